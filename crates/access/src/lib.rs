@@ -1,0 +1,20 @@
+//! Who may do what. [`Policy::decide`] takes a caller and a command and returns a [`Permit`]: a permit *is* the
+//! permitted command, so its action and target cannot differ from what runs. Pure: no clock, no I/O.
+//!
+//! - [`policy`]: the sealed document of a vault, and the decision
+//! - [`permit`]: what a decision gives, and what a denial says
+//! - [`role`]: the built-in roles
+//!
+//! Deny is the default: an action is allowed by a role assignment whose scope covers the target, by being one of the
+//! vault's administrators (for the few actions on the vault itself), by being one of its built-in clients (for a token
+//! of one's own), or by a mandate that names it.
+
+#![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::disallowed_methods))]
+
+pub mod permit;
+pub mod policy;
+pub mod role;
+
+pub use permit::{Ask, Denial, Ground, Mandate, Permit, Who};
+pub use policy::{Assignment, BadPolicy, Policy, PolicyDocument};
+pub use role::Role;

@@ -1,0 +1,8 @@
+//! The promises of `keystead-access`, kept from outside.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+mod decide;
+mod document;
+mod mandate;
+mod moved;
+mod support;

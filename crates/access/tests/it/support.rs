@@ -1,0 +1,107 @@
+//! Callers, who are made only by proving themselves, and a command for every action.
+
+use keystead_access::policy::AssignmentDocument;
+use keystead_access::{Ask, Denial, Permit, Policy, PolicyDocument, Who};
+use keystead_identity::token::{Claims, finish, signing_input};
+use keystead_identity::{Caller, Client, Identity, IssuerKey, Principal, Proof, TrustedIssuer, secret_digest};
+use keystead_model::{Action, Revision, Target, Time};
+
+pub(crate) const ISS: &str = "https://issuer.example/";
+pub(crate) const OFFICER: &str = "14b46e9e-c2b7-41b4-b07b-48a6ebf60603";
+pub(crate) const USER: &str = "12338af0-0e69-4776-bea7-57ae8d297424";
+pub(crate) const SERVICE: &str = "e147488a-f6f5-4113-8e2d-b22465e65bf6";
+pub(crate) const READER: &str = "5d4a1b1e-6a0f-4d2c-9a55-7b1f0c7e8a01";
+
+/// A caller that proved itself to be this subject of this issuer with a client secret.
+pub(crate) fn client(issuer: &str, subject: &str) -> Caller {
+    let client = Client {
+        id: "id".into(),
+        name: "name".into(),
+        subject: subject.into(),
+        secrets: vec![secret_digest("secret")],
+    };
+    let identity = Identity::new(issuer.into(), Vec::new(), vec![client]);
+    let proof = Proof::ClientSecret { client: "id", secret: "secret" };
+    identity.authenticate(proof, None, Time(0)).unwrap().caller
+}
+
+/// A caller that proved itself to be this subject of this issuer with a token.
+pub(crate) fn bearer(issuer: &str, subject: &str) -> Caller {
+    let key = keystead_crypto::p256::PrivateKey::generate();
+    let (x, y) = key.public();
+    let trusted = TrustedIssuer {
+        iss: issuer.into(),
+        audiences: vec!["aud".into()],
+        tenant: None,
+        subject_claim: "oid".into(),
+        keys: vec![IssuerKey { kid: "k".into(), x, y }],
+    };
+    let claims = Claims {
+        aud: "aud".into(),
+        iss: issuer.into(),
+        sub: subject.into(),
+        oid: subject.into(),
+        tid: "t".into(),
+        appid: "a".into(),
+        iat: 0,
+        nbf: 0,
+        exp: 1,
+        ver: "1.0".into(),
+    };
+    let input = signing_input("k", &claims);
+    let signature = key.sign_digest(&keystead_crypto::sha256(&[input.as_bytes()])).unwrap();
+    let identity = Identity::new(String::new(), vec![trusted], Vec::new());
+    identity.authenticate(Proof::Bearer(&finish(input, &signature)), None, Time(0)).unwrap().caller
+}
+
+pub(crate) fn assignment(id: u8, scope: &str, principal: Principal, role: &str) -> AssignmentDocument {
+    AssignmentDocument { id: [id; 16], scope: scope.into(), principal, role: role.into() }
+}
+
+/// A document that `root` of [`ISS`] administers.
+pub(crate) fn document(assignments: Vec<AssignmentDocument>) -> PolicyDocument {
+    PolicyDocument { administrators: vec![Principal::new(ISS, "root")], assignments, ..PolicyDocument::default() }
+}
+
+pub(crate) fn policy(assignments: Vec<AssignmentDocument>, revision: u64) -> Policy {
+    Policy::new(&document(assignments), Revision(revision)).unwrap()
+}
+
+pub(crate) fn target(scope: &str) -> Target {
+    scope.parse().unwrap()
+}
+
+/// The command of the action with this code.
+pub(crate) struct Do<const CODE: u16>(pub(crate) Target);
+
+impl<const CODE: u16> Ask for Do<CODE> {
+    const ACTION: Action = Action::from_code(CODE).unwrap();
+
+    fn target(&self) -> Target {
+        self.0.clone()
+    }
+}
+
+/// What a decision came to, whatever the command's type.
+pub(crate) type Decided = Result<(keystead_access::Ground, Revision), Denial>;
+
+pub(crate) fn outcome<C>(decision: Result<Permit<C>, Denial>) -> Decided {
+    decision.map(|permit| (*permit.ground(), permit.policy()))
+}
+
+/// Decides a command whose action is known only now.
+pub(crate) fn decide(policy: &Policy, who: Who, action: Action, target: &Target) -> Decided {
+    macro_rules! of {
+        ($($code:literal)+) => {
+            match action.code() {
+                $($code => outcome(policy.decide(who, Do::<$code>(target.clone()))),)+
+                code => panic!("give the action with the code {code} a command here"),
+            }
+        };
+    }
+    of!(1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 40 41 42 1000 1001 1002 1003 1004)
+}
+
+pub(crate) fn allowed(policy: &Policy, caller: &Caller, action: Action, target: &Target) -> bool {
+    decide(policy, Who::Caller(caller.clone()), action, target).is_ok()
+}

@@ -1,0 +1,152 @@
+//! Keys: `KeyBundle`, `DeletedKeyBundle`, and the parts they share with list items.
+
+use super::{Base64Url, kid};
+use keystead_api_table::{Body, Context};
+use keystead_engine::{DeletedKeyView, KeyView};
+use keystead_model::{KeySpec, PublicKey};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// `KeyBundle`.
+pub fn key(view: KeyView, context: &Context<'_>) -> Body {
+    Body::json(&bundle(&view, context))
+}
+
+/// `DeletedKeyBundle`.
+pub fn deleted(view: DeletedKeyView, context: &Context<'_>) -> Body {
+    Body::json(&Bundle { deletion: Deletion::of(&view, context), ..bundle(&view.key, context) })
+}
+
+#[derive(Serialize)]
+struct Bundle<'a> {
+    key: Jwk<'a>,
+    attributes: Attributes,
+    #[serde(skip_serializing_if = "no_tags")]
+    tags: &'a BTreeMap<String, String>,
+    #[serde(flatten)]
+    deletion: Deletion,
+}
+
+fn bundle<'a>(view: &'a KeyView, context: &Context<'_>) -> Bundle<'a> {
+    Bundle {
+        key: Jwk::of(view, kid(context, &view.name, view.version)),
+        attributes: Attributes::of(view),
+        tags: &view.tags,
+        deletion: Deletion::default(),
+    }
+}
+
+/// The public half (RFC 7517). A symmetric key shows nothing but its kind.
+#[derive(Serialize)]
+struct Jwk<'a> {
+    kid: String,
+    kty: &'static str,
+    key_ops: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    crv: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    x: Option<Base64Url<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    y: Option<Base64Url<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    n: Option<Base64Url<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    e: Option<Base64Url<'a>>,
+}
+
+impl<'a> Jwk<'a> {
+    fn of(view: &'a KeyView, kid: String) -> Self {
+        let key_ops = view.ops.iter().map(|op| op.wire()).collect();
+        let bare = Self { kid, kty: view.spec.kty(), key_ops, crv: None, x: None, y: None, n: None, e: None };
+        match &view.public {
+            PublicKey::EcP256 { x, y } => {
+                Self { crv: Some("P-256"), x: Some(Base64Url(x)), y: Some(Base64Url(y)), ..bare }
+            }
+            PublicKey::Rsa { n, e } => Self { n: Some(Base64Url(n)), e: Some(Base64Url(e)), ..bare },
+            PublicKey::Symmetric => bare,
+        }
+    }
+}
+
+/// Times in whole seconds; what is unset is absent.
+#[derive(Serialize)]
+pub(crate) struct Attributes {
+    enabled: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nbf: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exp: Option<i64>,
+    created: i64,
+    updated: i64,
+    #[serde(rename = "recoveryLevel")]
+    recovery_level: &'static str,
+    #[serde(rename = "recoverableDays")]
+    recoverable_days: u8,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_size: Option<u16>,
+}
+
+impl Attributes {
+    pub(crate) fn of(view: &KeyView) -> Self {
+        Self {
+            enabled: view.enabled,
+            nbf: view.not_before.map(|t| t.secs()),
+            exp: view.expires.map(|t| t.secs()),
+            created: view.created.secs(),
+            updated: view.updated.secs(),
+            recovery_level: recovery_level(view.recoverable_days),
+            recoverable_days: view.recoverable_days,
+            key_size: (view.spec == KeySpec::Oct256).then_some(256),
+        }
+    }
+}
+
+/// Deleted keys are recoverable for these many days, and may be purged before.
+const fn recovery_level(days: u8) -> &'static str {
+    match days {
+        0 => "Purgeable",
+        1..90 => "CustomizedRecoverable+Purgeable",
+        _ => "Recoverable+Purgeable",
+    }
+}
+
+/// The members that only deleted keys have.
+#[derive(Serialize, Default)]
+pub(crate) struct Deletion {
+    #[serde(rename = "recoveryId", skip_serializing_if = "Option::is_none")]
+    recovery_id: Option<String>,
+    #[serde(rename = "deletedDate", skip_serializing_if = "Option::is_none")]
+    deleted: Option<i64>,
+    #[serde(rename = "scheduledPurgeDate", skip_serializing_if = "Option::is_none")]
+    purge_at: Option<i64>,
+}
+
+impl Deletion {
+    pub(crate) fn of(view: &DeletedKeyView, context: &Context<'_>) -> Self {
+        Self {
+            recovery_id: Some(format!("https://{}/deletedkeys/{}", context.authority, view.key.name)),
+            deleted: Some(view.deleted.secs()),
+            purge_at: Some(view.purge_at.secs()),
+        }
+    }
+}
+
+pub(crate) fn no_tags(tags: &&BTreeMap<String, String>) -> bool {
+    tags.is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_recovery_level_tells_the_retention() {
+        for (days, level) in [
+            (7, "CustomizedRecoverable+Purgeable"),
+            (89, "CustomizedRecoverable+Purgeable"),
+            (90, "Recoverable+Purgeable"),
+        ] {
+            assert_eq!(recovery_level(days), level);
+        }
+    }
+}

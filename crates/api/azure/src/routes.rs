@@ -1,0 +1,131 @@
+//! The table.
+
+use crate::{errors, format, openid, parse, version};
+use hyper::{Method, StatusCode};
+use keystead_api_table::{Front, OpenRoute, Pattern, ProofRoute, Protocol, Route, route};
+
+const OK: StatusCode = StatusCode::OK;
+
+/// The Key Vault data plane, with the identity endpoints its clients need.
+pub fn protocol() -> Protocol {
+    Protocol {
+        name: "azure",
+        routes: routes(),
+        open_routes: open_routes(),
+        proof_routes: proof_routes(),
+        version: version::check,
+        refusal: errors::refusal,
+        turned_away: errors::turned_away,
+        bad_parameter: errors::bad_parameter,
+    }
+}
+
+/// How a vault's authority answers before a route is known.
+pub fn front() -> Front {
+    Front { not_authenticated: errors::not_authenticated, turned_away: errors::turned_away, no_route: errors::no_route }
+}
+
+/// Literals stand before parameters: `versions` before `{version?}`.
+fn routes() -> Vec<Route> {
+    use format::{key, list, operation};
+    use parse::{key as p, list as l, operation as o};
+    let (get, post, patch, delete) = (Method::GET, Method::POST, Method::PATCH, Method::DELETE);
+    vec![
+        route(post.clone(), "/keys/{name}/{version?}/sign", o::sign, OK, operation::result),
+        route(post.clone(), "/keys/{name}/{version?}/verify", o::verify, OK, operation::verified),
+        route(post.clone(), "/keys/{name}/{version?}/encrypt", o::encrypt, OK, operation::result),
+        route(post.clone(), "/keys/{name}/{version?}/decrypt", o::decrypt, OK, operation::result),
+        route(post.clone(), "/keys/{name}/{version?}/wrapkey", o::wrap, OK, operation::result),
+        route(post.clone(), "/keys/{name}/{version?}/unwrapkey", o::unwrap, OK, operation::result),
+        route(post.clone(), "/keys/{name}/create", p::create, OK, key::key),
+        route(get.clone(), "/keys", l::keys, OK, list::keys),
+        route(get.clone(), "/keys/{name}/versions", l::versions, OK, list::versions),
+        route(get.clone(), "/keys/{name}/{version?}", p::get, OK, key::key),
+        route(patch, "/keys/{name}/{version?}", p::update, OK, key::key),
+        route(delete.clone(), "/keys/{name}", p::delete, OK, key::deleted),
+        route(get.clone(), "/deletedkeys", l::deleted, OK, list::deleted),
+        route(get, "/deletedkeys/{name}", p::get_deleted, OK, key::deleted),
+        route(delete, "/deletedkeys/{name}", p::purge, StatusCode::NO_CONTENT, format::nothing),
+        route(post, "/deletedkeys/{name}/recover", p::recover, OK, key::key),
+    ]
+}
+
+fn open_routes() -> Vec<OpenRoute> {
+    let open = |pattern, name, serve| OpenRoute {
+        method: Method::GET,
+        pattern: Pattern::new(pattern),
+        name,
+        always: false,
+        serve,
+    };
+    vec![
+        open("/{tenant}/.well-known/openid-configuration", "openid/discovery", openid::discovery),
+        open("/{tenant}/v2.0/.well-known/openid-configuration", "openid/discovery", openid::discovery),
+        open("/{tenant}/discovery/v2.0/keys", "openid/keys", openid::keys),
+    ]
+}
+
+fn proof_routes() -> Vec<ProofRoute> {
+    vec![
+        ProofRoute {
+            method: Method::POST,
+            pattern: Pattern::new("/{tenant}/oauth2/v2.0/token"),
+            name: "tokens/client-credentials",
+            parse: parse::token::client_credentials,
+            format: format::token::oauth,
+            fault: format::token::fault,
+        },
+        ProofRoute {
+            method: Method::GET,
+            pattern: Pattern::new("/keystead/v1/identity/token"),
+            name: "tokens/managed-identity",
+            parse: parse::token::managed_identity,
+            format: format::token::managed_identity,
+            fault: format::token::fault,
+        },
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use keystead_api_table::{Access, Segments};
+
+    #[test]
+    fn no_row_stands_twice() {
+        let all: Vec<_> = protocol().entries().collect();
+        for (i, a) in all.iter().enumerate() {
+            assert!(all[i + 1..].iter().all(|b| (&a.method, a.pattern) != (&b.method, b.pattern)), "{}", a.pattern);
+        }
+        assert_eq!(all.iter().filter(|r| r.access == Access::Caller).count(), 16);
+    }
+
+    /// The pattern that answers to a request, as the table looks it up.
+    fn answering(method: &Method, path: &str) -> Option<&'static str> {
+        let path = Segments::parse(path).unwrap();
+        let rows = protocol();
+        let found = rows.entries().find(|r| r.method == *method && Pattern::new(r.pattern).matches(&path));
+        found.map(|r| r.pattern)
+    }
+
+    #[test]
+    fn every_form_that_clients_send_reaches_its_row() {
+        for (method, path, pattern) in [
+            (Method::GET, "/keys/foo/", "/keys/{name}/{version?}"),
+            (Method::GET, "/keys/foo/0123456789abcdef0123456789abcdef", "/keys/{name}/{version?}"),
+            (Method::PATCH, "/keys/foo/", "/keys/{name}/{version?}"),
+            (Method::POST, "/keys/foo//encrypt", "/keys/{name}/{version?}/encrypt"),
+            (
+                Method::POST,
+                "//KEYS/foo/0123456789abcdef0123456789abcdef/unwrapKey/",
+                "/keys/{name}/{version?}/unwrapkey",
+            ),
+            (Method::GET, "/keys/foo/versions", "/keys/{name}/versions"),
+            (Method::GET, "/keys/", "/keys"),
+            (Method::DELETE, "/deletedkeys/foo/", "/deletedkeys/{name}"),
+        ] {
+            assert_eq!(answering(&method, path), Some(pattern), "{method} {path}");
+        }
+        assert_eq!(answering(&Method::POST, "/keys/foo/rotate"), None);
+    }
+}

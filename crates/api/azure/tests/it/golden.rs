@@ -1,0 +1,155 @@
+//! JSON shapes, byte by byte, against files. `GOLDEN=write` writes them anew, for a human to read the difference.
+
+use hyper::HeaderMap;
+use keystead_api_azure::{errors, format, openid};
+use keystead_api_table::{Body, Context, NoRoute, TokenFault, fuzz::with_parts};
+use keystead_engine::{
+    DeletedKeyView, IssuedToken, IssuerInfo, KeyResult, KeyView, Page, PageToken, Refusal, TurnedAway,
+};
+use keystead_identity::NotAuthenticated;
+use keystead_model::{KeySpec, Name, PublicKey, Time, Version};
+use std::path::Path;
+
+const TARGET: &str = "/keys/Pay/versions?api-version=7.4&maxresults=2&resource=https%3A%2F%2Flocalhost%3A8443";
+
+fn context<T>(then: impl FnOnce(&Context<'_>) -> T) -> T {
+    let authority = "dev.localhost:8443".parse().unwrap();
+    with_parts(TARGET, "/keys/{name}/versions", HeaderMap::new(), b"", |parts| {
+        then(&Context { parts: *parts, authority: &authority, tenant: "adfs", vault: "dev" })
+    })
+    .unwrap()
+}
+
+fn check(name: &str, body: &Body) {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+    let made = [body.bytes().as_ref(), b"\n"].concat();
+    if std::env::var("GOLDEN").as_deref() == Ok("write") {
+        std::fs::write(&file, &made).unwrap();
+    }
+    let kept = std::fs::read(&file).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
+    assert_eq!(String::from_utf8_lossy(&made), String::from_utf8_lossy(&kept), "{name}");
+}
+
+fn name() -> Name {
+    Name::parse("Pay").unwrap()
+}
+
+fn view(spec: KeySpec) -> KeyView {
+    let public = match spec {
+        KeySpec::EcP256 => PublicKey::EcP256 { x: [0; 32], y: [0xff; 32] },
+        KeySpec::Rsa2048 => PublicKey::Rsa { n: vec![0xfb; 256], e: vec![1, 0, 1] },
+        KeySpec::Oct256 => PublicKey::Symmetric,
+    };
+    KeyView {
+        name: name(),
+        version: Version::from_bytes([0x1a; 16]),
+        spec,
+        public,
+        ops: spec.possible().to_vec(),
+        enabled: true,
+        not_before: None,
+        expires: None,
+        created: Time(1_700_000_000_999),
+        updated: Time(1_700_000_001_000),
+        tags: std::collections::BTreeMap::new(),
+        recoverable_days: 90,
+    }
+}
+
+fn dated() -> KeyView {
+    KeyView {
+        enabled: false,
+        not_before: Some(Time::from_secs(1_600_000_000)),
+        expires: Some(Time::from_secs(1_900_000_000)),
+        tags: [("team".to_owned(), "pay \"1\"".to_owned())].into(),
+        recoverable_days: 7,
+        ..view(KeySpec::EcP256)
+    }
+}
+
+fn deleted() -> DeletedKeyView {
+    DeletedKeyView { key: dated(), deleted: Time::from_secs(1_700_000_002), purge_at: Time::from_secs(1_700_604_802) }
+}
+
+#[test]
+fn keys() {
+    context(|c| {
+        check("key-ec.json", &format::key::key(view(KeySpec::EcP256), c));
+        check("key-rsa.json", &format::key::key(view(KeySpec::Rsa2048), c));
+        check("key-oct.json", &format::key::key(view(KeySpec::Oct256), c));
+        check("key-dated.json", &format::key::key(dated(), c));
+        check("deleted-key.json", &format::key::deleted(deleted(), c));
+    });
+}
+
+#[test]
+fn lists() {
+    context(|c| {
+        let next = Some(PageToken::Key([0xfe; 32]));
+        check("keys.json", &format::list::keys(Page { items: vec![view(KeySpec::Oct256), dated()], next }, c));
+        let next = Some(PageToken::Version(Version::from_bytes([0x1a; 16])));
+        check("versions.json", &format::list::versions(Page { items: vec![view(KeySpec::EcP256)], next }, c));
+        check("deleted-keys.json", &format::list::deleted(Page { items: vec![deleted()], next: None }, c));
+        check("empty.json", &format::list::keys(Page { items: Vec::new(), next: None }, c));
+    });
+}
+
+#[test]
+fn results() {
+    let result = |iv, tag, aad| KeyResult {
+        name: name(),
+        version: Version::from_bytes([0x1a; 16]),
+        value: vec![0xfb, 0xff].into(),
+        iv,
+        tag,
+        aad,
+    };
+    context(|c| {
+        check("result.json", &format::operation::result(result(None, None, None), c));
+        let whole = result(Some([1; 12]), Some([2; 16]), Some(b"aad".to_vec()));
+        check("result-gcm.json", &format::operation::result(whole, c));
+    });
+}
+
+#[test]
+fn tokens_and_discovery() {
+    let token =
+        || IssuedToken { jwt: "a.b.c".to_owned().into(), expires: Time::from_secs(1_700_003_600), lifetime_secs: 3600 };
+    let iss = "https://dev.localhost:8443/0123".to_owned();
+    let issuer = IssuerInfo { iss, kid: "k1".to_owned(), x: [1; 32], y: [2; 32] };
+    context(|c| {
+        check("token.json", &format::token::oauth(token(), c));
+        check("identity-token.json", &format::token::managed_identity(token(), c));
+        check("discovery.json", &openid::discovery_body(&issuer, c));
+        check("issuer-keys.json", &openid::keys_body(&issuer, c));
+        let wrong = TokenFault::NotAuthenticated(&NotAuthenticated::WrongSecret);
+        check("token-error.json", &format::token::fault(&wrong, c).body);
+    });
+}
+
+#[test]
+fn errors() {
+    let op = "sign";
+    let refusals = [
+        ("error-key-not-found.json", Refusal::KeyNotFound { name: name(), version: None }),
+        ("error-deleted-key-not-found.json", Refusal::DeletedKeyNotFound { name: name() }),
+        ("error-name-reserved.json", Refusal::NameReserved { name: name() }),
+        ("error-disabled.json", Refusal::KeyDisabled { op }),
+        ("error-not-permitted.json", Refusal::OperationNotPermitted { op }),
+        ("error-wrong-algorithm.json", wrong_algorithm()),
+        ("error-busy.json", Refusal::Busy),
+    ];
+    context(|c| {
+        for (file, refusal) in &refusals {
+            check(file, &errors::refusal(refusal, c).body);
+        }
+        check("error-unauthorized.json", &errors::not_authenticated(&NotAuthenticated::Missing, c).body);
+        check("error-sealed.json", &errors::turned_away(&TurnedAway::Sealed, c).body);
+        check("error-operation.json", &errors::no_route(&NoRoute::Path, c).body);
+    });
+}
+
+fn wrong_algorithm() -> Refusal {
+    let version = Version::from_bytes([0x1a; 16]);
+    Refusal::WrongAlgorithm { alg: "RS256", spec: KeySpec::EcP256, name: name(), version }
+}

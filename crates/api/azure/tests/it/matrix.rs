@@ -1,0 +1,74 @@
+//! The authorisation matrix, from the table itself: a row that is added is tested, or fails here until it is.
+
+use crate::node::{OFFICER, STRANGER};
+use hyper::Method;
+use keystead_api_table::{Access, RouteInfo};
+
+/// A request that each row would carry out for a caller who may.
+fn request_of(row: &RouteInfo) -> (String, String) {
+    let path = row.pattern.replace("{name}", "pay").replace("{version?}", "");
+    let digest = "A".repeat(43);
+    let body = match row.pattern.rsplit('/').next().unwrap() {
+        "sign" => format!(r#"{{"alg":"ES256","value":"{digest}"}}"#),
+        "verify" => format!(r#"{{"alg":"ES256","digest":"{digest}","value":"AAAA"}}"#),
+        "encrypt" | "wrapkey" => r#"{"alg":"A256GCM","value":"AA"}"#.to_owned(),
+        "decrypt" | "unwrapkey" => r#"{"alg":"A256GCM","value":"AA","iv":"AA","tag":"AA"}"#.to_owned(),
+        "create" => r#"{"kty":"EC"}"#.to_owned(),
+        _ if row.method == Method::PATCH => "{}".to_owned(),
+        _ => String::new(),
+    };
+    (format!("{path}?api-version=7.6"), body)
+}
+
+fn rows() -> Vec<RouteInfo> {
+    keystead_api_azure::protocol().entries().filter(|r| r.access == Access::Caller).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_token_every_row_is_a_challenge() {
+    let node = crate::node().await;
+    for row in rows() {
+        let (target, body) = request_of(&row);
+        let answer = node.send(row.method.clone(), &target, None, &body).await;
+        assert_eq!(answer.status.as_u16(), 401, "{} {}", row.method, row.pattern);
+        assert!(answer.header("www-authenticate").is_some() && !answer.has_receipt());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_role_every_row_is_a_denial_with_a_receipt() {
+    let node = crate::node().await;
+    let token = node.token(STRANGER).await;
+    for row in rows() {
+        let (target, body) = request_of(&row);
+        let answer = node.send(row.method.clone(), &target, Some(&token), &body).await;
+        assert_eq!(answer.status.as_u16(), 403, "{} {}: {:?}", row.method, row.pattern, answer.body);
+        assert!(answer.has_receipt() && answer.header("www-authenticate").is_none());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_the_role_every_row_reaches_its_command() {
+    let node = crate::node().await;
+    let token = node.token(OFFICER).await;
+    for row in rows() {
+        let (target, body) = request_of(&row);
+        let answer = node.send(row.method.clone(), &target, Some(&token), &body).await;
+        assert!(!matches!(answer.status.as_u16(), 401 | 403 | 405 | 500..), "{} {}", row.method, row.pattern);
+        assert!(answer.has_receipt(), "{} {}: {:?}", row.method, row.pattern, answer.body);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_does_not_parse_gets_no_receipt() {
+    let node = crate::node().await;
+    let token = node.token(OFFICER).await;
+    for row in rows().into_iter().filter(|r| !request_of(r).1.is_empty()) {
+        let (target, _) = request_of(&row);
+        for body in ["", "{", "[]", "null", r#"{"alg":7,"kty":7,"tags":7}"#] {
+            let answer = node.send(row.method.clone(), &target, Some(&token), body).await;
+            assert_eq!(answer.error(), (400, "BadParameter".to_owned()), "{} {body}", row.pattern);
+            assert!(!answer.has_receipt());
+        }
+    }
+}

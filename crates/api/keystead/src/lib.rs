@@ -1,0 +1,21 @@
+//! Our own REST: the audit and the state of a vault at its authority, and the operator's table at the local socket.
+//!
+//! - [`routes`]: the table at a vault's authority
+//! - [`logs`]: logs, checkpoints and tiles, for anybody; [`records`]: names and details, for who may read them
+//! - [`health`]: a vault's state
+//! - [`operator`]: what the operator may do *to* vaults, over the unix socket; he has no role *in* any
+//! - [`errors`]: one match for each way a request can fail
+
+#![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::disallowed_methods))]
+
+pub mod errors;
+#[doc(hidden)]
+pub mod fuzz;
+pub mod health;
+pub mod logs;
+pub mod operator;
+pub mod records;
+pub mod routes;
+
+pub use operator::Operator;
+pub use routes::protocol;

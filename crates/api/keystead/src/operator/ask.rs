@@ -1,0 +1,191 @@
+//! What the operator asks. The document of a new vault refuses unknown members: a misspelt one would silently give the
+//! vault another policy than was meant.
+
+use keystead_access::PolicyDocument;
+use keystead_access::policy::AssignmentDocument;
+use keystead_api_table::{BadParameter, Ids, Parts, Shown};
+use keystead_engine::NewVault;
+use keystead_identity::{Client, Principal, TrustedIssuer};
+use keystead_model::{AssignmentId, Authority, VaultKind};
+use serde::Deserialize;
+
+/// A request of the operator.
+pub(super) enum Ask {
+    List,
+    Show(String),
+    Create(Box<NewVault>),
+    Seal(String),
+    Unseal(String),
+    Health,
+}
+
+/// Days a deleted object stays recoverable, when the document does not say.
+const RETENTION_DAYS: u8 = 90;
+
+/// The tenant that clients configure, when the document does not say: it needs no instance discovery.
+const TENANT: &str = "adfs";
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct VaultDocument {
+    name: String,
+    #[serde(default)]
+    kind: Option<String>,
+    authorities: Vec<String>,
+    #[serde(default)]
+    retention_days: Option<u8>,
+    #[serde(default)]
+    tenant: Option<String>,
+    policy: Policy,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Policy {
+    administrators: Vec<Principal>,
+    #[serde(default)]
+    assignments: Vec<Assignment>,
+    #[serde(default)]
+    clients: Vec<Client>,
+    #[serde(default)]
+    issuers: Vec<TrustedIssuer>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Assignment {
+    /// 32 hex digits; made here if absent.
+    #[serde(default)]
+    id: Option<String>,
+    scope: String,
+    principal: Principal,
+    /// GUID or name of a built-in role.
+    role: String,
+}
+
+pub(super) fn show(parts: &Parts<'_>) -> Result<Ask, BadParameter> {
+    name(parts).map(Ask::Show)
+}
+
+pub(super) fn seal(parts: &Parts<'_>) -> Result<Ask, BadParameter> {
+    name(parts).map(Ask::Seal)
+}
+
+pub(super) fn unseal(parts: &Parts<'_>) -> Result<Ask, BadParameter> {
+    name(parts).map(Ask::Unseal)
+}
+
+pub(super) fn create(parts: &Parts<'_>, ids: &Ids) -> Result<Ask, BadParameter> {
+    parse_new_vault(parts.body(), ids).map(|new| Ask::Create(Box::new(new)))
+}
+
+/// From JSON. The instance checks what is not a question of form.
+pub fn parse_new_vault(body: &[u8], ids: &Ids) -> Result<NewVault, BadParameter> {
+    let document: VaultDocument = serde_json::from_slice(body).map_err(|e| BadParameter::json(&e))?;
+    Ok(NewVault {
+        name: document.name,
+        kind: kind(document.kind.as_deref())?,
+        authorities: document.authorities.iter().map(|a| authority(a)).collect::<Result<_, _>>()?,
+        retention_days: document.retention_days.unwrap_or(RETENTION_DAYS),
+        tenant: tenant(document.tenant)?,
+        policy: PolicyDocument {
+            administrators: document.policy.administrators,
+            assignments: document
+                .policy
+                .assignments
+                .into_iter()
+                .map(|a| assignment(a, ids))
+                .collect::<Result<_, _>>()?,
+            issuers: document.policy.issuers,
+            clients: document.policy.clients,
+        },
+    })
+}
+
+fn name(parts: &Parts<'_>) -> Result<String, BadParameter> {
+    parts.parameter("name").map(str::to_owned).ok_or(BadParameter::Missing { what: "name" })
+}
+
+fn kind(text: Option<&str>) -> Result<VaultKind, BadParameter> {
+    match text {
+        None | Some("vault") => Ok(VaultKind::Vault),
+        Some("hsm") => Ok(VaultKind::Hsm),
+        Some(other) => {
+            Err(BadParameter::Unsupported { what: "kind", given: Shown::of(other), supported: "vault, hsm" })
+        }
+    }
+}
+
+fn authority(text: &str) -> Result<Authority, BadParameter> {
+    let bad = BadParameter::Malformed { what: "authorities", expected: "host or host:port, without scheme and path" };
+    text.parse().map_err(|_| bad)
+}
+
+/// It stands in the challenge as one segment of a URL, so it has letters, digits, dots and dashes only.
+fn tenant(given: Option<String>) -> Result<String, BadParameter> {
+    let text = given.unwrap_or_else(|| TENANT.to_owned());
+    let good =
+        (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-'));
+    let dots = text.bytes().all(|b| b == b'.');
+    let expected = "1 to 64 letters, digits, dots and dashes";
+    if good && !dots { Ok(text) } else { Err(BadParameter::Malformed { what: "tenant", expected }) }
+}
+
+fn assignment(given: Assignment, ids: &Ids) -> Result<AssignmentDocument, BadParameter> {
+    let bad = BadParameter::Malformed { what: "policy.assignments.id", expected: "32 lower-case hexadecimal digits" };
+    let id = match given.id {
+        Some(text) => *text.parse::<AssignmentId>().map_err(|_| bad)?.as_bytes(),
+        None => ids.next(),
+    };
+    Ok(AssignmentDocument { id, scope: given.scope, principal: given.principal, role: given.role })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(json: &str) -> Result<NewVault, BadParameter> {
+        parse_new_vault(json.as_bytes(), &Ids::new([1; 16]))
+    }
+
+    const WHOLE: &str = r#"{"name":"pay","kind":"vault","authorities":["Pay.Vault.Example:443","pay.localhost:8443"],
+        "retention_days":7,"tenant":"adfs","policy":{"administrators":[{"issuer":"built-in","subject":"s"}],
+        "assignments":[{"scope":"/","principal":{"issuer":"built-in","subject":"s"},"role":"Key Vault Crypto User"}],
+        "clients":[],"issuers":[]}}"#;
+
+    #[test]
+    fn a_whole_document_becomes_a_vault() {
+        let new = of(WHOLE).ok().unwrap();
+        assert_eq!((new.name.as_str(), new.kind, new.retention_days), ("pay", VaultKind::Vault, 7));
+        assert_eq!(
+            new.authorities.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            ["pay.vault.example", "pay.localhost:8443"]
+        );
+        assert_eq!(new.policy.assignments.len(), 1);
+        assert_ne!(new.policy.assignments[0].id, [0; 16]);
+    }
+
+    #[test]
+    fn what_is_left_out_has_a_default() {
+        let new = of(r#"{"name":"pay","authorities":[],"policy":{"administrators":[]}}"#).ok().unwrap();
+        assert_eq!((new.kind, new.retention_days, new.tenant.as_str()), (VaultKind::Vault, 90, "adfs"));
+    }
+
+    #[test]
+    fn a_misspelt_or_malformed_member_is_refused() {
+        for (from, to) in [
+            ("\"clients\"", "\"client\""),
+            ("\"scope\"", "\"scopes\""),
+            ("\"vault\"", "\"VAULT\""),
+            ("pay.localhost:8443", "https://pay.localhost"),
+            ("\"adfs\"", "\"a/b\""),
+            ("\"adfs\"", "\"..\""),
+            ("\"retention_days\":7", "\"retention_days\":700"),
+            ("\"scope\":\"/\"", "\"scope\":\"/\",\"id\":\"7\""),
+        ] {
+            let changed = WHOLE.replacen(from, to, 1);
+            assert_ne!(changed, WHOLE);
+            assert!(of(&changed).is_err(), "{to}");
+        }
+    }
+}

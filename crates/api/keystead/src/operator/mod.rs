@@ -1,0 +1,165 @@
+//! The operator's table, at the unix socket: who may open the socket is the operator, so no token is asked for. It
+//! works on the instance and not through a vault's `run`: the operator acts *on* vaults and has no role *in* any. What
+//! he does goes into the node's own log.
+
+mod ask;
+mod view;
+
+pub use ask::parse_new_vault;
+
+use crate::errors;
+use ask::Ask;
+use bytes::Bytes;
+use hyper::{HeaderMap, Method, Request, StatusCode};
+use keystead_api_table::{BadParameter, Body, Ids, Parts, Pattern, Reply, Response, Segments, Stamp};
+use keystead_engine::{Instance, OperateError};
+use keystead_model::Moment;
+use std::sync::Arc;
+
+/// From a request to what the operator asks.
+type Parse = fn(&Parts<'_>, &Ids) -> Result<Ask, BadParameter>;
+
+/// One row of the operator's table.
+struct Row {
+    method: Method,
+    pattern: Pattern,
+    ok: StatusCode,
+    parse: Parse,
+}
+
+/// The operator's table.
+pub struct Operator {
+    rows: Vec<Row>,
+    ids: Arc<Ids>,
+    stamp: Stamp,
+}
+
+impl Operator {
+    /// `seed`: 16 random bytes, new for each start of the process, for request ids and ids of assignments.
+    pub fn new(seed: [u8; 16]) -> Self {
+        Self { rows: rows(), ids: Arc::new(Ids::new(seed)), stamp: Stamp::new(seed) }
+    }
+
+    /// Methods and patterns, for listings.
+    pub fn entries(&self) -> impl Iterator<Item = (&Method, &'static str)> {
+        self.rows.iter().map(|r| (&r.method, r.pattern.text()))
+    }
+
+    /// Answers a request of the operator. What it began goes on to its end when the client hangs up.
+    pub async fn dispatch(&self, instance: &Arc<Instance>, request: Request<Bytes>, at: Moment) -> Response {
+        let reply = match self.understand(&request) {
+            Ok((ok, ask)) => {
+                carry_out(instance, ask, at).await.map_or_else(|e| refused(&e), |body| Reply::new(ok, body))
+            }
+            Err(reply) => reply,
+        };
+        self.stamp.finish(request.headers(), reply, None)
+    }
+
+    /// A reply of the embedder's with the common headers.
+    pub fn reject(&self, request: &HeaderMap, reply: Reply) -> Response {
+        self.stamp.finish(request, reply, None)
+    }
+
+    fn understand(&self, request: &Request<Bytes>) -> Result<(StatusCode, Ask), Reply> {
+        let path = Segments::parse(request.uri().path()).unwrap_or(Segments::none());
+        let row = self.rows.iter().find(|r| r.method == *request.method() && r.pattern.matches(&path));
+        let Some(row) = row else { return Err(self.no_route(&path)) };
+        let parts = Parts::new(request, &path, Some(&row.pattern));
+        let ask = (row.parse)(&parts, &self.ids);
+        let bad = |why: BadParameter| Reply::error(StatusCode::BAD_REQUEST, "BadParameter", None, why.to_string());
+        ask.map(|ask| (row.ok, ask)).map_err(bad)
+    }
+
+    fn no_route(&self, path: &Segments<'_>) -> Reply {
+        if self.rows.iter().any(|r| r.pattern.matches(path)) {
+            let text = "This method is not allowed here.";
+            return Reply::error(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", None, text);
+        }
+        let text =
+            "Nothing of the operator's is at this path. Vaults answer at their own host names, not at this socket.";
+        Reply::error(StatusCode::NOT_FOUND, "NotFound", None, text)
+    }
+}
+
+fn rows() -> Vec<Row> {
+    let row = |method, pattern, ok, parse| Row { method, pattern: Pattern::new(pattern), ok, parse };
+    vec![
+        row(Method::GET, "/keystead/v1/operator/vaults", StatusCode::OK, |_, _| Ok(Ask::List)),
+        row(Method::POST, "/keystead/v1/operator/vaults", StatusCode::CREATED, ask::create),
+        row(Method::GET, "/keystead/v1/operator/vaults/{name}", StatusCode::OK, |p, _| ask::show(p)),
+        row(Method::POST, "/keystead/v1/operator/vaults/{name}/seal", StatusCode::OK, |p, _| ask::seal(p)),
+        row(Method::POST, "/keystead/v1/operator/vaults/{name}/unseal", StatusCode::OK, |p, _| ask::unseal(p)),
+        row(Method::GET, "/keystead/v1/operator/health", StatusCode::OK, |_, _| Ok(Ask::Health)),
+    ]
+}
+
+/// In a task of its own, so that a change that was begun is not dropped with its request.
+async fn carry_out(instance: &Arc<Instance>, ask: Ask, at: Moment) -> Result<Body, OperateError> {
+    let instance = Arc::clone(instance);
+    let work = tokio::spawn(async move { perform(&instance, ask, at).await });
+    work.await.unwrap_or(Err(OperateError::Refused(keystead_engine::Refusal::Fault)))
+}
+
+async fn perform(instance: &Instance, ask: Ask, at: Moment) -> Result<Body, OperateError> {
+    match ask {
+        Ask::List => Ok(view::list(&instance.list())),
+        Ask::Show(name) => {
+            let found = instance.list().into_iter().find(|v| v.info.name == name);
+            found.map(|v| view::one(&v)).ok_or(OperateError::UnknownVault { name })
+        }
+        Ask::Create(new) => instance.create(*new, at).await.map(|v| view::one(&v)),
+        Ask::Seal(name) => instance.seal(&name, at).await.map(|v| view::one(&v)),
+        Ask::Unseal(name) => instance.unseal(&name, at).await.map(|v| view::one(&v)),
+        Ask::Health => Ok(view::health(&instance.health())),
+    }
+}
+
+/// The one match for what an operator's command can fail with.
+fn refused(why: &OperateError) -> Reply {
+    let text = why.to_string();
+    let conflict = |inner| Reply::error(StatusCode::CONFLICT, "Conflict", Some(inner), &text);
+    match why {
+        OperateError::UnknownVault { .. } => Reply::error(StatusCode::NOT_FOUND, "VaultNotFound", None, text),
+        OperateError::Exists => conflict("VaultExists"),
+        OperateError::BadName | OperateError::BadRetention | OperateError::NoAuthority | OperateError::Policy(_) => {
+            Reply::error(StatusCode::BAD_REQUEST, "BadParameter", None, text)
+        }
+        OperateError::WrongState { .. } => conflict("WrongState"),
+        OperateError::NoPath { .. } => conflict("NoUnsealPath"),
+        OperateError::Path(_) => conflict("UnsealFailed"),
+        OperateError::Damaged => conflict("StoredRecordDamaged"),
+        OperateError::Refused(why) => errors::of_refusal(why),
+        OperateError::TurnedAway(why) => errors::of_turned_away(why),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn understood(method: Method, target: &str, body: &'static [u8]) -> Result<StatusCode, StatusCode> {
+        let mut request = Request::new(Bytes::from_static(body));
+        *request.method_mut() = method;
+        *request.uri_mut() = target.parse().unwrap();
+        Operator::new([7; 16]).understand(&request).map(|(ok, _)| ok).map_err(|reply| reply.status)
+    }
+
+    #[test]
+    fn each_row_is_reached() {
+        let base = "/keystead/v1/operator";
+        assert_eq!(understood(Method::GET, &format!("{base}/vaults/"), b""), Ok(StatusCode::OK));
+        assert_eq!(understood(Method::GET, &format!("{base}/vaults/dev"), b""), Ok(StatusCode::OK));
+        assert_eq!(understood(Method::POST, &format!("{base}/vaults/dev/seal"), b""), Ok(StatusCode::OK));
+        assert_eq!(understood(Method::POST, &format!("{base}/vaults/dev/unseal"), b""), Ok(StatusCode::OK));
+        assert_eq!(understood(Method::GET, &format!("{base}/health"), b""), Ok(StatusCode::OK));
+    }
+
+    #[test]
+    fn what_is_no_row_says_so() {
+        let base = "/keystead/v1/operator";
+        assert_eq!(understood(Method::DELETE, &format!("{base}/vaults/dev"), b""), Err(StatusCode::METHOD_NOT_ALLOWED));
+        assert_eq!(understood(Method::GET, "/keys", b""), Err(StatusCode::NOT_FOUND));
+        assert_eq!(understood(Method::POST, &format!("{base}/vaults"), b"{"), Err(StatusCode::BAD_REQUEST));
+    }
+}

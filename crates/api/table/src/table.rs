@@ -1,0 +1,306 @@
+//! The table of an authority, and the one order in which a request is looked at.
+
+use crate::bad::BadParameter;
+use crate::parts::{Context, Parts};
+use crate::path::{Pattern, Segments};
+use crate::protocol::{Front, NoRoute, Protocol, RouteInfo};
+use crate::reply::{Reply, Response};
+use crate::route::{OpenRoute, ProofRoute, Route, Served, TokenAsk, TokenFault, run};
+use crate::stamp::Stamp;
+use bytes::Bytes;
+use hyper::header::{AUTHORIZATION, HOST};
+use hyper::{HeaderMap, Method, Request};
+
+use keystead_engine::{NotLetIn, TurnedAway, TurnedAwayReason, Vault};
+use keystead_identity::{Caller, NotAuthenticated, Proof};
+use keystead_model::{Authority, Moment};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// Everything that answers at a vault's authority.
+pub struct Table {
+    front: Front,
+    protocols: Vec<Protocol>,
+    stamp: Stamp,
+}
+
+/// A reply, its receipt, and the route that made it.
+struct Outcome {
+    reply: Reply,
+    receipt: Option<String>,
+    route: Option<RouteInfo>,
+}
+
+impl Table {
+    /// A table of these protocols. `seed`: 16 random bytes for the request ids, new at each start.
+    pub fn new(front: Front, protocols: Vec<Protocol>, seed: [u8; 16]) -> Self {
+        Self { front, protocols, stamp: Stamp::new(seed) }
+    }
+
+    /// Every row, in the order of matching.
+    pub fn entries(&self) -> impl Iterator<Item = RouteInfo> {
+        self.protocols.iter().flat_map(Protocol::entries)
+    }
+
+    /// A reply to what belongs to no vault or never got as far as one (unknown authority, too large, too many), with
+    /// the common headers.
+    pub fn reject(&self, request: &HeaderMap, reply: Reply) -> Response {
+        self.stamp.finish(request, reply, None)
+    }
+
+    /// Answers a request to this vault. `request` has its whole body, bounded by the embedder; `peer` is where it came
+    /// from.
+    ///
+    /// The order is fixed: the vault's state; routes without a caller; the caller; the route; the protocol's version;
+    /// the command. Clients send their first request without token and body to learn the challenge, so nothing of the
+    /// request is looked at before the caller is known.
+    pub async fn dispatch(
+        &self,
+        vault: &Arc<Vault>,
+        request: Request<Bytes>,
+        peer: Option<IpAddr>,
+        at: Moment,
+    ) -> Response {
+        let path = Segments::parse(request.uri().path()).unwrap_or(Segments::none());
+        let Some(authority) = authority(&request, vault) else {
+            let message = "This vault answers at no authority.";
+            let reply = Reply::error(hyper::StatusCode::BAD_REQUEST, "BadParameter", None, message);
+            return self.stamp.finish(request.headers(), reply, None);
+        };
+        let visit = Visit { table: self, vault, request: &request, path: &path, authority: &authority, peer, at };
+        let outcome = visit.answer().await;
+        let mut response = self.stamp.finish(request.headers(), outcome.reply, outcome.receipt.as_deref());
+        if let Some(route) = outcome.route {
+            response.extensions_mut().insert(route);
+        }
+        response
+    }
+
+    fn routes(&self) -> impl Iterator<Item = (&Protocol, &Route)> {
+        self.protocols.iter().flat_map(|p| p.routes.iter().map(move |r| (p, r)))
+    }
+
+    fn open_routes(&self) -> impl Iterator<Item = (&Protocol, &OpenRoute)> {
+        self.protocols.iter().flat_map(|p| p.open_routes.iter().map(move |r| (p, r)))
+    }
+
+    fn proof_routes(&self) -> impl Iterator<Item = (&Protocol, &ProofRoute)> {
+        self.protocols.iter().flat_map(|p| p.proof_routes.iter().map(move |r| (p, r)))
+    }
+}
+
+/// Host and port as the client wrote them, if they are the vault's; else its first authority. Ids, links and the
+/// challenge are built from it, so it is never one that somebody else holds.
+fn authority(request: &Request<Bytes>, vault: &Vault) -> Option<Authority> {
+    let header = request.headers().get(HOST).and_then(|v| v.to_str().ok());
+    let asked = request.uri().authority().map(|a| a.as_str()).or(header).and_then(|text| text.parse().ok());
+    let own = &vault.info().authorities;
+    asked.filter(|a| own.contains(a)).or_else(|| own.first().cloned())
+}
+
+/// One request on its way through the table.
+#[derive(Clone, Copy)]
+struct Visit<'a> {
+    table: &'a Table,
+    vault: &'a Arc<Vault>,
+    request: &'a Request<Bytes>,
+    path: &'a Segments<'a>,
+    authority: &'a Authority,
+    peer: Option<IpAddr>,
+    at: Moment,
+}
+
+impl<'a> Visit<'a> {
+    async fn answer(&self) -> Outcome {
+        if let Some((protocol, route)) = self.find(self.table.open_routes(), |r| (&r.method, &r.pattern)) {
+            return self.open(protocol, route).await;
+        }
+        if let Some((protocol, route)) = self.find(self.table.proof_routes(), |r| (&r.method, &r.pattern)) {
+            return self.token(protocol, route).await;
+        }
+        let context = self.context(None);
+        let caller = match self.caller() {
+            Ok(caller) => caller,
+            Err(NotLetIn::TurnedAway(why)) => {
+                self.count_state(why);
+                return Outcome::of((self.table.front.turned_away)(&why, &context));
+            }
+            Err(NotLetIn::NotAuthenticated(why)) => {
+                self.count(TurnedAwayReason::NotAuthenticated);
+                return Outcome::of((self.table.front.not_authenticated)(&why, &context));
+            }
+        };
+        match self.find(self.table.routes(), |r| (&r.method, &r.pattern)) {
+            Some((protocol, route)) => self.command(protocol, route, caller).await,
+            None => {
+                self.count(TurnedAwayReason::Malformed);
+                Outcome::of((self.table.front.no_route)(&self.no_route(), &context))
+            }
+        }
+    }
+
+    async fn open(&self, protocol: &Protocol, route: &'a OpenRoute) -> Outcome {
+        let context = self.context(Some(&route.pattern));
+        let admitted = if route.always { Ok(()) } else { self.vault.ready() };
+        let reply = match admitted {
+            Ok(()) => (route.serve)(self.vault, &context).await,
+            Err(why) => (protocol.turned_away)(&why, &context),
+        };
+        Outcome { route: Some(route.info(protocol.name)), ..Outcome::of(reply) }
+    }
+
+    async fn token(&self, protocol: &Protocol, route: &'a ProofRoute) -> Outcome {
+        let context = self.context(Some(&route.pattern));
+        let (reply, receipt) = match self.issue(route, &context).await {
+            Ok(Served { receipt, result }) => {
+                let reply = match result {
+                    Ok(body) => Reply::new(hyper::StatusCode::OK, body),
+                    Err(refusal) => (route.fault)(&TokenFault::Refusal(&refusal), &context),
+                };
+                (reply, Some(receipt))
+            }
+            Err(reply) => (reply, None),
+        };
+        Outcome { reply, receipt, route: Some(route.info(protocol.name)) }
+    }
+
+    async fn issue(&self, route: &ProofRoute, context: &Context<'_>) -> Result<Served, Reply> {
+        let fault = |why: TokenFault<'_>| (route.fault)(&why, context);
+        let turned_away = |why| {
+            self.count_state(why);
+            fault(TokenFault::TurnedAway(&why))
+        };
+        self.vault.ready().map_err(turned_away)?;
+        let TokenAsk { client, secret, ask } = (route.parse)(context).map_err(|why| {
+            self.count(TurnedAwayReason::Malformed);
+            fault(TokenFault::BadParameter(&why))
+        })?;
+        let proof = Proof::ClientSecret { client: &client, secret: &secret };
+        let caller = self.vault.authenticate(proof, self.peer, self.at.now).map_err(|why| match why {
+            NotLetIn::TurnedAway(why) => turned_away(why),
+            NotLetIn::NotAuthenticated(why) => {
+                self.count(TurnedAwayReason::NotAuthenticated);
+                fault(TokenFault::NotAuthenticated(&why))
+            }
+        })?;
+        let served = run(self.vault, caller, ask, self.at, |token| (route.format)(token, context)).await;
+        served.map_err(turned_away)
+    }
+
+    fn caller(&self) -> Result<Caller, NotLetIn> {
+        match bearer(self.request.headers()) {
+            Some(token) => self.vault.authenticate(Proof::Bearer(token), self.peer, self.at.now),
+            None => {
+                self.vault.ready()?;
+                Err(NotAuthenticated::Missing.into())
+            }
+        }
+    }
+
+    async fn command(&self, protocol: &Protocol, route: &'a Route, caller: Caller) -> Outcome {
+        let context = self.context(Some(&route.pattern));
+        let bad = |why: &BadParameter| {
+            self.count(TurnedAwayReason::Malformed);
+            Outcome::of((protocol.bad_parameter)(why, &context))
+        };
+        let parsed =
+            (protocol.version)(&context.parts).and_then(|()| route.serve.serve(self.vault, caller, &context, self.at));
+        let outcome = match parsed {
+            Ok(serving) => match serving.await {
+                Ok(Served { receipt, result }) => {
+                    let reply = match result {
+                        Ok(body) => Reply::new(route.ok, body),
+                        Err(refusal) => (protocol.refusal)(&refusal, &context),
+                    };
+                    Outcome { receipt: Some(receipt), ..Outcome::of(reply) }
+                }
+                Err(why) => {
+                    self.count_state(why);
+                    Outcome::of((protocol.turned_away)(&why, &context))
+                }
+            },
+            Err(why) => bad(&why),
+        };
+        Outcome { route: Some(route.info(protocol.name)), ..outcome }
+    }
+
+    fn find<R>(
+        &self,
+        mut routes: impl Iterator<Item = (&'a Protocol, &'a R)>,
+        key: impl Fn(&R) -> (&Method, &Pattern),
+    ) -> Option<(&'a Protocol, &'a R)> {
+        routes.find(|(_, route)| {
+            let (method, pattern) = key(route);
+            method == self.request.method() && pattern.matches(self.path)
+        })
+    }
+
+    fn no_route(&self) -> NoRoute {
+        let all = self.table.routes().map(|(_, r)| (&r.method, &r.pattern));
+        let proof = self.table.proof_routes().map(|(_, r)| (&r.method, &r.pattern));
+        let open = self.table.open_routes().map(|(_, r)| (&r.method, &r.pattern));
+        let mut allowed: Vec<Method> = Vec::new();
+        for (method, pattern) in all.chain(proof).chain(open) {
+            if pattern.matches(self.path) && !allowed.contains(method) {
+                allowed.push(method.clone());
+            }
+        }
+        if allowed.is_empty() { NoRoute::Path } else { NoRoute::Method { allowed } }
+    }
+
+    fn context(&self, pattern: Option<&'a Pattern>) -> Context<'a> {
+        let info = self.vault.info();
+        let parts = Parts::new(self.request, self.path, pattern);
+        Context { parts, authority: self.authority, tenant: &info.tenant, vault: &info.name }
+    }
+
+    /// What never reaches a decision has no record of its own: it is counted in the vault's log.
+    fn count(&self, why: TurnedAwayReason) {
+        self.vault.turned_away(why);
+    }
+
+    fn count_state(&self, why: TurnedAway) {
+        match why {
+            TurnedAway::Sealed => self.count(TurnedAwayReason::Sealed),
+            TurnedAway::Inactive { .. } | TurnedAway::Deleted => self.count(TurnedAwayReason::Inactive),
+            TurnedAway::JournalFull | TurnedAway::JournalDown => self.count(TurnedAwayReason::JournalDown),
+            TurnedAway::Busy => self.count(TurnedAwayReason::OverBound),
+            TurnedAway::Stopping => {}
+        }
+    }
+}
+
+impl Outcome {
+    const fn of(reply: Reply) -> Self {
+        Self { reply, receipt: None, route: None }
+    }
+}
+
+/// The token of `Authorization: Bearer ...`; the scheme's case does not matter. `None` if there is none.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.trim().split_once(' ')?;
+    let token = token.trim();
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hyper::header::HeaderValue;
+
+    #[test]
+    fn only_a_bearer_token_is_a_token() {
+        for (text, token) in [
+            ("Bearer abc", Some("abc")),
+            ("bearer   abc ", Some("abc")),
+            ("Bearer", None),
+            ("Bearer ", None),
+            ("PoP abc", None),
+            ("Basic abc", None),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(AUTHORIZATION, HeaderValue::from_static(text));
+            assert_eq!(bearer(&headers), token, "{text}");
+        }
+    }
+}

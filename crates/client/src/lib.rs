@@ -1,0 +1,79 @@
+//! A small client of Keystead's REST APIs: keys as in Azure Key Vault, the audit, and the operator's socket.
+//!
+//! What it promises:
+//! - a credential goes to the vault it was given for and to the authority that vault may name, over TLS, and nowhere
+//!   else: no redirect is followed, no link to another host is opened
+//! - each call ends within its deadline, and holds no more of an answer than its bound
+//! - each answer brings its receipt ([`Done`], [`ClientError::Refused`])
+//!
+//! ```no_run
+//! # async fn example(ca: Vec<u8>) -> Result<(), Box<dyn std::error::Error>> {
+//! use keystead_client::{Client, Config, CreateKey, Credential};
+//! use keystead_model::{KeyRef, KeySpec, Name, SignAlgorithm};
+//!
+//! let credential = Credential::client_secret("1b4e28ba-2fa1-41d2-883f-0016d3cca427", "the secret".to_owned());
+//! let client = Client::new(Config { ca_pem: Some(ca), ..Config::new("https://dev.localhost:8443", credential) })?;
+//! let name = Name::parse("signing")?;
+//! client.create_key(&name, &CreateKey::of(KeySpec::EcP256)).await?;
+//! let key = KeyRef { name, version: None };
+//! let signed = client.sign(&key, SignAlgorithm::Es256, &[0; 32]).await?;
+//! println!("{} {:?}", signed.value.kid, signed.receipt);
+//! # Ok(()) }
+//! ```
+//!
+//! - `client`: calls with a credential        - `operator`: calls over the unix socket
+//! - `keys`, `audit`: the typed calls         - `wire`, `operation`: what they send and read
+//! - `token`, `challenge`, `form`: logging in - `transport`, `tls`, `pool`: connections
+
+#![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::disallowed_methods))]
+
+mod audit;
+mod base64url;
+mod challenge;
+mod client;
+mod error;
+mod form;
+mod keys;
+mod operation;
+mod operator;
+mod pool;
+mod reply;
+mod tls;
+mod token;
+mod transport;
+mod wire;
+
+pub use audit::LogInfo;
+pub use client::{API_VERSION, Client, Config};
+pub use error::ClientError;
+pub use operation::{Ciphertext, Plaintext, Sealed, Signature};
+pub use operator::{OperatorClient, VaultInfo};
+pub use reply::Done;
+pub use token::Credential;
+pub use wire::{
+    CreateKey, DeletedKeyBundle, DeletedKeyItem, Jwk, KeyAttributes, KeyBundle, KeyItem, NextLink, Page, SetAttributes,
+    UpdateKey,
+};
+
+/// Entry points for the fuzz targets: none of them may panic.
+#[doc(hidden)]
+pub mod fuzz {
+    use hyper::{HeaderMap, StatusCode};
+
+    /// A `WWW-Authenticate` header.
+    pub fn challenge(input: &[u8]) {
+        let _ = crate::challenge::Challenge::parse(&String::from_utf8_lossy(input));
+    }
+
+    /// The body of a refusal.
+    pub fn error_body(input: &[u8]) {
+        let _ = crate::error::refused(StatusCode::FORBIDDEN, &HeaderMap::new(), input);
+    }
+
+    /// Bodies of answers about keys.
+    pub fn key_bodies(input: &[u8]) {
+        let _ = serde_json::from_slice::<crate::DeletedKeyBundle>(input).map(|b| b.bundle.key.public());
+        let _ = serde_json::from_slice::<crate::Page<crate::KeyItem>>(input);
+        let _ = serde_json::from_slice::<crate::operation::OperationResult>(input);
+    }
+}

@@ -1,0 +1,97 @@
+//! Calls of the operator, over the unix socket: who may open the socket needs no token.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::Method;
+use keystead_model::Name;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::client::{Body, exchange, within};
+use crate::pool::Pool;
+use crate::reply::{accept, json};
+use crate::transport::Place;
+use crate::{ClientError, Done};
+
+const VAULTS: &str = "/keystead/v1/operator/vaults";
+
+/// Bytes of an answer's body.
+const MAX_ANSWER: usize = 16 << 20;
+
+/// A vault as the operator sees it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct VaultInfo {
+    /// Unique in the instance.
+    pub name: String,
+    /// `inactive`, `sealed`, `open` or `deleted`.
+    pub status: String,
+    /// `vault` or `hsm`.
+    #[serde(default)]
+    pub kind: String,
+    /// What holds its domain key: `file`.
+    #[serde(default)]
+    pub custody: String,
+    /// The hosts it answers to.
+    #[serde(default)]
+    pub authorities: Vec<String>,
+    /// Whatever else the server tells.
+    #[serde(flatten)]
+    pub more: Map<String, Value>,
+}
+
+#[derive(Deserialize)]
+struct Vaults {
+    #[serde(alias = "value")]
+    vaults: Vec<VaultInfo>,
+}
+
+/// A client of the operator's socket. Clones share connections.
+#[derive(Clone)]
+pub struct OperatorClient {
+    pool: Arc<Pool>,
+    deadline: Duration,
+}
+
+impl OperatorClient {
+    /// Connects with the first call.
+    pub fn new(socket: &Path, deadline: Duration) -> Self {
+        Self { pool: Arc::new(Pool::new(Place::Unix(socket.to_owned()), MAX_ANSWER)), deadline }
+    }
+
+    /// All vaults.
+    pub async fn vaults(&self) -> Result<Done<Vec<VaultInfo>>, ClientError> {
+        Ok(json::<Vaults>(self.call(Method::GET, VAULTS, Body::none()).await?)?.map(|answer| answer.vaults))
+    }
+
+    /// One vault.
+    pub async fn vault(&self, name: &Name) -> Result<Done<VaultInfo>, ClientError> {
+        json(self.call(Method::GET, &format!("{VAULTS}/{name}"), Body::none()).await?)
+    }
+
+    /// Creates a vault; the body is the API's.
+    pub async fn create_vault(&self, vault: &impl Serialize) -> Result<Done<VaultInfo>, ClientError> {
+        json(self.call(Method::POST, VAULTS, Body::json(vault)?).await?)
+    }
+
+    /// Seals a vault: it answers nothing until it is unsealed, over restarts too.
+    pub async fn seal_vault(&self, name: &Name) -> Result<Done<()>, ClientError> {
+        Ok(self.call(Method::POST, &format!("{VAULTS}/{name}/seal"), Body::none()).await?.map(|_| ()))
+    }
+
+    /// Unseals a vault.
+    pub async fn unseal_vault(&self, name: &Name) -> Result<Done<()>, ClientError> {
+        Ok(self.call(Method::POST, &format!("{VAULTS}/{name}/unseal"), Body::none()).await?.map(|_| ()))
+    }
+
+    /// How the instance is.
+    pub async fn health(&self) -> Result<Done<Value>, ClientError> {
+        json(self.call(Method::GET, "/keystead/v1/operator/health", Body::none()).await?)
+    }
+
+    async fn call(&self, method: Method, path: &str, body: Body) -> Result<Done<Bytes>, ClientError> {
+        within(self.deadline, exchange(&self.pool, &method, path, &body, None)).await.and_then(accept)
+    }
+}

@@ -1,0 +1,94 @@
+//! How a vault begins: domain key pair, root generation 1, its own random keys, built-in issuer, first policy. All of
+//! it goes into one transaction with the first record.
+
+use crate::error::Refusal;
+use crate::issuer;
+use crate::operate::OperateError;
+use crate::records::{IssuerRecord, SecretsRecord};
+use crate::room::{Place, seal_row};
+use crate::vault::Vault;
+use keystead_access::{Policy, PolicyDocument};
+use keystead_crypto::sealed::{Binding, Usage};
+use keystead_custody::{DomainKey, Root, UnsealPath};
+use keystead_identity::Principal;
+use keystead_model::{Generation, KeySpec, Moment, ObjectId, PublicKey, Revision, VaultId, Version};
+use keystead_store::{Changes, Kind, Row};
+
+/// In a policy given at creation, the issuer that means the vault's own: its name is not known before.
+pub const BUILT_IN: &str = "built-in";
+
+/// Where a row of which a vault has one stands.
+pub(crate) const fn singleton(kind: Kind) -> [u8; 32] {
+    [kind.code(); 32]
+}
+
+/// Makes everything a vault needs to be open, and the rows that keep it.
+pub(crate) async fn birth(
+    vault: &Vault,
+    path: &dyn UnsealPath,
+    document: PolicyDocument,
+    at: Moment,
+) -> Result<(Root, Changes), OperateError> {
+    let (domain, root) = (DomainKey::generate(), Root::generate(Generation::FIRST));
+    let id = vault.info().id;
+    let wrapped_domain = path.wrap_domain(id, &domain).await.map_err(OperateError::Path)?;
+    let wrapped_root = path.wrap_root(id, &root).await.map_err(OperateError::Path)?;
+    path.unwrap_root(id, &wrapped_root).await.map_err(OperateError::Path)?;
+    let sealed_root = domain.public().seal_root(id, &root).map_err(|_| OperateError::Damaged)?;
+    domain.open_root(id, &sealed_root).map_err(|_| OperateError::Damaged)?;
+
+    let issuer = issuer_record(vault, &root, at).await?;
+    let document = named(document, &issuer.iss);
+    Policy::new(&document, Revision(1)).map_err(OperateError::Policy)?;
+    let secrets = SecretsRecord { index_key: keystead_crypto::random(), detail_key: keystead_crypto::random() };
+    let sealer = root.sealer(Usage::Records);
+    let puts = vec![
+        clear(Kind::Domain, domain.public().as_bytes().to_vec()),
+        clear(Kind::WrappedDomain, wrapped_domain),
+        clear(Kind::SealedRoot, sealed_root),
+        clear(Kind::WrappedRoot, wrapped_root),
+        seal_row(vault, &sealer, place(Kind::Secrets), &secrets)?,
+        seal_row(vault, &sealer, place(Kind::Issuer), &issuer)?,
+        seal_row(vault, &sealer, place(Kind::Policy), &document)?,
+    ];
+    Ok((root, Changes { puts, ..Changes::default() }))
+}
+
+async fn issuer_record(vault: &Vault, root: &Root, at: Moment) -> Result<IssuerRecord, OperateError> {
+    let sealer = root.sealer(Usage::KeyMaterial);
+    let binding = issuer_binding(vault.info().id);
+    let made = vault.protection.generate(&sealer, &binding, KeySpec::EcP256, at.deadline).await;
+    let made = made.map_err(Refusal::from)?;
+    let PublicKey::EcP256 { x, y } = made.public else { return Err(OperateError::Damaged) };
+    let kid = Version::from_bytes(keystead_crypto::random()).to_string();
+    Ok(IssuerRecord { iss: issuer::iss(vault.info()), kid, x, y, material: made.material })
+}
+
+/// What the built-in issuer's key is bound to: a vault has one.
+pub(crate) fn issuer_binding(vault: VaultId) -> Binding {
+    Binding { vault: *vault.as_bytes(), kind: Kind::Issuer.code(), object: [0; 16], version: [0; 16], counter: 1 }
+}
+
+/// Writes the vault's own issuer where the document says [`BUILT_IN`].
+fn named(mut document: PolicyDocument, iss: &str) -> PolicyDocument {
+    let name = |p: &mut Principal| {
+        if p.issuer() == BUILT_IN {
+            *p = Principal::new(iss, p.subject());
+        }
+    };
+    document.administrators.iter_mut().for_each(name);
+    document.assignments.iter_mut().map(|a| &mut a.principal).for_each(name);
+    document
+}
+
+fn place(kind: Kind) -> Place {
+    let id = ObjectId::from_bytes(keystead_crypto::random());
+    Place { kind, tag: singleton(kind), version: None, id, counter: 1, due: None }
+}
+
+/// A row whose content is a wrap or a public key: it needs no seal of the root's.
+fn clear(kind: Kind, bytes: Vec<u8>) -> Row {
+    let id = ObjectId::from_bytes(keystead_crypto::random());
+    let (lookup, revision) = (singleton(kind), Revision(0));
+    Row { kind, lookup, version: None, id, counter: 1, revision, due: None, sealed: bytes }
+}

@@ -1,0 +1,5 @@
+//! Commands on the audit log.
+
+mod read;
+
+pub use read::{AuditEntry, ReadAudit};

@@ -1,0 +1,123 @@
+//! Create a key, or a new version of one.
+
+use crate::commands::ask;
+use crate::error::Refusal;
+use crate::lifecycle;
+use crate::records::{KeyRecord, VersionRecord};
+use crate::room::{Key, Place, Room};
+use crate::run::{Effect, Execute};
+use crate::view::{KeyView, SetAttributes};
+use keystead_access::Permit;
+use keystead_model::{KeyOperation, KeySpec, Name, ObjectId, Target, Version};
+use keystead_store::{Changes, Kind, RowKey};
+use std::collections::BTreeMap;
+
+/// Creates a key; on an existing name, a new version that becomes the newest.
+pub struct CreateKey {
+    /// Its name.
+    pub name: Name,
+    /// What kind of key. It may differ between versions.
+    pub spec: KeySpec,
+    /// What it may be used for; `None`: all that its kind can do.
+    pub ops: Option<Vec<KeyOperation>>,
+    /// Its attributes.
+    pub attributes: SetAttributes,
+    /// Free text.
+    pub tags: BTreeMap<String, String>,
+}
+ask!(CreateKey, CreateKey, |c| Target::Key(c.name.clone()));
+
+impl Execute for CreateKey {
+    type Output = KeyView;
+
+    async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<KeyView>, Refusal> {
+        let ask = permit.ask();
+        lifecycle::check_tags(&ask.tags)?;
+        let ops = lifecycle::operations(ask.spec, ask.ops.as_deref())?;
+        let head = room.key(Kind::Key, &ask.name).await?;
+        if head.is_none() && room.key(Kind::DeletedKey, &ask.name).await?.is_some() {
+            return Err(Refusal::NameReserved { name: ask.name.clone() });
+        }
+        let new = NewVersion { spec: ask.spec, ops, attributes: &ask.attributes, tags: &ask.tags };
+        add_version(room, &ask.name, head, new).await
+    }
+}
+
+/// What a new version is to be.
+pub(super) struct NewVersion<'a> {
+    pub(super) spec: KeySpec,
+    pub(super) ops: Vec<KeyOperation>,
+    pub(super) attributes: &'a SetAttributes,
+    pub(super) tags: &'a BTreeMap<String, String>,
+}
+
+/// Generates a version and makes it the newest of `head`, or the first of a new key.
+pub(super) async fn add_version(
+    room: &Room<'_>,
+    name: &Name,
+    head: Option<Key>,
+    new: NewVersion<'_>,
+) -> Result<Effect<KeyView>, Refusal> {
+    let id = head.as_ref().map_or_else(|| ObjectId::from_bytes(keystead_crypto::random()), |k| k.id);
+    let version = Version::from_bytes(keystead_crypto::random());
+    let record = generate(room, id, version, new).await?;
+    let name = head.as_ref().map_or_else(|| Ok(name.clone()), |k| k.record.name())?;
+    let view = KeyView::new(name.clone(), version, &record, room.vault().info.retention_days);
+    let changes = changes(room, &name, head, id, version, &record)?;
+    Ok(Effect::change(view, changes).about(id, Some(version)))
+}
+
+async fn generate(
+    room: &Room<'_>,
+    id: ObjectId,
+    version: Version,
+    new: NewVersion<'_>,
+) -> Result<VersionRecord, Refusal> {
+    let binding = room.material_binding(id, version);
+    let (open, now, by) = (room.open(), room.at.now, room.at.deadline);
+    let generated = room.vault().protection.generate(&open.material, &binding, new.spec, by).await?;
+    let mut record = VersionRecord {
+        spec: new.spec,
+        ops: new.ops,
+        enabled: true,
+        not_before: None,
+        expires: None,
+        created: now.0,
+        updated: now.0,
+        tags: new.tags.clone(),
+        public: generated.public,
+        material: generated.material,
+        uses_reserved: 0,
+    };
+    lifecycle::set_attributes(&mut record, new.attributes)?;
+    Ok(record)
+}
+
+fn changes(
+    room: &Room<'_>,
+    name: &Name,
+    head: Option<Key>,
+    id: ObjectId,
+    version: Version,
+    record: &VersionRecord,
+) -> Result<Changes, Refusal> {
+    let (mut key, counter) = match head {
+        Some(k) => (k.record, k.counter.saturating_add(1)),
+        None => (new_key(name), 1),
+    };
+    key.newest = *version.as_bytes();
+    key.newest_created = record.created;
+    let tag = room.tag(name);
+    let head = Place { kind: Kind::Key, tag, version: None, id, counter, due: key.due() };
+    let place = Place { kind: Kind::KeyVersion, tag, version: Some(version), id, counter: 1, due: None };
+    let reserved = RowKey { kind: Kind::DeletedKey, lookup: tag, version: None };
+    Ok(Changes {
+        puts: vec![room.row(head, &key)?, room.row(place, record)?],
+        removes: Vec::new(),
+        checks: vec![(reserved, 0)],
+    })
+}
+
+fn new_key(name: &Name) -> KeyRecord {
+    KeyRecord { name: name.as_str().to_owned(), newest: [0; 16], newest_created: 0, rotation: None, deletion: None }
+}

@@ -1,0 +1,71 @@
+//! Change attributes, tags and permitted operations of a version.
+
+use crate::commands::ask;
+use crate::error::Refusal;
+use crate::lifecycle;
+use crate::room::{Place, Room};
+use crate::run::{Effect, Execute};
+use crate::view::{KeyView, SetAttributes};
+use keystead_access::Permit;
+use keystead_model::{KeyOperation, KeyRef, Target, Time};
+use keystead_store::{Changes, Kind, RowKey};
+use std::collections::BTreeMap;
+
+/// Changes what is given; `None` leaves a member as it is.
+pub struct UpdateKey {
+    /// Which version; the newest if none.
+    pub key: KeyRef,
+    /// Replaces the permitted operations.
+    pub ops: Option<Vec<KeyOperation>>,
+    /// Merged one by one.
+    pub attributes: SetAttributes,
+    /// Replaces all tags.
+    pub tags: Option<BTreeMap<String, String>>,
+}
+ask!(UpdateKey, UpdateKey, |c| Target::Key(c.key.name.clone()));
+
+impl Execute for UpdateKey {
+    type Output = KeyView;
+
+    async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<KeyView>, Refusal> {
+        let ask = permit.ask();
+        let head = room.live(&ask.key.name).await?;
+        let wanted = ask.key.version.unwrap_or_else(|| head.record.newest());
+        let missing = || Refusal::KeyNotFound { name: ask.key.name.clone(), version: ask.key.version };
+        let found = room.stored_version(&head, wanted).await?.ok_or_else(missing)?;
+
+        let mut record = found.record.clone();
+        if let Some(ops) = &ask.ops {
+            record.ops = lifecycle::operations(record.spec, Some(ops))?;
+        }
+        if let Some(tags) = &ask.tags {
+            lifecycle::check_tags(tags)?;
+            record.tags.clone_from(tags);
+        }
+        lifecycle::set_attributes(&mut record, &ask.attributes)?;
+        record.updated = moved(Time(found.record.updated), room.at.now).0;
+
+        let row = room.row(Place::next_version(&found), &record)?;
+        let live = RowKey { kind: Kind::Key, lookup: head.tag, version: None };
+        let changes = Changes { puts: vec![row], removes: Vec::new(), checks: vec![(live, head.counter)] };
+        let view = KeyView::new(found.name.clone(), found.version, &record, room.vault().info.retention_days);
+        Ok(Effect::change(view, changes).about(found.id, Some(found.version)))
+    }
+}
+
+/// `updated` must be seen to move, and clients see whole seconds.
+fn moved(before: Time, now: Time) -> Time {
+    if now.secs() > before.secs() { now } else { Time::from_secs(before.secs().saturating_add(1)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn updated_moves_by_at_least_a_second_as_clients_see_it() {
+        assert_eq!(moved(Time(1_000), Time(5_000)), Time(5_000));
+        assert_eq!(moved(Time(5_400), Time(5_900)).secs(), 6);
+        assert_eq!(moved(Time(5_400), Time(1_000)).secs(), 6);
+    }
+}

@@ -1,0 +1,21 @@
+//! Every command: what it asks, what it does, one file each.
+
+pub mod audit;
+pub mod key;
+pub mod token;
+pub mod vault;
+
+/// What a decision needs to know of a command: its action and its target.
+macro_rules! ask {
+    ($command:ident, $action:ident, |$c:ident| $target:expr) => {
+        impl keystead_access::Ask for $command {
+            const ACTION: keystead_model::Action = keystead_model::Action::$action;
+            fn target(&self) -> keystead_model::Target {
+                let $c = self;
+                let _ = $c;
+                $target
+            }
+        }
+    };
+}
+pub(crate) use ask;

@@ -1,0 +1,5 @@
+//! Commands on tokens.
+
+mod issue;
+
+pub use issue::{IssueToken, IssuedToken};

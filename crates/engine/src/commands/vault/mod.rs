@@ -1,0 +1,5 @@
+//! Commands on the vault itself.
+
+mod seal;
+
+pub use seal::SealVault;

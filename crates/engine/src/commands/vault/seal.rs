@@ -1,0 +1,21 @@
+//! Seal the vault from inside.
+
+use crate::commands::ask;
+use crate::error::Refusal;
+use crate::room::Room;
+use crate::run::{Effect, Execute};
+use keystead_access::Permit;
+use keystead_model::{Target, VaultStatus};
+
+/// Seals the vault: the root and everything opened with it leave memory. It stays sealed over a restart; the operator
+/// unseals it.
+pub struct SealVault;
+ask!(SealVault, SealVault, |c| Target::Vault);
+
+impl Execute for SealVault {
+    type Output = ();
+
+    async fn execute(_: &Permit<Self>, _: &Room<'_>) -> Result<Effect<()>, Refusal> {
+        Ok(Effect::status((), VaultStatus::Sealed))
+    }
+}

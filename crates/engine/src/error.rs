@@ -1,0 +1,238 @@
+//! The two ways not to succeed: refused after the decision (with a receipt), or turned away before it (counted).
+
+use keystead_access::Denial;
+use keystead_audit::{JournalDown, Outcome};
+use keystead_crypto::sealed::OpenFailed;
+use keystead_model::{KeySpec, Name, Version};
+use keystead_protection::KeyError;
+use keystead_store::{CommitError, Unavailable};
+use thiserror::Error;
+
+/// Why a command that reached the decision did not succeed. It leaves a record and a receipt. Closed: each protocol
+/// maps it to its own codes with one `match`.
+#[derive(Debug, Clone, Error)]
+pub enum Refusal {
+    /// No role, ground or mandate allows it.
+    #[error("the caller is not authorised for this action on this target")]
+    Denied(Box<Denial>),
+    /// There is no such key or version.
+    #[error("there is no such key or key version")]
+    KeyNotFound {
+        /// As asked.
+        name: Name,
+        /// As asked.
+        version: Option<Version>,
+    },
+    /// There is no such deleted key.
+    #[error("there is no such deleted key")]
+    DeletedKeyNotFound {
+        /// As asked.
+        name: Name,
+    },
+    /// A deleted key holds the name: recover or purge it first.
+    #[error("a deleted but recoverable key holds this name: recover or purge it")]
+    NameReserved {
+        /// As asked.
+        name: Name,
+    },
+    /// Another change came first, repeatedly.
+    #[error("another change of the same object came first: read it again and retry")]
+    Conflict,
+    /// The key version is disabled.
+    #[error("the key version is disabled")]
+    KeyDisabled {
+        /// The operation, as the wire names it.
+        op: &'static str,
+    },
+    /// Past its `exp`.
+    #[error("the key version has expired")]
+    KeyExpired {
+        /// The operation, as the wire names it.
+        op: &'static str,
+    },
+    /// Before its `nbf`.
+    #[error("the key version is not yet valid")]
+    KeyNotYetValid {
+        /// The operation, as the wire names it.
+        op: &'static str,
+    },
+    /// Not among its `key_ops`.
+    #[error("the operation is not among the key's permitted operations")]
+    OperationNotPermitted {
+        /// The operation, as the wire names it.
+        op: &'static str,
+    },
+    /// The algorithm belongs to another kind of key.
+    #[error("the algorithm does not fit this kind of key")]
+    WrongAlgorithm {
+        /// As asked.
+        alg: &'static str,
+        /// What the key is.
+        spec: KeySpec,
+        /// Which key.
+        name: Name,
+        /// Which version.
+        version: Version,
+    },
+    /// A value of a length the algorithm cannot take.
+    #[error("'{what}' has a wrong length: {expected}")]
+    BadLength {
+        /// Which member.
+        what: &'static str,
+        /// What it must be.
+        expected: String,
+    },
+    /// One answer for every failed decryption or unwrapping.
+    #[error("decryption failed")]
+    DecryptFailed,
+    /// Operations this kind of key cannot have.
+    #[error("key_ops holds an operation that this kind of key cannot have")]
+    BadOperations {
+        /// What the key is to be.
+        spec: KeySpec,
+    },
+    /// `exp` is not after `nbf`.
+    #[error("exp must be later than nbf")]
+    BadDates,
+    /// A list or text over its bound.
+    #[error("too many or too long: {what}")]
+    OverBound {
+        /// The bound, in words.
+        what: &'static str,
+    },
+    /// An AES-GCM key version that reached 2^32 uses (NIST SP 800-38D, section 8.3): rotate the key.
+    #[error("this key version has reached its number of AES-GCM uses: rotate the key")]
+    UsesExhausted,
+    /// Too much queued for the cipher pool or the store: retry after a moment.
+    #[error("busy: retry after a moment")]
+    Busy,
+    /// The deadline passed before the work was done; nothing changed.
+    #[error("the deadline passed; nothing was changed")]
+    Deadline,
+    /// The store's disk is full.
+    #[error("the store's disk is full")]
+    StoreFull,
+    /// The store does not answer.
+    #[error("the store is unavailable")]
+    Unavailable,
+    /// A stored record does not open or parse: `keystead audit verify` and the server's log say more.
+    #[error("a stored record is damaged")]
+    Damaged,
+    /// A paging token of another list.
+    #[error("the paging token does not belong to this list")]
+    BadPageToken,
+    /// The log is not one of this vault's on this node.
+    #[error("there is no such log of this vault on this node")]
+    UnknownLog,
+    /// A defect of ours; nothing changed.
+    #[error("internal fault; nothing was changed")]
+    Fault,
+}
+
+impl Refusal {
+    /// The number in the audit record. Never reused.
+    pub const fn outcome(&self) -> Outcome {
+        Outcome(match self {
+            Self::Denied(_) => 1,
+            Self::KeyNotFound { .. } => 2,
+            Self::DeletedKeyNotFound { .. } => 3,
+            Self::NameReserved { .. } => 4,
+            Self::Conflict => 5,
+            Self::KeyDisabled { .. } => 6,
+            Self::KeyExpired { .. } => 7,
+            Self::KeyNotYetValid { .. } => 8,
+            Self::OperationNotPermitted { .. } => 9,
+            Self::WrongAlgorithm { .. } => 10,
+            Self::BadLength { .. } => 11,
+            Self::DecryptFailed => 12,
+            Self::BadOperations { .. } => 13,
+            Self::BadDates => 14,
+            Self::OverBound { .. } => 15,
+            Self::UsesExhausted => 16,
+            Self::Busy => 17,
+            Self::Deadline => 18,
+            Self::StoreFull => 19,
+            Self::Unavailable => 20,
+            Self::Damaged => 21,
+            Self::Fault => 22,
+            Self::BadPageToken => 23,
+            Self::UnknownLog => 24,
+        })
+    }
+}
+
+impl From<Unavailable> for Refusal {
+    fn from(_: Unavailable) -> Self {
+        Self::Unavailable
+    }
+}
+
+impl From<OpenFailed> for Refusal {
+    fn from(_: OpenFailed) -> Self {
+        Self::Damaged
+    }
+}
+
+impl From<CommitError> for Refusal {
+    fn from(e: CommitError) -> Self {
+        match e {
+            CommitError::Conflict | CommitError::Exists => Self::Conflict,
+            CommitError::Busy => Self::Busy,
+            CommitError::DiskFull => Self::StoreFull,
+            _ => Self::Unavailable,
+        }
+    }
+}
+
+impl From<KeyError> for Refusal {
+    fn from(e: KeyError) -> Self {
+        match e {
+            KeyError::Busy => Self::Busy,
+            KeyError::Deadline => Self::Deadline,
+            KeyError::DecryptFailed => Self::DecryptFailed,
+            KeyError::Damaged => Self::Damaged,
+            KeyError::BadLength { what, wanted, .. } => Self::BadLength { what, expected: format!("{wanted} bytes") },
+            _ => Self::Fault,
+        }
+    }
+}
+
+/// Turned away before a decision: no receipt, counted in the summaries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum TurnedAway {
+    /// Not yet activated.
+    #[error("the vault is not activated: it waits for `{setting}`, which this release does not have yet")]
+    Inactive {
+        /// The configuration setting that is missing.
+        setting: &'static str,
+    },
+    /// Sealed.
+    #[error("the vault is sealed")]
+    Sealed,
+    /// Deleted.
+    #[error("the vault is deleted")]
+    Deleted,
+    /// No room for the record: make room on the journal's disk.
+    #[error("the audit journal has no room left: make room on its disk")]
+    JournalFull,
+    /// The journal failed: the node is out of service until it is restarted.
+    #[error("the audit journal failed: this node is out of service until it is restarted")]
+    JournalDown,
+    /// More records on their way than the journal takes: retry after a moment.
+    #[error("busy: retry after a moment")]
+    Busy,
+    /// The process is stopping.
+    #[error("the server is stopping")]
+    Stopping,
+}
+
+impl From<JournalDown> for TurnedAway {
+    fn from(e: JournalDown) -> Self {
+        match e {
+            JournalDown::Full => Self::JournalFull,
+            JournalDown::Busy => Self::Busy,
+            JournalDown::Closed => Self::Stopping,
+            _ => Self::JournalDown,
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! The engine: one way in, [`Vault::run`], and one order for everything that is done in a vault: decide, reserve room
+//! in the journal, work, decide again if the policy moved or the vault was sealed, commit, journal, answer.
+//!
+//! - [`run`]: that order
+//! - [`room`]: what a command may touch
+//! - [`commands`]: every command, one file each: what it asks, what it does
+//! - [`vault`]: a vault on this node, and what exists only while it is open
+//! - [`info`]: what a vault is; [`node`]: which vaults there are, and what the operator may do to them;
+//!   [`operate`]: why that was not done
+//! - [`schedule`]: stored decisions of the customer, carried out by mandate
+//! - [`view`]: what commands take and give; [`records`]: what stands in the sealed rows
+//! - [`lifecycle`]: what a key may be used for; [`log`]: the vault's log as anyone may see it
+
+#![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::disallowed_methods))]
+
+// The unit tests share the integration tests' node.
+#[cfg(test)]
+extern crate self as keystead_engine;
+#[cfg(test)]
+#[allow(dead_code, reason = "the unit tests use a part of what the integration tests do")]
+#[path = "../tests/it/support.rs"]
+mod support;
+
+pub(crate) mod birth;
+pub(crate) mod cache;
+pub mod commands;
+pub mod error;
+pub mod info;
+pub(crate) mod issuer;
+pub mod lifecycle;
+pub mod log;
+pub mod node;
+pub(crate) mod opening;
+pub mod operate;
+#[doc(hidden)]
+pub mod records;
+pub mod room;
+pub mod run;
+pub mod schedule;
+pub(crate) mod to_end;
+pub(crate) mod uses;
+pub mod vault;
+pub mod view;
+
+pub use birth::BUILT_IN;
+pub use commands::audit::{AuditEntry, ReadAudit};
+pub use commands::key::{
+    CreateKey, Decrypt, DeleteKey, Encrypt, GetDeletedKey, GetKey, ListDeletedKeys, ListKeys, ListVersions, PurgeKey,
+    RecoverKey, RotateKey, RotationPolicy, SetRotationPolicy, Sign, UnwrapKey, UpdateKey, Verify, WrapKey,
+};
+pub use commands::token::{IssueToken, IssuedToken};
+pub use commands::vault::SealVault;
+pub use error::{Refusal, TurnedAway};
+pub use info::{IssuerInfo, VaultInfo};
+pub use issuer::resource;
+pub use keystead_audit::{Answer, TurnedAwayReason};
+pub use log::LogInfo;
+pub use node::{Health, Instance, NODE_LOG, NewVault, Parts, VaultSummary};
+pub use operate::OperateError;
+pub use run::Command;
+pub use schedule::{Beat, ClockGuard};
+pub use vault::{NotLetIn, State, Vault};
+pub use view::{BadPageToken, DeletedKeyView, KeyResult, KeyView, Page, PageToken, SetAttributes};

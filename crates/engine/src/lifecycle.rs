@@ -1,0 +1,81 @@
+//! What a key version may be used for, and which attributes it may have: plain rules of their arguments.
+
+use crate::error::Refusal;
+use crate::records::VersionRecord;
+use crate::view::SetAttributes;
+use keystead_model::{KeyOperation, KeySpec, Time};
+use std::collections::BTreeMap;
+
+/// Most tags on an object, and the longest name or value of one, in characters.
+pub const MAX_TAGS: usize = 15;
+/// Longest tag name or value, in characters.
+pub const MAX_TAG_CHARS: usize = 256;
+
+/// Whether this version may do `op` now. Outside `nbf..exp` only what reads old data still works: decrypt, unwrap,
+/// verify.
+pub(crate) fn usable(v: &VersionRecord, op: KeyOperation, now: Time) -> Result<(), Refusal> {
+    let name = op.wire();
+    if !v.enabled {
+        return Err(Refusal::KeyDisabled { op: name });
+    }
+    if !v.ops.contains(&op) {
+        return Err(Refusal::OperationNotPermitted { op: name });
+    }
+    let protects_new_data = matches!(op, KeyOperation::Encrypt | KeyOperation::WrapKey | KeyOperation::Sign);
+    if protects_new_data && v.not_before.is_some_and(|t| now.0 < t) {
+        return Err(Refusal::KeyNotYetValid { op: name });
+    }
+    if protects_new_data && v.expires.is_some_and(|t| now.0 >= t) {
+        return Err(Refusal::KeyExpired { op: name });
+    }
+    Ok(())
+}
+
+/// The operations a version gets: those named, once each, or all that its kind can have if nothing was said.
+pub(crate) fn operations(spec: KeySpec, asked: Option<&[KeyOperation]>) -> Result<Vec<KeyOperation>, Refusal> {
+    match asked {
+        None => Ok(spec.possible().to_vec()),
+        Some(ops) if ops.iter().all(|o| spec.possible().contains(o)) => {
+            let mut unique = Vec::new();
+            for op in ops {
+                if !unique.contains(op) {
+                    unique.push(*op);
+                }
+            }
+            Ok(unique)
+        }
+        Some(_) => Err(Refusal::BadOperations { spec }),
+    }
+}
+
+/// Merges attributes member by member into a version.
+pub(crate) fn set_attributes(v: &mut VersionRecord, set: &SetAttributes) -> Result<(), Refusal> {
+    if let Some(enabled) = set.enabled {
+        v.enabled = enabled;
+    }
+    if let Some(t) = set.not_before {
+        v.not_before = Some(t.0);
+    }
+    if let Some(t) = set.expires {
+        v.expires = Some(t.0);
+    }
+    match (v.not_before, v.expires) {
+        (Some(nbf), Some(exp)) if exp <= nbf => Err(Refusal::BadDates),
+        _ => Ok(()),
+    }
+}
+
+/// Bounds tags.
+pub(crate) fn check_tags(tags: &BTreeMap<String, String>) -> Result<(), Refusal> {
+    if tags.len() > MAX_TAGS {
+        return Err(Refusal::OverBound { what: "an object has at most 15 tags" });
+    }
+    let long = |s: &String| s.chars().count() > MAX_TAG_CHARS;
+    if tags.iter().any(|(k, v)| long(k) || long(v)) {
+        return Err(Refusal::OverBound { what: "a tag's name and value have at most 256 characters each" });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

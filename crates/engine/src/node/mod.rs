@@ -1,0 +1,292 @@
+//! The node: which vaults there are, and what its operator may do *to* them. The operator has no role *in* any. What
+//! happens here goes into the node's own log; a change of a vault also into the vault's.
+
+mod records;
+
+use crate::birth;
+use crate::error::Refusal;
+use crate::info::VaultInfo;
+use crate::opening;
+use crate::operate::OperateError;
+use crate::vault::{State, Vault};
+use arc_swap::ArcSwap;
+use keystead_access::PolicyDocument;
+use keystead_audit::{Journal, JournalHealth, TurnedAwayReason};
+use keystead_custody::UnsealPath;
+use keystead_model::{Action, Authority, Moment, NodeId, Revision, Time, VaultId, VaultKind, VaultStatus};
+use keystead_protection::Protection;
+use keystead_store::{Store, VaultRow};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// A vault to be created.
+pub struct NewVault {
+    /// 3 to 24 characters of a-z, 0-9 and -.
+    pub name: String,
+    /// What it holds.
+    pub kind: VaultKind,
+    /// Where it answers.
+    pub authorities: Vec<Authority>,
+    /// 7 to 90; fixed from then on.
+    pub retention_days: u8,
+    /// The tenant its clients configure.
+    pub tenant: String,
+    /// Its first policy.
+    pub policy: PolicyDocument,
+}
+
+/// A vault in a listing.
+#[derive(Debug, Clone)]
+pub struct VaultSummary {
+    /// What it is.
+    pub info: VaultInfo,
+    /// Its state on this node.
+    pub state: &'static str,
+}
+
+/// A vault's name and state, for health.
+#[derive(Debug, Clone)]
+pub struct Health {
+    /// The journal's.
+    pub journal: JournalHealth,
+    /// Each vault's state.
+    pub vaults: Vec<(String, &'static str)>,
+}
+
+#[derive(Default)]
+struct Registry {
+    by_name: HashMap<String, Arc<Vault>>,
+    by_authority: HashMap<Authority, Arc<Vault>>,
+}
+
+/// What the node is made of.
+pub struct Parts {
+    /// Who it is.
+    pub node: NodeId,
+    /// Where rows are.
+    pub store: Store,
+    /// Where records are.
+    pub journal: Journal,
+    /// Where keys work.
+    pub protection: Protection,
+    /// The ways to a root, by kind.
+    pub paths: Vec<Arc<dyn UnsealPath>>,
+}
+
+/// This node.
+pub struct Instance {
+    parts: Parts,
+    vaults: ArcSwap<Registry>,
+    operating: tokio::sync::Mutex<()>,
+}
+
+/// The log of the node itself.
+pub const NODE_LOG: VaultId = VaultId::from_bytes([0; 16]);
+
+/// What an inactive vault of kind hsm waits for.
+const HSM_SETTING: &str = "[[hsm]]";
+
+impl Instance {
+    /// Brings the journal up to the store, then opens what may be open. A vault that does not open starts sealed.
+    pub async fn start(parts: Parts, at: Moment) -> Result<Arc<Self>, OperateError> {
+        let instance = Self { parts, vaults: ArcSwap::default(), operating: tokio::sync::Mutex::new(()) };
+        instance.enrol(at).await?;
+        instance.replay().await?;
+        for row in instance.parts.store.vaults().await.map_err(Refusal::from)? {
+            let vault = instance.vault_of(&row);
+            if row.status == VaultStatus::Active
+                && let Err(e) = instance.open(&vault, at).await
+            {
+                tracing::warn!(vault = %vault.info.name, "starts sealed: {e}");
+            }
+            instance.register(vault);
+        }
+        Ok(Arc::new(instance))
+    }
+
+    /// The vault that answers at this authority.
+    pub fn vault(&self, authority: &Authority) -> Option<Arc<Vault>> {
+        self.vaults.load().by_authority.get(authority).cloned()
+    }
+
+    /// The vault of this name.
+    pub fn named(&self, name: &str) -> Option<Arc<Vault>> {
+        self.vaults.load().by_name.get(name).cloned()
+    }
+
+    /// All vaults, by name.
+    pub fn list(&self) -> Vec<VaultSummary> {
+        let mut all: Vec<_> = self.vaults.load().by_name.values().map(summary).collect();
+        all.sort_by(|a, b| a.info.name.cmp(&b.info.name));
+        all
+    }
+
+    /// The journal's and the vaults' states.
+    pub fn health(&self) -> Health {
+        let vaults = self.list().into_iter().map(|v| (v.info.name, v.state)).collect();
+        Health { journal: self.parts.journal.health(), vaults }
+    }
+
+    /// Counts a request that never came as far as a vault.
+    pub fn turned_away(&self, why: TurnedAwayReason) {
+        self.parts.journal.turned_away(None, why);
+    }
+
+    /// When the newest record of any log was made: what the clock is held against.
+    pub fn last_recorded(&self) -> Option<Time> {
+        let journal = &self.parts.journal;
+        let newest = |log| journal.tail(log, 1).ok()?.first().map(|(_, record)| record.at());
+        journal.logs().into_iter().filter_map(newest).max()
+    }
+
+    /// The node's journal.
+    pub fn journal(&self) -> &Journal {
+        &self.parts.journal
+    }
+
+    /// The store, for the scheduler.
+    pub(crate) fn store(&self) -> &Store {
+        &self.parts.store
+    }
+
+    /// Creates a vault and, where a path to a root is configured, opens it. Kind hsm waits for its HSM.
+    pub async fn create(&self, new: NewVault, at: Moment) -> Result<VaultSummary, OperateError> {
+        check(&new)?;
+        let _one_at_a_time = self.operating.lock().await;
+        let row = VaultRow {
+            id: VaultId::from_bytes(keystead_crypto::random()),
+            name: new.name,
+            kind: new.kind,
+            status: if new.kind == VaultKind::Hsm { VaultStatus::Inactive } else { VaultStatus::Active },
+            authorities: new.authorities,
+            custody: if new.kind == VaultKind::Hsm { "none" } else { "file" }.to_owned(),
+            created: at.now,
+            retention_days: new.retention_days,
+            tenant: new.tenant,
+            revision: Revision(0),
+        };
+        let vault = self.vault_of(&row);
+        let (root, changes) = match new.kind {
+            VaultKind::Hsm => (None, keystead_store::Changes::default()),
+            VaultKind::Vault => {
+                let (root, changes) = birth::birth(&vault, self.path("file")?, new.policy, at).await?;
+                (Some(root), changes)
+            }
+        };
+        let digest = crate::room::digest(&changes);
+        let (operation, make) = self.vault_record(&vault, Action::VaultCreated, self.first(&vault)?, at, digest);
+        let slot = self.parts.journal.reserve()?;
+        let committed = self.parts.store.create_vault(row, changes, make).await?;
+        self.append(slot, operation, &committed.record).await?;
+        if let Some(root) = root {
+            let open = opening::open(&vault, &root, at).await?;
+            vault.state.store(Arc::new(State::Open(Arc::new(open))));
+        }
+        self.register(Arc::clone(&vault));
+        self.note(Action::VaultCreated, vault.info.id, at).await?;
+        Ok(summary(&vault))
+    }
+
+    /// Seals a vault by the operator's command. It stays sealed over a restart.
+    pub async fn seal(&self, name: &str, at: Moment) -> Result<VaultSummary, OperateError> {
+        let _one_at_a_time = self.operating.lock().await;
+        let vault = self.known(name)?;
+        if !matches!(vault.state(), State::Open(_)) {
+            return Err(OperateError::WrongState { state: vault.state().name(), needed: "open" });
+        }
+        self.set_status(&vault, VaultStatus::Sealed, Action::VaultSealed, at).await?;
+        self.note(Action::VaultSealed, vault.info.id, at).await?;
+        Ok(summary(&vault))
+    }
+
+    /// Opens a sealed vault through its configured path.
+    pub async fn unseal(&self, name: &str, at: Moment) -> Result<VaultSummary, OperateError> {
+        let _one_at_a_time = self.operating.lock().await;
+        let vault = self.known(name)?;
+        if !matches!(vault.state(), State::Sealed) {
+            return Err(OperateError::WrongState { state: vault.state().name(), needed: "sealed" });
+        }
+        let root = opening::root(&vault, self.path(&vault.info.custody)?).await?;
+        let open = opening::open(&vault, &root, at).await?;
+        self.set_status(&vault, VaultStatus::Active, Action::VaultUnsealed, at).await?;
+        vault.state.store(Arc::new(State::Open(Arc::new(open))));
+        self.note(Action::VaultUnsealed, vault.info.id, at).await?;
+        Ok(summary(&vault))
+    }
+
+    fn known(&self, name: &str) -> Result<Arc<Vault>, OperateError> {
+        self.named(name).ok_or_else(|| OperateError::UnknownVault { name: name.to_owned() })
+    }
+
+    fn path(&self, custody: &str) -> Result<&dyn UnsealPath, OperateError> {
+        let found = self.parts.paths.iter().find(|p| p.kind() == custody);
+        found.map(|p| &**p).ok_or_else(|| OperateError::NoPath { custody: custody.to_owned() })
+    }
+
+    fn vault_of(&self, row: &VaultRow) -> Arc<Vault> {
+        let info = VaultInfo {
+            id: row.id,
+            name: row.name.clone(),
+            kind: row.kind,
+            authorities: row.authorities.clone(),
+            custody: row.custody.clone(),
+            tenant: row.tenant.clone(),
+            // A clear column: never less than what could be chosen.
+            retention_days: row.retention_days.clamp(7, 90),
+            created: row.created,
+        };
+        let state = match row.status {
+            VaultStatus::Inactive => State::Inactive { setting: HSM_SETTING },
+            VaultStatus::Deleted => State::Deleted,
+            VaultStatus::Active | VaultStatus::Sealed => State::Sealed,
+        };
+        let Parts { node, store, journal, protection, .. } = &self.parts;
+        Arc::new(Vault {
+            info,
+            node: *node,
+            store: store.clone(),
+            journal: journal.clone(),
+            protection: protection.clone(),
+            state: ArcSwap::from_pointee(state),
+        })
+    }
+
+    fn register(&self, vault: Arc<Vault>) {
+        self.vaults.rcu(|now| {
+            let mut next = Registry { by_name: now.by_name.clone(), by_authority: now.by_authority.clone() };
+            next.by_name.insert(vault.info.name.clone(), Arc::clone(&vault));
+            for authority in &vault.info.authorities {
+                next.by_authority.insert(authority.clone(), Arc::clone(&vault));
+            }
+            next
+        });
+    }
+
+    async fn open(&self, vault: &Vault, at: Moment) -> Result<(), OperateError> {
+        let root = opening::root(vault, self.path(&vault.info.custody)?).await?;
+        let open = opening::open(vault, &root, at).await?;
+        self.note(Action::VaultUnsealed, vault.info.id, at).await?;
+        vault.state.store(Arc::new(State::Open(Arc::new(open))));
+        Ok(())
+    }
+}
+
+fn summary(vault: &Arc<Vault>) -> VaultSummary {
+    VaultSummary { info: vault.info.clone(), state: vault.state().name() }
+}
+
+fn check(new: &NewVault) -> Result<(), OperateError> {
+    let name = new.name.as_bytes();
+    let letter = name.first().is_some_and(u8::is_ascii_lowercase);
+    let good = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-';
+    if !letter || !(3..=24).contains(&name.len()) || !name.iter().all(good) {
+        return Err(OperateError::BadName);
+    }
+    if !(7..=90).contains(&new.retention_days) {
+        return Err(OperateError::BadRetention);
+    }
+    if new.authorities.is_empty() {
+        return Err(OperateError::NoAuthority);
+    }
+    Ok(())
+}

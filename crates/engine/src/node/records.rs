@@ -1,0 +1,103 @@
+//! What the node writes into the logs: its own, and the vaults' where their state changes.
+
+use super::{Instance, NODE_LOG};
+use crate::error::Refusal;
+use crate::operate::OperateError;
+use crate::records::FirstRecord;
+use crate::vault::{State, Vault};
+use keystead_audit::{Draft, Outcome, Record, Slot};
+use keystead_model::{Action, Moment, OperationId, VaultId, VaultStatus};
+use keystead_store::{MakeRecord, OutboxRow};
+use std::sync::Arc;
+
+impl Instance {
+    /// The first record of the node's log names the key that signs its checkpoints.
+    pub(super) async fn enrol(&self, at: Moment) -> Result<(), OperateError> {
+        if self.parts.journal.size(NODE_LOG) > 0 {
+            return Ok(());
+        }
+        let vkey = minicbor::to_vec(self.parts.journal.vkey(NODE_LOG)).map_err(|_| Refusal::Fault)?;
+        self.write(Action::NodeEnrolled, NODE_LOG, vkey, at).await
+    }
+
+    /// What was committed and may not have reached the journal: appended exactly once.
+    pub(super) async fn replay(&self) -> Result<(), OperateError> {
+        for row in self.parts.store.outbox().await.map_err(Refusal::from)? {
+            if Record::parse(&row.bytes).is_ok_and(|record| record.vault() != row.log) {
+                return Err(OperateError::Damaged);
+            }
+            self.parts.journal.replay(row.operation, row.position, row.bytes).await?;
+            self.parts.store.forget(row.operation);
+        }
+        Ok(())
+    }
+
+    /// A record in the node's own log.
+    pub(super) async fn note(&self, action: Action, vault: VaultId, at: Moment) -> Result<(), OperateError> {
+        self.write(action, vault, Vec::new(), at).await
+    }
+
+    pub(super) async fn write(
+        &self,
+        action: Action,
+        vault: VaultId,
+        clear: Vec<u8>,
+        at: Moment,
+    ) -> Result<(), OperateError> {
+        let operation = OperationId::from_bytes(keystead_crypto::random());
+        let record = Draft::node(action, vault, clear, operation, at.now).encode(Outcome::DONE, None, self.parts.node);
+        let _receipt = self.parts.journal.reserve()?.write(record).await?;
+        Ok(())
+    }
+
+    pub(super) async fn set_status(
+        &self,
+        vault: &Vault,
+        status: VaultStatus,
+        action: Action,
+        at: Moment,
+    ) -> Result<(), OperateError> {
+        let (operation, make) = self.vault_record(vault, action, Vec::new(), at, [0; 32]);
+        let slot = self.parts.journal.reserve()?;
+        let committed = self.parts.store.set_status(vault.info.id, status, make).await?;
+        if status == VaultStatus::Sealed {
+            // Not after the journal: whatever becomes of that, the vault is sealed.
+            vault.state.store(Arc::new(State::Sealed));
+        }
+        self.append(slot, operation, &committed.record).await
+    }
+
+    /// A record in the vault's log, clear, made inside the transaction that it is about.
+    pub(super) fn vault_record(
+        &self,
+        vault: &Vault,
+        action: Action,
+        clear: Vec<u8>,
+        at: Moment,
+        digest: [u8; 32],
+    ) -> (OperationId, MakeRecord) {
+        let operation = OperationId::from_bytes(keystead_crypto::random());
+        let (log, node, position) = (vault.info.id, self.parts.node, self.parts.journal.position());
+        let make = Box::new(move |revision| {
+            let draft = Draft::vault(action, log, clear, operation, at.now).changed(digest);
+            let mut record = draft.encode(Outcome::DONE, None, node);
+            record.set_revision(revision);
+            OutboxRow { operation, log, position, bytes: record.bytes().to_vec() }
+        });
+        (operation, make)
+    }
+
+    /// What the first record of a vault says in the clear.
+    pub(super) fn first(&self, vault: &Vault) -> Result<Vec<u8>, OperateError> {
+        let (kind, custody) = (vault.info.kind.name().to_owned(), vault.info.custody.clone());
+        let record = FirstRecord { kind, custody, vkey: self.parts.journal.vkey(vault.info.id) };
+        minicbor::to_vec(record).map_err(|_| OperateError::Refused(Refusal::Fault))
+    }
+
+    pub(super) async fn append(&self, slot: Slot, operation: OperationId, bytes: &[u8]) -> Result<(), OperateError> {
+        let record = Record::parse(bytes).map_err(|_| OperateError::Damaged)?;
+        let _receipt = slot.write(record).await?;
+        self.parts.store.forget(operation);
+        Ok(())
+    }
+}

@@ -1,0 +1,59 @@
+//! Opening a vault: from a root to everything that hangs on it.
+
+use crate::birth::{issuer_binding, singleton};
+use crate::error::Refusal;
+use crate::issuer::{self, BuiltInIssuer};
+use crate::operate::OperateError;
+use crate::records::{self, IssuerRecord, SecretsRecord};
+use crate::room::row_binding;
+use crate::vault::{Open, Vault};
+use keystead_access::{Policy, PolicyDocument};
+use keystead_crypto::Mac;
+use keystead_crypto::sealed::{Sealer, Usage};
+use keystead_custody::{Root, UnsealPath};
+use keystead_identity::Identity;
+use keystead_model::{KeySpec, Moment, Revision};
+use keystead_store::{Kind, Row, RowKey};
+use minicbor::Decode;
+
+/// The root, opened by a path from what it wrapped.
+pub(crate) async fn root(vault: &Vault, path: &dyn UnsealPath) -> Result<Root, OperateError> {
+    let wrapped = row(vault, Kind::WrappedRoot).await?;
+    path.unwrap_root(vault.info().id, &wrapped.sealed).await.map_err(OperateError::Path)
+}
+
+/// Reads and opens everything a vault needs to be open.
+pub(crate) async fn open(vault: &Vault, root: &Root, at: Moment) -> Result<Open, OperateError> {
+    let sealer = root.sealer(Usage::Records);
+    let (secrets, _): (SecretsRecord, _) = sealed(vault, &sealer, Kind::Secrets).await?;
+    let (issuer, _): (IssuerRecord, _) = sealed(vault, &sealer, Kind::Issuer).await?;
+    let (document, revision): (PolicyDocument, _) = sealed(vault, &sealer, Kind::Policy).await?;
+
+    let material = root.sealer(Usage::KeyMaterial);
+    let binding = issuer_binding(vault.info().id);
+    let key = vault.protection.open(&material, &binding, KeySpec::EcP256, &issuer.material, at.deadline).await;
+    let key = key.map_err(Refusal::from)?;
+    let policy = Policy::new(&document, revision).map_err(OperateError::Policy)?;
+    let mut issuers = vec![issuer::trusted(vault.info(), &issuer)];
+    issuers.extend(document.issuers);
+    let identity = Identity::new(issuer.iss.clone(), issuers, document.clients);
+    let details = Sealer::new(&secrets.detail_key, Usage::AuditDetail, root.generation().0);
+    let index = Mac::new(&secrets.index_key);
+    Ok(Open::new(root, details, index, policy, identity, BuiltInIssuer::new(issuer, key)))
+}
+
+async fn row(vault: &Vault, kind: Kind) -> Result<Row, OperateError> {
+    let at = RowKey { kind, lookup: singleton(kind), version: None };
+    let found = vault.store.get(vault.info().id, at).await.map_err(Refusal::from)?;
+    found.ok_or(OperateError::Damaged)
+}
+
+async fn sealed<T: for<'b> Decode<'b, ()>>(
+    vault: &Vault,
+    sealer: &Sealer,
+    kind: Kind,
+) -> Result<(T, Revision), OperateError> {
+    let row = row(vault, kind).await?;
+    let plain = sealer.open(&row_binding(vault, &row), &[], &row.sealed).map_err(Refusal::from)?;
+    Ok((records::decode(&plain)?, row.revision))
+}

@@ -1,0 +1,238 @@
+//! What stands inside the sealed rows: deterministic CBOR maps with integer keys. The owner of these layouts; each has
+//! a golden file under `tests/golden`.
+
+use crate::error::Refusal;
+use keystead_model::{KeyOperation, KeySpec, Name, PublicKey, Time, Version};
+use minicbor::{Decode, Encode};
+use std::collections::BTreeMap;
+
+/// A key through all its versions.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct KeyRecord {
+    /// As given at creation.
+    #[n(0)]
+    pub(crate) name: String,
+    /// The newest version.
+    #[cbor(n(1), with = "minicbor::bytes")]
+    pub(crate) newest: [u8; 16],
+    /// When the newest version was made, ms since the epoch.
+    #[n(2)]
+    pub(crate) newest_created: i64,
+    /// The rotation policy, if one is stored.
+    #[n(3)]
+    pub(crate) rotation: Option<RotationRecord>,
+    /// Set while deleted.
+    #[n(4)]
+    pub(crate) deletion: Option<DeletionRecord>,
+}
+
+/// A stored decision to rotate.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct RotationRecord {
+    /// Rotate this long after the newest version was made, ms.
+    #[n(0)]
+    pub(crate) after_create: i64,
+    /// Who stored it: `issuer|subject`.
+    #[n(1)]
+    pub(crate) set_by: String,
+    /// New versions expire this long after they are made, ms.
+    #[n(2)]
+    pub(crate) expiry: Option<i64>,
+    /// The policy revision under which it was stored.
+    #[n(3)]
+    pub(crate) at: u64,
+}
+
+/// When a key was deleted and when it goes for good, ms since the epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct DeletionRecord {
+    #[n(0)]
+    pub(crate) deleted: i64,
+    #[n(1)]
+    pub(crate) purge_at: i64,
+}
+
+/// One version of a key.
+#[derive(Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct VersionRecord {
+    #[cbor(n(0), with = "spec")]
+    pub(crate) spec: KeySpec,
+    #[cbor(n(1), with = "operations")]
+    pub(crate) ops: Vec<KeyOperation>,
+    #[n(2)]
+    pub(crate) enabled: bool,
+    #[n(3)]
+    pub(crate) not_before: Option<i64>,
+    #[n(4)]
+    pub(crate) expires: Option<i64>,
+    #[n(5)]
+    pub(crate) created: i64,
+    #[n(6)]
+    pub(crate) updated: i64,
+    #[n(7)]
+    pub(crate) tags: BTreeMap<String, String>,
+    #[cbor(n(8), with = "public")]
+    pub(crate) public: PublicKey,
+    /// Sealed by `protection` under the key-material key.
+    #[cbor(n(9), with = "minicbor::bytes")]
+    pub(crate) material: Vec<u8>,
+    /// AES-GCM uses reserved so far, in blocks.
+    #[n(10)]
+    pub(crate) uses_reserved: u64,
+}
+
+/// The random keys of a vault, born with it.
+#[derive(Clone, Encode, Decode, zeroize::Zeroize, zeroize::ZeroizeOnDrop)]
+#[cbor(map)]
+pub(crate) struct SecretsRecord {
+    /// Keys the lookup tags.
+    #[cbor(n(0), with = "minicbor::bytes")]
+    pub(crate) index_key: [u8; 32],
+    /// Seals the details of audit records of generation 1.
+    #[cbor(n(1), with = "minicbor::bytes")]
+    pub(crate) detail_key: [u8; 32],
+}
+
+/// The built-in issuer.
+#[derive(Clone, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct IssuerRecord {
+    #[n(0)]
+    pub(crate) iss: String,
+    #[n(1)]
+    pub(crate) kid: String,
+    #[cbor(n(2), with = "minicbor::bytes")]
+    pub(crate) x: [u8; 32],
+    #[cbor(n(3), with = "minicbor::bytes")]
+    pub(crate) y: [u8; 32],
+    /// Sealed by `protection` under the key-material key.
+    #[cbor(n(4), with = "minicbor::bytes")]
+    pub(crate) material: Vec<u8>,
+}
+
+/// The clear body of a vault's first record.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct FirstRecord {
+    /// `vault` or `hsm`.
+    #[n(0)]
+    pub kind: String,
+    /// How its domain key is kept: `file`.
+    #[n(1)]
+    pub custody: String,
+    /// The key of the log's checkpoints.
+    #[n(2)]
+    pub vkey: String,
+}
+
+impl KeyRecord {
+    pub(crate) fn newest(&self) -> Version {
+        Version::from_bytes(self.newest)
+    }
+
+    pub(crate) fn name(&self) -> Result<Name, Refusal> {
+        Name::parse(&self.name).map_err(|_| Refusal::Damaged)
+    }
+
+    /// When the scheduler must look at this key again.
+    pub(crate) fn due(&self) -> Option<Time> {
+        match (&self.deletion, &self.rotation) {
+            (Some(d), _) => Some(Time(d.purge_at)),
+            (None, Some(r)) => Some(Time(self.newest_created).plus_millis(r.after_create)),
+            (None, None) => None,
+        }
+    }
+}
+
+/// Encodes a record. Writing CBOR into memory cannot fail.
+pub(crate) fn encode<T: Encode<()>>(record: &T) -> Result<zeroize::Zeroizing<Vec<u8>>, Refusal> {
+    minicbor::to_vec(record).map(zeroize::Zeroizing::new).map_err(|_| Refusal::Fault)
+}
+
+/// Decodes a record that was opened.
+pub(crate) fn decode<T: for<'b> Decode<'b, ()>>(bytes: &[u8]) -> Result<T, Refusal> {
+    minicbor::decode(bytes).map_err(|_| Refusal::Damaged)
+}
+
+/// Parses every layout of this file from untrusted bytes.
+#[doc(hidden)]
+pub mod fuzz {
+    use super::*;
+
+    /// Must never panic.
+    pub fn records(bytes: &[u8]) {
+        let _ = decode::<KeyRecord>(bytes);
+        let _ = decode::<VersionRecord>(bytes);
+        let _ = decode::<SecretsRecord>(bytes);
+        let _ = decode::<IssuerRecord>(bytes);
+    }
+}
+
+mod spec {
+    use super::KeySpec;
+    use minicbor::{Decoder, Encoder, decode::Error as Bad, encode::Error as Unwritten, encode::Write};
+
+    pub(super) fn encode<C, W: Write>(v: &KeySpec, e: &mut Encoder<W>, _: &mut C) -> Result<(), Unwritten<W::Error>> {
+        e.u8(v.code())?.ok()
+    }
+
+    pub(super) fn decode<'b, C>(d: &mut Decoder<'b>, _: &mut C) -> Result<KeySpec, Bad> {
+        KeySpec::from_code(d.u8()?).ok_or_else(|| Bad::message("unknown key kind"))
+    }
+}
+
+mod operations {
+    use super::KeyOperation;
+    use minicbor::{Decoder, Encoder, decode::Error as Bad, encode::Error as Unwritten, encode::Write};
+
+    pub(super) fn encode<C, W: Write>(
+        v: &[KeyOperation],
+        e: &mut Encoder<W>,
+        _: &mut C,
+    ) -> Result<(), Unwritten<W::Error>> {
+        let codes: Vec<u8> = v.iter().map(|o| o.code()).collect();
+        e.bytes(&codes)?.ok()
+    }
+
+    pub(super) fn decode<'b, C>(d: &mut Decoder<'b>, _: &mut C) -> Result<Vec<KeyOperation>, Bad> {
+        let known = |c: &u8| KeyOperation::from_code(*c).ok_or_else(|| Bad::message("unknown operation"));
+        d.bytes()?.iter().map(known).collect()
+    }
+}
+
+mod public {
+    use super::PublicKey;
+    use minicbor::{Decoder, Encoder, decode::Error as Bad, encode::Error as Unwritten, encode::Write};
+
+    pub(super) fn encode<C, W: Write>(v: &PublicKey, e: &mut Encoder<W>, _: &mut C) -> Result<(), Unwritten<W::Error>> {
+        match v {
+            PublicKey::Symmetric => e.array(0)?.ok(),
+            PublicKey::EcP256 { x, y } => e.array(3)?.u8(1)?.bytes(x)?.bytes(y)?.ok(),
+            PublicKey::Rsa { n, e: exponent } => e.array(3)?.u8(2)?.bytes(n)?.bytes(exponent)?.ok(),
+        }
+    }
+
+    pub(super) fn decode<'b, C>(d: &mut Decoder<'b>, _: &mut C) -> Result<PublicKey, Bad> {
+        let bad = || Bad::message("unknown public key");
+        match d.array()? {
+            Some(0) => Ok(PublicKey::Symmetric),
+            Some(3) => match d.u8()? {
+                1 => {
+                    let x = d.bytes()?.try_into().map_err(|_| bad())?;
+                    let y = d.bytes()?.try_into().map_err(|_| bad())?;
+                    Ok(PublicKey::EcP256 { x, y })
+                }
+                2 => Ok(PublicKey::Rsa { n: d.bytes()?.to_vec(), e: d.bytes()?.to_vec() }),
+                _ => Err(bad()),
+            },
+            _ => Err(bad()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,339 @@
+//! The one way in. One order for everything: decide, reserve room in the journal, work, decide again if the policy
+//! moved or the vault was sealed, commit, journal, answer.
+
+use crate::error::{Refusal, TurnedAway};
+use crate::room::{Room, digest};
+use crate::to_end::ToEnd;
+use crate::vault::{Open, State, Vault};
+use futures_util::FutureExt as _;
+use keystead_access::{Ask, Denial, Permit, Who};
+use keystead_audit::{Answer, Draft, Outcome, Receipt, Record, Slot};
+use keystead_identity::Caller;
+use keystead_model::{Moment, ObjectId, OperationId, VaultStatus, Version};
+use keystead_store::{Changes, CommitError, MakeRecord, OutboxRow};
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A command that `run` takes. Closed: [`Execute`] cannot be named outside this crate.
+pub trait Command: Execute {}
+impl<C: Execute> Command for C {}
+
+pub(crate) mod sealed {
+    use super::{Ask, Effect, Permit, Refusal, Room};
+
+    /// The work of a command. `pub` in a private module, so that `Command` is closed.
+    pub trait Execute: Ask + Send + Sync + Sized + 'static {
+        /// What it gives.
+        type Output: Send + 'static;
+
+        /// Reads and uses keys; returns what it changes. May be run again if another change came first, so it must not
+        /// have effects of its own.
+        fn execute(
+            permit: &Permit<Self>,
+            room: &Room<'_>,
+        ) -> impl Future<Output = Result<Effect<Self::Output>, Refusal>> + Send;
+    }
+}
+pub(crate) use sealed::Execute;
+
+/// What follows a commit in memory.
+type After = Box<dyn FnOnce(&Open) + Send>;
+
+/// What a command did and wants changed.
+pub struct Effect<T> {
+    value: T,
+    about: Option<(ObjectId, Option<Version>)>,
+    changes: Changes,
+    status: Option<VaultStatus>,
+    after: Option<After>,
+}
+
+impl<T> Effect<T> {
+    /// It changes nothing.
+    pub(crate) fn read(value: T) -> Self {
+        Self { value, about: None, changes: Changes::default(), status: None, after: None }
+    }
+
+    /// It changes these rows.
+    pub(crate) fn change(value: T, changes: Changes) -> Self {
+        Self { changes, ..Self::read(value) }
+    }
+
+    /// It changes the vault's stored state.
+    pub(crate) fn status(value: T, status: VaultStatus) -> Self {
+        Self { status: Some(status), ..Self::read(value) }
+    }
+
+    /// Which object the record names.
+    pub(crate) fn about(mut self, id: ObjectId, version: Option<Version>) -> Self {
+        self.about = Some((id, version));
+        self
+    }
+
+    /// It changes these rows as well.
+    pub(crate) fn with(mut self, changes: Changes) -> Self {
+        self.changes = changes;
+        self
+    }
+
+    /// What follows in memory once the changes are committed.
+    pub(crate) fn after(mut self, then: impl FnOnce(&Open) + Send + 'static) -> Self {
+        self.after = Some(Box::new(then));
+        self
+    }
+
+    fn changes_something(&self) -> bool {
+        self.status.is_some() || !self.changes.puts.is_empty() || !self.changes.removes.is_empty()
+    }
+}
+
+/// How often a command is run again when another change came first.
+const ATTEMPTS: usize = 5;
+
+impl Vault {
+    /// Runs a command for a caller. It goes on to its end when the caller hangs up.
+    pub async fn run<C: Command>(
+        self: &Arc<Self>,
+        caller: Caller,
+        ask: C,
+        at: Moment,
+    ) -> Result<Answer<C::Output, Refusal>, TurnedAway> {
+        self.run_as(Who::Caller(caller), ask, at).await
+    }
+
+    pub(crate) async fn run_as<C: Command>(
+        self: &Arc<Self>,
+        who: Who,
+        ask: C,
+        at: Moment,
+    ) -> Result<Answer<C::Output, Refusal>, TurnedAway> {
+        let vault = Arc::clone(self);
+        ToEnd::new(async move { Run::begin(&vault, at)?.decide(who, ask).await }).await
+    }
+}
+
+/// One run: the vault as it was open at the start, and the room reserved for its record.
+struct Run<'a> {
+    vault: &'a Arc<Vault>,
+    open: Arc<Open>,
+    slot: Slot,
+    operation: OperationId,
+    at: Moment,
+}
+
+impl<'a> Run<'a> {
+    fn begin(vault: &'a Arc<Vault>, at: Moment) -> Result<Self, TurnedAway> {
+        let open = vault.open()?;
+        let slot = vault.journal.reserve()?;
+        let operation = OperationId::from_bytes(keystead_crypto::random());
+        Ok(Self { vault, open, slot, operation, at })
+    }
+
+    async fn decide<C: Command>(self, who: Who, ask: C) -> Result<Answer<C::Output, Refusal>, TurnedAway> {
+        let decision = self.open.policy.load().decide(who, ask);
+        match decision {
+            Ok(permit) => self.work(permit).await,
+            Err(denial) => self.deny(denial).await,
+        }
+    }
+
+    async fn deny<T>(self, denial: Denial) -> Result<Answer<T, Refusal>, TurnedAway> {
+        let refusal = Refusal::Denied(Box::new(denial.clone()));
+        let info = &self.vault.info;
+        let draft = Draft::denied(denial, self.operation, self.at.now, info.id, &self.open.details);
+        let record = draft.encode(Outcome::DENIED, None, self.vault.node);
+        Ok(Answer::new(self.slot.write(record).await?, Err(refusal)))
+    }
+
+    async fn work<C: Command>(self, permit: Permit<C>) -> Result<Answer<C::Output, Refusal>, TurnedAway> {
+        let (mut run, mut permit) = (self, permit);
+        for left in (0..ATTEMPTS).rev() {
+            let worked = run.execute(&permit).await;
+            let allowed = match run.still(permit)? {
+                Ok(permit) => permit,
+                Err(denial) => return run.deny(denial).await,
+            };
+            let effect = match worked {
+                Ok(effect) if effect.changes_something() => effect,
+                Ok(effect) => return run.answer(allowed, effect).await,
+                Err(refusal) => return run.refuse(allowed, refusal).await,
+            };
+            (run, permit) = match run.commit(allowed, effect, left > 0).await? {
+                Committed::Answer(answer) => return Ok(answer),
+                Committed::Again(run, permit) => (run, permit),
+            };
+        }
+        run.refuse(permit, Refusal::Conflict).await
+    }
+
+    /// The command itself, within the deadline; a panic in it is a fault of ours, and is recorded.
+    async fn execute<C: Command>(&self, permit: &Permit<C>) -> Result<Effect<C::Output>, Refusal> {
+        let room = Room::new(self.vault, &self.open, self.at);
+        let work = AssertUnwindSafe(C::execute(permit, &room)).catch_unwind();
+        match tokio::time::timeout_at(self.at.deadline.into(), work).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(_panic)) => Err(Refusal::Fault),
+            Err(_elapsed) => Err(Refusal::Deadline),
+        }
+    }
+
+    /// Decides again: the vault must still be open, and the policy must still allow it.
+    fn still<C: Command>(&self, permit: Permit<C>) -> Result<Result<Permit<C>, Denial>, TurnedAway> {
+        if !self.vault.still_open(&self.open) {
+            return Err(TurnedAway::Sealed);
+        }
+        Ok(self.open.policy.load().still(permit))
+    }
+
+    fn draft<C: Command>(&self, permit: Permit<C>) -> Draft {
+        Draft::of(permit, self.operation, self.at.now, self.vault.info.id, &self.open.details)
+    }
+
+    async fn refuse<C: Command>(
+        self,
+        permit: Permit<C>,
+        refusal: Refusal,
+    ) -> Result<Answer<C::Output, Refusal>, TurnedAway> {
+        let draft = self.draft(permit);
+        self.refuse_draft(draft, refusal).await
+    }
+
+    async fn refuse_draft<T>(self, draft: Draft, refusal: Refusal) -> Result<Answer<T, Refusal>, TurnedAway> {
+        let reason = refusal.to_string();
+        let record = draft.encode(refusal.outcome(), Some(&reason), self.vault.node);
+        Ok(Answer::new(self.slot.write(record).await?, Err(refusal)))
+    }
+
+    async fn answer<C: Command>(
+        self,
+        permit: Permit<C>,
+        effect: Effect<C::Output>,
+    ) -> Result<Answer<C::Output, Refusal>, TurnedAway> {
+        let draft = about(self.draft(permit), effect.about);
+        let record = draft.encode(Outcome::DONE, None, self.vault.node);
+        Ok(Answer::new(self.slot.write(record).await?, Ok(effect.value)))
+    }
+}
+
+/// Committing: the changes and their record in one store transaction, then the record into the journal.
+impl Run<'_> {
+    async fn commit<C: Command>(
+        self,
+        permit: Permit<C>,
+        effect: Effect<C::Output>,
+        again: bool,
+    ) -> Result<Committed<Self, C>, TurnedAway>
+    where
+        Self: Sized,
+    {
+        let Effect { value, about, changes, status, after } = effect;
+        let tags: Vec<[u8; 32]> = changes.puts.iter().map(|r| r.lookup).chain(removed(&changes)).collect();
+        let held = Held::new(permit);
+        let make = self.make_record(&held, about, digest(&changes));
+        let store = &self.vault.store;
+        let committed = match status {
+            Some(status) => store.set_status(self.vault.info.id, status, make).await,
+            None => store.commit(self.vault.info.id, changes, make).await,
+        };
+        // Whatever came of it: after some failures that is not known.
+        tags.iter().for_each(|tag| self.open.keys.forget(tag));
+        let committed = match (committed, held.take(), held.spent()) {
+            (Ok(committed), ..) => committed,
+            (Err(CommitError::Conflict), Some(permit), _) if again => return Ok(Committed::Again(self, permit)),
+            (Err(e), Some(permit), _) => return self.refuse(permit, e.into()).await.map(Committed::Answer),
+            // The record was made, and then the commit found the disk full.
+            (Err(e), None, Some(draft)) if e.is_undone() => {
+                return self.refuse_draft(draft, e.into()).await.map(Committed::Answer);
+            }
+            (Err(_), None, _) => return Err(TurnedAway::JournalDown),
+        };
+        if let Some(after) = after {
+            after(&self.open);
+        }
+        if status.is_some() {
+            self.vault.state.store(Arc::new(State::Sealed));
+        }
+        let receipt = self.journal(&committed.record).await?;
+        Ok(Committed::Answer(Answer::new(receipt, Ok(value))))
+    }
+
+    /// Makes the record inside the transaction, when the revision is known. The permit is spent only if it is called.
+    fn make_record<C: Command>(
+        &self,
+        held: &Held<C>,
+        object: Option<(ObjectId, Option<Version>)>,
+        digest: [u8; 32],
+    ) -> MakeRecord {
+        let held = held.clone();
+        let (operation, log, node) = (self.operation, self.vault.info.id, self.vault.node);
+        let (now, details, position) = (self.at.now, self.open.details.clone(), self.vault.journal.position());
+        Box::new(move |revision| {
+            let bytes = held.take().map_or_else(Vec::new, |permit| {
+                let draft = Draft::of(permit, operation, now, log, &details);
+                held.spend(draft.clone());
+                let mut record = about(draft.changed(digest), object).encode(Outcome::DONE, None, node);
+                record.set_revision(revision);
+                record.bytes().to_vec()
+            });
+            OutboxRow { operation, log, position, bytes }
+        })
+    }
+
+    /// The journal gets what the transaction holds; once it has it, the outbox may forget it.
+    async fn journal(self, bytes: &[u8]) -> Result<Receipt, TurnedAway> {
+        let record = Record::parse(bytes).map_err(|_| TurnedAway::JournalDown)?;
+        let receipt = self.slot.write(record).await?;
+        self.vault.store.forget(self.operation);
+        Ok(receipt)
+    }
+}
+
+enum Committed<R, C: Command> {
+    Answer(Answer<C::Output, Refusal>),
+    Again(R, Permit<C>),
+}
+
+/// A permit that the store's transaction spends, or gives back if it did not happen; and what was drafted of a spent
+/// one, for the case that the transaction fails after that.
+struct Held<C>(Arc<Mutex<Spending<C>>>);
+
+/// The permit while it is not spent, and the draft once it is.
+type Spending<C> = (Option<Permit<C>>, Option<Draft>);
+
+impl<C> Clone for Held<C> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<C> Held<C> {
+    fn new(permit: Permit<C>) -> Self {
+        Self(Arc::new(Mutex::new((Some(permit), None))))
+    }
+
+    fn take(&self) -> Option<Permit<C>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).0.take()
+    }
+
+    fn spend(&self, draft: Draft) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).1 = Some(draft);
+    }
+
+    fn spent(&self) -> Option<Draft> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).1.take()
+    }
+}
+
+fn removed(changes: &Changes) -> impl Iterator<Item = [u8; 32]> {
+    changes.removes.iter().map(|(key, _)| key.lookup)
+}
+
+fn about(draft: Draft, what: Option<(ObjectId, Option<Version>)>) -> Draft {
+    match what {
+        Some((id, version)) => draft.about(id, version),
+        None => draft,
+    }
+}
+
+#[cfg(test)]
+mod tests;

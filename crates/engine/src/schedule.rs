@@ -1,0 +1,161 @@
+//! The scheduler: stored decisions of the customer, carried out through `run` with a mandate. A row's clear due time
+//! only selects it; what is done is decided from the sealed record.
+
+use crate::commands::key::{PurgeKey, RotateKey};
+use crate::error::{Refusal, TurnedAway};
+use crate::node::Instance;
+use crate::records::KeyRecord;
+use crate::room::Room;
+use crate::vault::Vault;
+use keystead_access::{Mandate, Who};
+use keystead_model::{Action, Moment, Name, Revision, Target, Time, VaultId};
+use keystead_store::{Kind, Row};
+use std::sync::Arc;
+
+/// How far the wall clock may step before irreversible work waits for an administrator, in ms.
+const MAX_STEP: i64 = 3_600_000;
+/// Rows looked at per beat.
+const BATCH: u16 = 64;
+
+/// Watches the wall clock against a clock that cannot be set and against the journal's last record.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ClockGuard {
+    /// Wall clock less steady clock at the first beat, ms.
+    offset: Option<i64>,
+    held: bool,
+}
+
+impl ClockGuard {
+    /// One beat: `steady` is milliseconds of a clock that only runs. Returns whether irreversible work may be done.
+    pub fn beat(&mut self, now: Time, steady: i64, journal_last: Option<Time>) -> bool {
+        let offset = now.0.saturating_sub(steady);
+        let first = *self.offset.get_or_insert(offset);
+        let stepped = offset.saturating_sub(first).saturating_abs() > MAX_STEP;
+        let behind = journal_last.is_some_and(|last| last.0.saturating_sub(now.0) > MAX_STEP);
+        self.held = stepped || behind;
+        !self.held
+    }
+}
+
+/// What a beat did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Beat {
+    /// Keys rotated.
+    pub rotated: usize,
+    /// Deleted keys purged.
+    pub purged: usize,
+    /// Purges that wait because of the clock.
+    pub held: usize,
+}
+
+impl Instance {
+    /// Carries out what is due. `irreversible` is the clock guard's word.
+    pub async fn tick(&self, at: Moment, irreversible: bool) -> Result<Beat, Refusal> {
+        let (mut beat, mut looked, mut batch) = (Beat::default(), 0, BATCH);
+        loop {
+            let rows = self.store().due(at.now, batch).await?;
+            let found = rows.len();
+            for (id, row) in rows.into_iter().skip(looked) {
+                self.carry_out(id, &row, at, irreversible, &mut beat).await;
+            }
+            let more = found >= usize::from(batch) && batch < u16::MAX;
+            if !more || beat.rotated > 0 || beat.purged > 0 {
+                return Ok(beat);
+            }
+            // What waits (of sealed vaults, or for the clock) must not stand before everything else.
+            (looked, batch) = (found, batch.saturating_mul(4));
+        }
+    }
+
+    async fn carry_out(&self, id: VaultId, row: &Row, at: Moment, irreversible: bool, beat: &mut Beat) {
+        let Some(vault) = self.by_id(id) else { return };
+        match vault.due(row, at, irreversible).await {
+            Ok(Done::Rotated) => beat.rotated = beat.rotated.saturating_add(1),
+            Ok(Done::Purged) => beat.purged = beat.purged.saturating_add(1),
+            Ok(Done::Held) => beat.held = beat.held.saturating_add(1),
+            Ok(Done::Nothing) => {}
+            Err(e) => tracing::warn!(vault = %vault.info.name, "scheduled work was not done: {e}"),
+        }
+    }
+
+    fn by_id(&self, id: VaultId) -> Option<Arc<Vault>> {
+        self.list().into_iter().find(|v| v.info.id == id).and_then(|v| self.named(&v.info.name))
+    }
+}
+
+enum Done {
+    Rotated,
+    Purged,
+    Held,
+    Nothing,
+}
+
+enum Due {
+    Rotate(Name, Mandate),
+    Purge(Name, Mandate),
+}
+
+impl Vault {
+    async fn due(self: &Arc<Self>, row: &Row, at: Moment, irreversible: bool) -> Result<Done, TurnedAway> {
+        let Ok(open) = self.open() else { return Ok(Done::Nothing) };
+        let Ok(key) = Room::new(self, &open, at).opened(row) else { return Ok(Done::Nothing) };
+        match work(row.kind, &key, row.revision, at.now) {
+            None => Ok(Done::Nothing),
+            Some(Due::Purge(..)) if !irreversible => Ok(Done::Held),
+            Some(Due::Rotate(name, mandate)) => {
+                let answer = self.run_as(Who::Mandate(mandate), RotateKey { name }, at).await?;
+                Ok(self.done(Done::Rotated, answer.into_parts().1))
+            }
+            Some(Due::Purge(name, mandate)) => {
+                let answer = self.run_as(Who::Mandate(mandate), PurgeKey { name }, at).await?;
+                Ok(self.done(Done::Purged, answer.into_parts().1))
+            }
+        }
+    }
+
+    fn done<T>(&self, done: Done, result: Result<T, Refusal>) -> Done {
+        match result {
+            Ok(_) => done,
+            Err(e) => {
+                tracing::warn!(vault = %self.info.name, "scheduled work was refused: {e}");
+                Done::Nothing
+            }
+        }
+    }
+}
+
+/// What a key's record asks for now, if anything.
+fn work(kind: Kind, key: &KeyRecord, at: Revision, now: Time) -> Option<Due> {
+    let name = key.name().ok()?;
+    if key.due().is_none_or(|due| now < due) {
+        return None;
+    }
+    let mandate =
+        |action, set_by: &str| Mandate { action, target: Target::Key(name.clone()), set_by: set_by.to_owned(), at };
+    match (kind, &key.deletion, &key.rotation) {
+        (Kind::DeletedKey, Some(_), _) => Some(Due::Purge(name.clone(), mandate(Action::PurgeKey, "retention"))),
+        (Kind::Key, None, Some(r)) => Some(Due::Rotate(name.clone(), mandate(Action::RotateKey, &r.set_by))),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn irreversible_work_waits_when_the_clock_stepped_more_than_an_hour() {
+        let mut guard = ClockGuard::default();
+        assert!(guard.beat(Time(1_000_000), 0, None));
+        assert!(guard.beat(Time(1_000_000 + MAX_STEP), 0, None));
+        assert!(!guard.beat(Time(1_000_001 + MAX_STEP), 0, None));
+        assert!(guard.beat(Time(1_000_000 + 5_000), 5_000, None));
+    }
+
+    #[test]
+    fn irreversible_work_waits_when_the_clock_is_behind_the_journal() {
+        let mut guard = ClockGuard::default();
+        assert!(!guard.beat(Time(0), 0, Some(Time(MAX_STEP + 1))));
+        assert!(guard.beat(Time(2), 2, Some(Time(MAX_STEP + 1))));
+    }
+}

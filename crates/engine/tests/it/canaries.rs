@@ -1,0 +1,143 @@
+//! What is on the disk gives no name, tag, secret, caller or public key away. The vault's own name, authority, tenant
+//! and ids are in the clear by design.
+
+use crate::support::*;
+use keystead_engine::{
+    CreateKey, Decrypt, DeleteKey, Encrypt, IssueToken, PurgeKey, RotationPolicy, SetRotationPolicy, Sign, UpdateKey,
+};
+use keystead_model::{CipherAlgorithm, KeySpec, PublicKey, SignAlgorithm};
+use std::fs;
+use std::path::Path;
+use zeroize::Zeroizing;
+
+/// Every file below a directory, the key file apart.
+fn files(dir: &Path, into: &mut Vec<(String, Vec<u8>)>) {
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files(&path, into);
+        } else if !path.ends_with("path.key")
+            && let Ok(bytes) = fs::read(&path)
+        {
+            into.push((path.display().to_string(), bytes));
+        }
+    }
+}
+
+fn holds(hay: &[u8], needle: &[u8]) -> bool {
+    // Comparing eight bytes first is much faster than windows of the whole.
+    let (start, rest) = needle.split_at(needle.len().min(8));
+    hay.windows(start.len()).enumerate().any(|(at, w)| w == start && hay[at + start.len()..].starts_with(rest))
+}
+
+/// Each secret as it is, in hex and in base64url.
+fn forms(secret: &[u8]) -> [Vec<u8>; 3] {
+    use base64::Engine as _;
+    let text = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(secret);
+    [secret.to_vec(), hex::encode(secret).into_bytes(), text.into_bytes()]
+}
+
+fn search(dir: &Path, secrets: &[Vec<u8>]) -> usize {
+    let mut all = Vec::new();
+    files(dir, &mut all);
+    for (path, bytes) in &all {
+        for secret in secrets {
+            for form in forms(secret) {
+                assert!(!holds(bytes, &form), "{path} holds {}", String::from_utf8_lossy(secret));
+            }
+        }
+    }
+    all.iter().filter(|(_, bytes)| !bytes.is_empty()).count()
+}
+
+/// Uses a vault in every way, and gives what must not be found.
+async fn workload(node: &Node) -> Vec<Vec<u8>> {
+    let mut secrets: Vec<Vec<u8>> = [
+        "canary-name",
+        "canary-tag",
+        "canary-value",
+        "canary-plaintext",
+        "canary-context",
+        "canary-denied",
+        "canary-gone",
+    ]
+    .iter()
+    .map(|s| s.as_bytes().to_vec())
+    .collect();
+    for (id, secret) in [OFFICER, USER, NARROW, STRANGER] {
+        secrets.push(id.as_bytes().to_vec());
+        secrets.push(secret.as_bytes().to_vec());
+        secrets.push(keystead_identity::secret_digest(secret).to_vec());
+    }
+    secrets.push(fs::read(node.dir.path().join("path.key")).unwrap());
+    for spec in KeySpec::ALL {
+        let named = format!("canary-name-{}", spec.kty());
+        let ask = CreateKey { tags: tags(&[("canary-tag", "canary-value")]), ..create(&named, *spec) };
+        match node.run(ask).await.unwrap().public {
+            PublicKey::EcP256 { x, y } => secrets.extend([x.to_vec(), y.to_vec()]),
+            PublicKey::Rsa { n, .. } => secrets.push(n),
+            PublicKey::Symmetric => {}
+        }
+    }
+    let ec = || key("canary-name-EC");
+    let signed =
+        Sign { key: ec(), algorithm: SignAlgorithm::Es256, digest: b"canary-digest-of-exactly-32-byte".to_vec() };
+    secrets.push(signed.digest.clone());
+    secrets.push(node.run(signed).await.unwrap_or_else(|e| panic!("{e}")).value.to_vec());
+    let denied = Sign { key: key("canary-denied"), algorithm: SignAlgorithm::Es256, digest: vec![7; 32] };
+    assert!(node.run_as(STRANGER, denied, T0).await.is_err());
+
+    let (algorithm, aad) = (CipherAlgorithm::A256Gcm, b"canary-context".to_vec());
+    let plaintext = Zeroizing::new(b"canary-plaintext".to_vec());
+    let ask = Encrypt { key: key("canary-name-oct"), algorithm, plaintext, aad: aad.clone() };
+    let sealed = node.run(ask).await.unwrap_or_else(|e| panic!("{e}"));
+    let (iv, tag) = (sealed.iv.map(Into::into), sealed.tag.map(Into::into));
+    let ask = Decrypt { key: key("canary-name-oct"), algorithm, ciphertext: sealed.value.to_vec(), iv, tag, aad };
+    assert!(node.run(ask).await.is_ok());
+
+    let attributes = Default::default();
+    let update = UpdateKey { key: ec(), ops: None, attributes, tags: Some(tags(&[("canary-tag", "canary-value-2")])) };
+    node.run(update).await.unwrap();
+    let policy = Some(RotationPolicy { after_create_millis: 7 * DAY, expiry_millis: None });
+    node.run(SetRotationPolicy { name: name("canary-name-EC"), policy }).await.unwrap();
+    node.run(create("canary-gone", KeySpec::EcP256)).await.unwrap();
+    node.run(DeleteKey { name: name("canary-gone") }).await.unwrap();
+    node.run(PurgeKey { name: name("canary-gone") }).await.unwrap();
+    let token = IssueToken { audience: "https://canary-audience".to_owned(), lifetime_secs: 60 };
+    let token = node.run(token).await.unwrap_or_else(|e| panic!("{e}"));
+    secrets.push(token.jwt.rsplit('.').next().unwrap().as_bytes().to_vec());
+    secrets.push(b"canary-audience".to_vec());
+    let issuer = node.vault().issuer().unwrap();
+    secrets.extend([issuer.x.to_vec(), issuer.y.to_vec(), issuer.kid.into_bytes()]);
+    secrets
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_name_tag_secret_caller_or_public_key_is_found_in_database_wal_journal_or_tiles() {
+    let node = Node::new().await;
+    let mut found = Vec::new();
+    files(node.dir.path(), &mut found);
+    let clear = found.iter().any(|(_, bytes)| holds(bytes, b"dev.localhost"));
+    assert!(clear, "the search finds what is there");
+    let secrets = workload(&node).await;
+    let (log, dir) = (node.vault().info().id, node.dir.path().to_owned());
+    let tiles = dir.join(format!("audit/logs/{log}/tile"));
+    until("tiles", async || tiles.exists()).await;
+    assert!(dir.join("store/keystead.db-wal").metadata().unwrap().len() > 0, "the WAL is searched too");
+    assert!(search(&dir, &secrets) >= 6);
+    node.instance.seal("dev", at(T0)).await.unwrap();
+    let dir = node.stop_and_verify().await;
+    assert!(search(dir.path(), &secrets) >= 5);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_size_of_a_row_tells_a_name_or_tag_only_in_steps_of_256_bytes() {
+    let node = Node::new().await;
+    node.run(create("k", KeySpec::EcP256)).await.unwrap();
+    let long = CreateKey { tags: tags(&[("some", "tag")]), ..create(&"n".repeat(60), KeySpec::EcP256) };
+    node.run(long).await.unwrap();
+    let rows = node.store.page(node.vault().info().id, keystead_store::Kind::Key, None, 10).await.unwrap();
+    let sizes: Vec<_> = rows.iter().map(|r| r.sealed.len()).collect();
+    assert_eq!(sizes.len(), 2);
+    assert_eq!(sizes[0], sizes[1]);
+}

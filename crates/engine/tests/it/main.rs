@@ -1,0 +1,22 @@
+//! The engine by what it promises: a real store, a real journal and real keys, in a directory of their own.
+#![allow(clippy::arithmetic_side_effects, clippy::disallowed_methods)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod access;
+mod canaries;
+mod cancelled;
+mod ciphers;
+mod faults;
+mod fuzz;
+mod journal;
+mod keys;
+mod lists;
+mod model;
+mod moved;
+mod operate;
+mod races;
+mod schedule;
+mod sealing;
+mod support;
+mod tokens;
+mod uses;

@@ -1,0 +1,151 @@
+//! What the customer stored is carried out in time, by mandate.
+
+use crate::support::*;
+use keystead_engine::{
+    Beat, ClockGuard, DeleteKey, GetDeletedKey, GetKey, ListVersions, ReadAudit, RecoverKey, Refusal, RotationPolicy,
+    SetRotationPolicy,
+};
+use keystead_model::{Action, KeySpec, Time};
+
+fn policy(after_days: i64, expiry_days: Option<i64>) -> Option<RotationPolicy> {
+    let expiry_millis = expiry_days.map(|days| days * DAY);
+    Some(RotationPolicy { after_create_millis: after_days * DAY, expiry_millis })
+}
+
+fn days(n: i64) -> Time {
+    Time(T0.0 + n * DAY)
+}
+
+async fn tick(node: &Node, now: Time) -> Beat {
+    node.instance.tick(at(now), true).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_rotated_when_its_policy_says_so_once_and_by_mandate() {
+    let node = Node::new().await;
+    let old = node.run(create("k", KeySpec::EcP256)).await.unwrap();
+    node.run(create("other", KeySpec::EcP256)).await.unwrap();
+    node.run(SetRotationPolicy { name: name("k"), policy: policy(10, Some(30)) }).await.unwrap();
+    assert_eq!(tick(&node, Time(days(10).0 - 1)).await, Beat::default(), "not a millisecond early");
+    assert_eq!(tick(&node, days(10)).await, Beat { rotated: 1, ..Beat::default() });
+    let new = node.run(GetKey { key: key("k") }).await.unwrap();
+    assert_ne!(new.version, old.version);
+    assert_eq!((new.spec, &new.ops, new.created, new.expires), (old.spec, &old.ops, days(10), Some(days(40))));
+    assert_eq!(tick(&node, days(10)).await, Beat::default(), "a second beat does nothing");
+    let node = node.restart().await;
+    assert_eq!(tick(&node, days(19)).await, Beat::default(), "nor after a restart");
+    assert_eq!(tick(&node, days(500)).await, Beat { rotated: 1, ..Beat::default() }, "after a long stop: once");
+
+    let entries = node.run(ReadAudit { log: None, from: None, limit: 500 }).await.unwrap();
+    let rotations: Vec<_> = entries.iter().filter(|e| e.action == Action::RotateKey.name()).collect();
+    let [first, _] = rotations.as_slice() else { panic!("{rotations:?}") };
+    let detail = &first.detail;
+    assert!(detail.ground.as_deref().unwrap().starts_with("mandate "), "{detail:?}");
+    assert!(detail.subject.as_deref().unwrap().ends_with(&subject(OFFICER)), "who stored it: {detail:?}");
+    assert_eq!((detail.target.as_deref(), detail.address.as_deref(), first.time), (Some("/keys/k"), None, days(10)));
+    assert!(first.revision.is_some());
+    node.stop_and_verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rotation_policy_is_bounded_and_can_be_removed() {
+    let node = Node::new().await;
+    node.run(create("k", KeySpec::EcP256)).await.unwrap();
+    for refused in [policy(6, None), policy(-1, None), policy(10, Some(27))] {
+        let result = node.run(SetRotationPolicy { name: name("k"), policy: refused }).await;
+        assert!(matches!(result, Err(Refusal::OverBound { .. })), "{result:?}");
+    }
+    node.run(SetRotationPolicy { name: name("k"), policy: policy(7, Some(28)) }).await.unwrap();
+    node.run(SetRotationPolicy { name: name("k"), policy: None }).await.unwrap();
+    assert_eq!(tick(&node, days(1_000)).await, Beat::default());
+    let missing = node.run(SetRotationPolicy { name: name("nowhere"), policy: None }).await;
+    assert!(matches!(missing, Err(Refusal::KeyNotFound { .. })));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deleted_key_is_purged_when_its_retention_has_passed_and_not_before() {
+    let node = Node::new().await;
+    for n in ["k", "kept", "back"] {
+        node.run(create(n, KeySpec::EcP256)).await.unwrap();
+        node.run(create(n, KeySpec::EcP256)).await.unwrap();
+    }
+    node.run(SetRotationPolicy { name: name("k"), policy: policy(7, None) }).await.unwrap();
+    node.run(DeleteKey { name: name("k") }).await.unwrap();
+    node.run(DeleteKey { name: name("back") }).await.unwrap();
+    node.run(RecoverKey { name: name("back") }).await.unwrap();
+    assert_eq!(tick(&node, Time(days(7).0 - 1)).await, Beat::default(), "a deleted key is not rotated either");
+    assert!(node.run(GetDeletedKey { name: name("k") }).await.is_ok());
+    assert_eq!(tick(&node, days(7)).await, Beat { purged: 1, ..Beat::default() });
+    assert!(matches!(node.run(GetDeletedKey { name: name("k") }).await, Err(Refusal::DeletedKeyNotFound { .. })));
+    assert_eq!(tick(&node, days(900)).await, Beat::default());
+    for n in ["kept", "back"] {
+        let all = ListVersions { name: name(n), after: None, limit: 25 };
+        assert_eq!(node.run(all).await.unwrap().items.len(), 2);
+    }
+    let anew = node.run(create("k", KeySpec::EcP256)).await.unwrap();
+    let all = node.run(ListVersions { name: name("k"), after: None, limit: 25 }).await.unwrap();
+    assert_eq!(all.items, [anew], "no version of the purged key is left");
+    let purge = node.records().into_iter().find(|r| r.action() == Some(Action::PurgeKey)).unwrap();
+    assert_eq!((purge.outcome().0, purge.at()), (0, days(7)));
+    node.stop_and_verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_clock_is_doubted_purges_wait_and_rotations_do_not() {
+    let node = Node::new().await;
+    node.run(create("gone", KeySpec::EcP256)).await.unwrap();
+    node.run(create("k", KeySpec::EcP256)).await.unwrap();
+    node.run(SetRotationPolicy { name: name("k"), policy: policy(7, None) }).await.unwrap();
+    node.run(DeleteKey { name: name("gone") }).await.unwrap();
+    // As a process does it: the wall clock jumps ahead, the steady one does not.
+    let mut guard = ClockGuard::default();
+    assert!(guard.beat(T0, 0, node.instance.last_recorded()));
+    let jumped = days(30);
+    let irreversible = guard.beat(jumped, 1_000, node.instance.last_recorded());
+    assert!(!irreversible);
+    let beat = node.instance.tick(at(jumped), irreversible).await.unwrap();
+    assert_eq!(beat, Beat { rotated: 1, purged: 0, held: 1 });
+    assert!(node.run_as(OFFICER, GetDeletedKey { name: name("gone") }, jumped).await.is_ok());
+    // Set back: what the journal recorded meanwhile is ahead by a month.
+    assert!(!guard.beat(T0, 2_000, node.instance.last_recorded()));
+    assert_eq!(node.instance.tick(at(jumped), true).await.unwrap(), Beat { purged: 1, ..Beat::default() });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_due_in_a_sealed_vault_waits_and_holds_up_no_other() {
+    let node = Node::new().await;
+    node.instance.create(new_vault("second"), at(T0)).await.unwrap();
+    let second = node.instance.named("second").unwrap();
+    let (client, secret) = OFFICER;
+    let proof = keystead_identity::Proof::ClientSecret { client, secret };
+    let officer = second.authenticate(proof, None, T0).unwrap();
+    // More than one beat looks at, and due before anything of `dev`.
+    for n in 0..70 {
+        let named = format!("k{n}");
+        let made = second.run(officer.clone(), create(&named, KeySpec::Oct256), at(T0)).await.unwrap();
+        made.into_parts().1.unwrap();
+        let gone = second.run(officer.clone(), DeleteKey { name: name(&named) }, at(T0)).await.unwrap();
+        gone.into_parts().1.unwrap();
+    }
+    node.instance.seal("second", at(T0)).await.unwrap();
+    node.run(create("k", KeySpec::Oct256)).await.unwrap();
+    node.run_as(OFFICER, DeleteKey { name: name("k") }, days(1)).await.unwrap();
+    assert_eq!(tick(&node, days(9)).await, Beat { purged: 1, ..Beat::default() });
+    assert_eq!(tick(&node, days(9)).await, Beat::default());
+    node.instance.unseal("second", at(T0)).await.unwrap();
+    let (first, then) = (tick(&node, days(9)).await, tick(&node, days(9)).await);
+    assert_eq!(first.purged + then.purged, 70, "and are done once it is open");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn scheduled_work_that_is_refused_is_not_counted_and_comes_again() {
+    let node = Node::new().await;
+    let old = node.run(create("k", KeySpec::EcP256)).await.unwrap();
+    node.run(SetRotationPolicy { name: name("k"), policy: policy(7, None) }).await.unwrap();
+    let busy = keystead_store::CommitError::Busy;
+    node.faults.fail_commit(1, keystead_store::fault::CommitFault::Before(busy));
+    assert_eq!(tick(&node, days(8)).await, Beat::default());
+    assert_eq!(node.run(GetKey { key: key("k") }).await.unwrap(), old);
+    assert_eq!(tick(&node, days(8)).await, Beat { rotated: 1, ..Beat::default() });
+    node.stop_and_verify().await;
+}

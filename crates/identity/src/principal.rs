@@ -1,0 +1,112 @@
+//! Who someone is.
+
+use minicbor::{Decode, Encode};
+use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// An issuer and a subject, both compared exactly. Neither alone names anybody.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cbor(map)]
+pub struct Principal {
+    #[n(0)]
+    issuer: String,
+    #[n(1)]
+    subject: String,
+}
+
+impl Principal {
+    /// The subject as this issuer knows it.
+    pub fn new(issuer: impl Into<String>, subject: impl Into<String>) -> Self {
+        Self { issuer: issuer.into(), subject: subject.into() }
+    }
+
+    /// `iss` of its tokens.
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// The value of the claim that names it.
+    pub fn subject(&self) -> &str {
+        &self.subject
+    }
+}
+
+/// A principal that was proven. Made only by [`crate::Identity::authenticate`]:
+///
+/// ```
+/// use keystead_identity::{Caller, Identity, Proof};
+/// fn caller(identity: &Identity, proof: Proof<'_>, now: keystead_model::Time) -> Option<Caller> {
+///     Some(identity.authenticate(proof, None, now).ok()?.caller)
+/// }
+/// ```
+///
+/// ```compile_fail,E0624
+/// use keystead_identity::{Caller, Principal};
+/// fn caller(principal: Principal) -> Caller {
+///     Caller::by_secret(principal, String::new(), None)
+/// }
+/// ```
+///
+/// Cheap to clone: what was proven once is shared by all requests under the same token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    known: Arc<Known>,
+    address: Option<IpAddr>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Known {
+    principal: Principal,
+    groups: Vec<String>,
+    application: Option<String>,
+    by_secret: bool,
+}
+
+impl Caller {
+    pub(crate) fn by_token(
+        principal: Principal,
+        groups: Vec<String>,
+        application: Option<String>,
+        address: Option<IpAddr>,
+    ) -> Self {
+        Self { known: Arc::new(Known { principal, groups, application, by_secret: false }), address }
+    }
+
+    pub(crate) fn by_secret(principal: Principal, client: String, address: Option<IpAddr>) -> Self {
+        let known = Known { principal, groups: Vec::new(), application: Some(client), by_secret: true };
+        Self { known: Arc::new(known), address }
+    }
+
+    /// The same caller with a request from here: a remembered proof says nothing about where the next one comes from.
+    #[must_use]
+    pub fn at(&self, address: Option<IpAddr>) -> Self {
+        Self { address, ..self.clone() }
+    }
+
+    /// Who it is.
+    pub fn principal(&self) -> &Principal {
+        &self.known.principal
+    }
+
+    /// Claim `groups` of its token; empty if there is none.
+    pub fn groups(&self) -> &[String] {
+        &self.known.groups
+    }
+
+    /// Where the request came from; none over a local socket.
+    pub fn address(&self) -> Option<IpAddr> {
+        self.address
+    }
+
+    /// The client that was used: claim `appid`, or `azp` where there is none; a built-in client's own id.
+    pub fn application(&self) -> Option<&str> {
+        self.known.application.as_deref()
+    }
+
+    /// Whether it proved itself as a built-in client, with that client's secret. A token never does.
+    pub fn is_built_in_client(&self) -> bool {
+        self.known.by_secret
+    }
+}

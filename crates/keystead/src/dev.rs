@@ -1,0 +1,233 @@
+//! `keystead dev`: a server of one's own, with a vault to try.
+
+use crate::exit::Failure;
+use crate::new_client::NewClient;
+use crate::node_key::write_private;
+use crate::setup::{Listener, Running, Setup, moment};
+use crate::tls;
+use crate::vault::policy::FirstPolicy;
+use keystead_access::PolicyDocument;
+use keystead_access::role::{AUDIT_READER, CRYPTO_OFFICER};
+use keystead_engine::NewVault;
+use keystead_model::{Authority, VaultKind};
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use zeroize::Zeroizing;
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  keystead dev
+  keystead dev --data /tmp/kms --listen 127.0.0.1:9443
+
+The state stays in the directory over restarts. Custody is `file`: whoever reads DIR/path.key and the store opens the
+vault, so this is for development. Stop it with Ctrl-C.")]
+pub(crate) struct Args {
+    /// Directory of all state
+    #[arg(long, value_name = "DIR", default_value = "keystead-dev")]
+    data: PathBuf,
+    /// Address of the vault `dev`
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8443")]
+    listen: SocketAddr,
+    /// Address of the vault `dev-hsm`; default: the port after the vault's
+    #[arg(long, value_name = "ADDRESS")]
+    listen_hsm: Option<SocketAddr>,
+}
+
+/// The file that a shell can source.
+const ENV_FILE: &str = "dev.env";
+/// The client's id and secret, a line each.
+const CLIENT_FILE: &str = "dev.client";
+const TENANT: &str = "adfs";
+
+pub(crate) async fn run(args: Args) -> Result<(), Failure> {
+    let hsm = match args.listen_hsm {
+        Some(address) => address,
+        None => {
+            let port = args.listen.port().checked_add(1);
+            let port = port.ok_or_else(|| Failure::usage("no port after 65535: give --listen-hsm"))?;
+            SocketAddr::new(args.listen.ip(), port)
+        }
+    };
+    let setup = Setup::prepare(&args.data)?;
+    let file = args.data.join(ENV_FILE);
+    // Its appearance says that the server is ready.
+    let _ = std::fs::remove_file(&file);
+    let tls_directory = args.data.join("tls");
+    crate::setup::directory(&tls_directory)?;
+    let certificate = tls::dev(&tls_directory)?;
+    let listener = |address| Listener {
+        address,
+        chain: certificate.chain.clone().into_bytes(),
+        key: Zeroizing::new(certificate.key.clone().into_bytes()),
+    };
+    let setup = Setup {
+        key_file: Some(args.data.join("path.key")),
+        listeners: vec![listener(args.listen), listener(hsm)],
+        ..setup
+    };
+    let running = setup.start().await?;
+    let client = vaults(&running, &args.data, args.listen.port(), hsm.port()).await?;
+    let bundle = bundle(&tls_directory, &certificate.ca)?;
+    let environment = Environment { client: &client, port: args.listen.port(), hsm_port: hsm.port(), bundle: &bundle };
+    let ca_file = std::path::absolute(tls_directory.join("ca.pem")).unwrap_or_else(|_| tls_directory.join("ca.pem"));
+    write_private(&file, environment.text(&ca_file).as_bytes())?;
+    banner(&running, &args, &file);
+    running.serve().await
+}
+
+/// Makes the two vaults at the first start; later the client is the one in the environment file.
+async fn vaults(
+    running: &Running,
+    data: &Path,
+    port: u16,
+    hsm_port: u16,
+) -> Result<(String, Zeroizing<String>), Failure> {
+    let client = match running.instance.named("dev") {
+        Some(vault) => kept_at(&vault.info().authorities, port).and_then(|()| kept(&data.join(CLIENT_FILE)))?,
+        None => {
+            // May do everything with keys, read the audit, and is the vault's administrator.
+            let (new, mut policy) = (NewClient::generate("dev"), FirstPolicy::default());
+            policy.add(&new, &[CRYPTO_OFFICER.id.to_owned(), AUDIT_READER.id.to_owned()]);
+            // Written before the vault is made: the secret cannot be read back from the vault.
+            let text = Zeroizing::new(format!("{}\n{}\n", new.id, *new.secret));
+            write_private(&data.join(CLIENT_FILE), text.as_bytes())?;
+            create(running, "dev", VaultKind::Vault, port, policy.document()?).await?;
+            (new.id, new.secret)
+        }
+    };
+    match running.instance.named("dev-hsm") {
+        Some(vault) => kept_at(&vault.info().authorities, hsm_port)?,
+        None => create(running, "dev-hsm", VaultKind::Hsm, hsm_port, PolicyDocument::default()).await?,
+    }
+    Ok(client)
+}
+
+async fn create(
+    running: &Running,
+    name: &str,
+    kind: VaultKind,
+    port: u16,
+    policy: PolicyDocument,
+) -> Result<(), Failure> {
+    let hosts = [format!("{name}.localhost"), "localhost".to_owned(), "127.0.0.1".to_owned(), "[::1]".to_owned()];
+    let authorities = hosts
+        .iter()
+        .map(|host| format!("{host}:{port}").parse::<Authority>())
+        .collect::<Result<_, _>>()
+        .map_err(|e| Failure::usage(e.to_string()))?;
+    let (tenant, name) = (TENANT.to_owned(), name.to_owned());
+    let new = NewVault { name, kind, authorities, retention_days: 7, tenant, policy };
+    running.instance.create(new, moment(60)).await.map_err(|e| Failure::unavailable(e.to_string()))?;
+    Ok(())
+}
+
+/// A vault answers where it was made to: another port would find nobody.
+fn kept_at(authorities: &[Authority], port: u16) -> Result<(), Failure> {
+    if authorities.iter().any(|a| a.port().unwrap_or(443) == port) {
+        return Ok(());
+    }
+    let at = authorities.first().and_then(Authority::port).unwrap_or(443);
+    Err(Failure::usage(format!("this directory's vault answers at port {at}: give that port, or another --data")))
+}
+
+/// The client's id and secret, as written at the first start.
+fn kept(file: &Path) -> Result<(String, Zeroizing<String>), Failure> {
+    let text = std::fs::read_to_string(file).map_err(|e| {
+        let lost = "the client's secret stands nowhere else; restore the file, or start over with an empty directory";
+        Failure::usage(format!("cannot read {}: {e}: {lost}", file.display()))
+    })?;
+    let mut lines = text.lines();
+    match (lines.next(), lines.next()) {
+        (Some(id), Some(secret)) => Ok((id.to_owned(), Zeroizing::new(secret.to_owned()))),
+        _ => Err(Failure::usage(format!("{} does not hold an id and a secret: restore it", file.display()))),
+    }
+}
+
+/// System roots and ours, for clients that take one file. Made once: remove it to have it made again.
+fn bundle(directory: &Path, ca: &str) -> Result<PathBuf, Failure> {
+    use base64::Engine as _;
+    let file = std::path::absolute(directory.join("bundle.pem")).unwrap_or_else(|_| directory.join("bundle.pem"));
+    if std::fs::read_to_string(&file).is_ok_and(|old| old.starts_with(ca)) {
+        return Ok(file);
+    }
+    let mut text = ca.to_owned();
+    for certificate in rustls_native_certs::load_native_certs().certs {
+        let body = base64::engine::general_purpose::STANDARD.encode(&certificate);
+        text.push_str("-----BEGIN CERTIFICATE-----\n");
+        for line in body.as_bytes().chunks(64) {
+            text.push_str(&String::from_utf8_lossy(line));
+            text.push('\n');
+        }
+        text.push_str("-----END CERTIFICATE-----\n");
+    }
+    write_private(&file, text.as_bytes())?;
+    Ok(file)
+}
+
+struct Environment<'a> {
+    client: &'a (String, Zeroizing<String>),
+    port: u16,
+    hsm_port: u16,
+    bundle: &'a Path,
+}
+
+impl Environment<'_> {
+    /// `NAME=value` lines.
+    fn text(&self, ca_file: &Path) -> Zeroizing<String> {
+        let ((id, secret), port, hsm) = (self.client, self.port, self.hsm_port);
+        let secret = secret.as_str();
+        let (ca, bundle) = (quoted(ca_file), quoted(self.bundle));
+        Zeroizing::new(format!(
+            "AZURE_CLIENT_ID={id}\n\
+             AZURE_CLIENT_SECRET={secret}\n\
+             AZURE_TENANT_ID={TENANT}\n\
+             AZURE_AUTHORITY_HOST=https://localhost:{port}\n\
+             AZURE_IDENTITY_DISABLE_MULTITENANTAUTH=1\n\
+             IDENTITY_ENDPOINT=https://localhost:{port}/keystead/v1/identity/token\n\
+             IDENTITY_HEADER={id}.{secret}\n\
+             KEYSTEAD_VAULT_URL=https://localhost:{port}\n\
+             KEYSTEAD_HSM_URL=https://localhost:{hsm}\n\
+             KEYSTEAD_CA_FILE={ca}\n\
+             REQUESTS_CA_BUNDLE={bundle}\n\
+             SSL_CERT_FILE={bundle}\n\
+             NODE_EXTRA_CA_CERTS={bundle}\n"
+        ))
+    }
+}
+
+/// A path as a shell reads it back.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@%".contains(c);
+    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
+}
+
+fn banner(running: &Running, args: &Args, env: &Path) {
+    let mut lines = vec![format!("Keystead is ready. State: {}", args.data.display()), String::new()];
+    for vault in running.instance.list() {
+        let authority = vault.info.authorities.first().map(ToString::to_string).unwrap_or_default();
+        let why = match vault.state {
+            "inactive" => "  (waits for an HSM, setting [[hsm]]: not in this release)",
+            "sealed" => "  (its path key did not open it)",
+            _ => "",
+        };
+        lines.push(format!("  {:8} {:9} https://{authority}{why}", vault.info.name, vault.state));
+    }
+    let env = env.display();
+    lines.extend([
+        String::new(),
+        "In another shell:".to_owned(),
+        format!("  set -a; . {env}; set +a"),
+        "  keystead key create payments --kty EC".to_owned(),
+        "  echo hello | keystead key sign payments --receipt".to_owned(),
+        String::new(),
+        "Custody is `file`: for development only. Stop with Ctrl-C.".to_owned(),
+    ]);
+    let mut out = std::io::stdout().lock();
+    for line in lines {
+        let _ = writeln!(out, "{line}");
+    }
+    let _ = out.flush();
+}

@@ -1,0 +1,100 @@
+//! Where values come from and go to: files, standard input and output.
+
+use crate::exit::Failure;
+use crate::output;
+use std::io::{Read, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use zeroize::Zeroizing;
+
+/// Most bytes of a value to be encrypted or decrypted. The server's own bound is below it.
+pub(crate) const MAX_VALUE: u64 = 1 << 20;
+
+/// Where a value comes from.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct InputArgs {
+    /// Read from this file; `-` is standard input
+    #[arg(long = "in", value_name = "FILE", default_value = "-")]
+    input: PathBuf,
+}
+
+/// Where a result goes.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct OutArgs {
+    /// Write to this file; default: standard output
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+impl InputArgs {
+    /// Its SHA-256, however long it is.
+    pub(crate) fn sha256(&self) -> Result<[u8; 32], Failure> {
+        if self.input == Path::new("-") {
+            return hash(std::io::stdin().lock(), "standard input");
+        }
+        let name = self.input.display().to_string();
+        let file = std::fs::File::open(&self.input).map_err(|e| Failure::usage(format!("cannot read {name}: {e}")))?;
+        hash(file, &name)
+    }
+
+    /// All of it, if it has at most `bound` bytes.
+    pub(crate) fn read(&self, bound: u64) -> Result<Zeroizing<Vec<u8>>, Failure> {
+        if self.input == Path::new("-") {
+            return read_bounded(std::io::stdin().lock(), "standard input", bound);
+        }
+        let name = self.input.display().to_string();
+        let file = std::fs::File::open(&self.input).map_err(|e| Failure::usage(format!("cannot read {name}: {e}")))?;
+        read_bounded(file, &name, bound)
+    }
+}
+
+impl OutArgs {
+    /// Writes a result. A file is for its owner alone.
+    pub(crate) fn write(&self, bytes: &[u8]) -> Result<(), Failure> {
+        match &self.out {
+            None => output::bytes(bytes),
+            Some(file) => {
+                write(file, bytes).map_err(|e| Failure::unavailable(format!("cannot write {}: {e}", file.display())))
+            }
+        }
+    }
+}
+
+/// In place, so that a device or a pipe can be named too.
+fn write(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600).open(file)?.write_all(bytes)
+}
+
+fn hash(mut from: impl Read, name: &str) -> Result<[u8; 32], Failure> {
+    let (mut digest, mut chunk) = (keystead_crypto::Sha256::default(), vec![0; 1 << 16]);
+    loop {
+        match from.read(&mut chunk) {
+            Ok(0) => return Ok(digest.finish()),
+            Ok(n) => digest.update(chunk.get(..n).unwrap_or_default()),
+            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(Failure::usage(format!("cannot read {name}: {e}"))),
+        }
+    }
+}
+
+fn read_bounded(from: impl Read, name: &str, bound: u64) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let mut bytes = Zeroizing::new(Vec::new());
+    let read = from.take(bound.saturating_add(1)).read_to_end(&mut bytes);
+    let read = read.map_err(|e| Failure::usage(format!("cannot read {name}: {e}")))?;
+    if u64::try_from(read).unwrap_or(u64::MAX) > bound {
+        return Err(Failure::usage(format!("{name} has more than {bound} bytes")));
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_longer_than_the_bound_is_refused_and_not_cut() {
+        assert_eq!(read_bounded(&b"abc"[..], "x", 3).ok().unwrap().as_slice(), b"abc");
+        assert!(read_bounded(&b"abcd"[..], "x", 3).is_err());
+    }
+}

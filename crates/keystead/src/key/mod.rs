@@ -1,0 +1,144 @@
+//! `keystead key`: keys of one vault, over HTTPS.
+//!
+//! - [`manage`], [`purge`]: create, list, show and the rest of a key's life
+//! - [`sign`], [`cipher`]: use of a key; [`envelope`]: what an encryption leaves behind
+//! - [`connection`]: which vault and as whom; [`env_file`]: the file of `keystead dev`
+//! - [`words`]: what is written on the command line; [`files`]: where values come from and go to
+//! - [`der`], [`pem`]: what OpenSSL reads
+
+mod cipher;
+pub(crate) mod connection;
+mod der;
+mod env_file;
+mod envelope;
+mod files;
+mod manage;
+mod pem;
+mod purge;
+mod sign;
+mod view;
+mod words;
+
+use crate::exit::Failure;
+use crate::output::{self, OutputArgs};
+use connection::ConnectionArgs;
+use keystead_client::{Client, ClientError};
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+The vault and the credential come from flags, from the environment
+(KEYSTEAD_VAULT_URL, KEYSTEAD_CA_FILE, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET,
+AZURE_AUTHORITY_HOST), or from a file with --env. If no vault is named
+anywhere, ./keystead-dev/dev.env is used where it exists.
+
+Examples:
+  keystead key create payments --kty EC
+  echo hello | keystead key sign payments --receipt
+  keystead key list --output json")]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    connection: ConnectionArgs,
+    #[command(flatten)]
+    shown: Shown,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    /// Make a key, or a new version of one
+    Create(manage::Create),
+    /// List keys
+    List(manage::List),
+    /// Show a key, or its public half for OpenSSL
+    Show(manage::Show),
+    /// List a key's versions
+    Versions(manage::Versions),
+    /// Change attributes, operations and tags of a version
+    Update(manage::Update),
+    /// Sign a digest, or what is hashed to one
+    Sign(sign::Sign),
+    /// Encrypt into a file that `decrypt` takes back
+    Encrypt(cipher::Encrypt),
+    /// Decrypt what `encrypt` made
+    Decrypt(cipher::Decrypt),
+    /// Wrap another key into a file that `unwrap` takes back
+    Wrap(cipher::Wrap),
+    /// Unwrap what `wrap` made
+    Unwrap(cipher::Unwrap),
+    /// Delete a key with all its versions, recoverably
+    Delete(manage::Delete),
+    /// Undo a deletion
+    Recover(manage::Recover),
+    /// Remove a deleted key for good
+    Purge(purge::Purge),
+}
+
+/// How results are shown.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub(crate) struct Shown {
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    /// Print the receipt to standard error; JSON always has it
+    #[arg(long, global = true)]
+    pub(crate) receipt: bool,
+}
+
+impl Shown {
+    pub(crate) fn is_json(self) -> bool {
+        self.output.is_json()
+    }
+
+    /// Prints a receipt if it was asked for and the result is not JSON, which has it.
+    pub(crate) fn receipt(self, receipt: Option<&str>) {
+        output::receipt(self.receipt && !self.is_json(), receipt);
+    }
+
+    /// The failure of a call, with the receipt of the refusal.
+    pub(crate) fn failure(self, e: &ClientError) -> Failure {
+        if let ClientError::Refused { receipt: receipt @ Some(_), .. } = e {
+            output::receipt(self.receipt, receipt.as_deref());
+        }
+        connection::failure(e)
+    }
+}
+
+/// A vault, and how what it answers is shown.
+pub(crate) struct Session {
+    pub(crate) client: Client,
+    pub(crate) shown: Shown,
+}
+
+/// Runs one command.
+pub(crate) async fn run(args: Args) -> Result<(), Failure> {
+    let shown = args.shown;
+    let connect = || Ok(Session { client: args.connection.client()?, shown });
+    match args.command {
+        Command::Create(c) => c.run(&connect()?).await,
+        Command::List(c) => c.run(&connect()?).await,
+        Command::Show(c) => c.run(&connect()?).await,
+        Command::Versions(c) => c.run(&connect()?).await,
+        Command::Update(c) => c.run(&connect()?).await,
+        Command::Sign(c) => c.run(&connect()?).await,
+        Command::Encrypt(c) => c.run(&connect()?).await,
+        Command::Decrypt(c) => c.run(&connect()?).await,
+        Command::Wrap(c) => c.run(&connect()?).await,
+        Command::Unwrap(c) => c.run(&connect()?).await,
+        Command::Delete(c) => c.run(&connect()?).await,
+        Command::Recover(c) => c.run(&connect()?).await,
+        Command::Purge(c) => {
+            c.confirm()?;
+            c.run(&connect()?).await
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Args as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Args::augment_args(clap::Command::new("key")).debug_assert();
+    }
+}

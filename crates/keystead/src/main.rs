@@ -1,0 +1,103 @@
+//! Keystead: customer-controlled key management. One binary; each subcommand is one file.
+//!
+//! - [`dev`], [`serve`]: the server; [`setup`] is what they share, [`config`] what `serve` reads
+//! - [`vault`]: the operator's commands over the local socket
+//! - [`key`], [`audit`]: a client's commands over HTTPS
+//! - [`exit`]: exit codes and how errors are shown
+
+#![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::disallowed_methods))]
+
+mod audit;
+mod config;
+mod dev;
+mod exit;
+mod handler;
+mod harden;
+mod key;
+mod new_client;
+mod node_key;
+mod output;
+mod serve;
+mod setup;
+mod tls;
+mod vault;
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Memory is cleared when it is freed, so no secret outlives its owner.
+#[global_allocator]
+static ALLOCATOR: zeroizing_alloc::ZeroAlloc<std::alloc::System> = zeroizing_alloc::ZeroAlloc(std::alloc::System);
+
+/// Customer-controlled key management that speaks the Azure Key Vault API.
+#[derive(Parser)]
+#[command(version, about, after_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  keystead dev                               a server of your own in ./keystead-dev, with a vault to try
+  set -a; . ./keystead-dev/dev.env; set +a   what clients need, in this shell
+  keystead key create payments --kty EC      a signing key
+  keystead audit tail                        who did what
+  keystead audit verify                      whether the log on disk is whole
+
+Exit codes: 0 done, 1 a check failed, 2 usage, 3 denied, 4 unavailable.";
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run a server for development: own CA, one open vault, state kept in a directory
+    Dev(dev::Args),
+    /// Run a server as its configuration says
+    Serve(serve::Args),
+    /// Create, list, seal and unseal vaults (operator, over the local socket)
+    Vault(vault::Args),
+    /// Create and use keys
+    Key(key::Args),
+    /// Read and check the audit log
+    Audit(audit::Args),
+    /// Print a completion script for a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+}
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(e) => {
+            let _ = e.print();
+            return ExitCode::from(if e.use_stderr() { exit::USAGE } else { exit::DONE });
+        }
+    };
+    harden::process();
+    match run(cli) {
+        Ok(()) => ExitCode::from(exit::DONE),
+        Err(failure) => failure.show(),
+    }
+}
+
+fn run(cli: Cli) -> Result<(), exit::Failure> {
+    match cli.command {
+        Command::Dev(args) => runtime()?.block_on(dev::run(args)),
+        Command::Serve(args) => runtime()?.block_on(serve::run(args)),
+        Command::Vault(args) => runtime()?.block_on(vault::run(args)),
+        Command::Key(args) => runtime()?.block_on(key::run(args)),
+        Command::Audit(args) => runtime()?.block_on(audit::run(args)),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "keystead", &mut std::io::stdout());
+            Ok(())
+        }
+    }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, exit::Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| exit::Failure::unavailable(format!("cannot start the runtime: {e}")))
+}

@@ -1,0 +1,150 @@
+//! `keystead vault`: what the operator does to vaults, over the server's local socket. He has no role inside any.
+//!
+//! - [`create`]: a new vault; [`policy`]: the document that says who may do what in it
+
+mod create;
+pub(crate) mod policy;
+
+use crate::exit::Failure;
+use crate::key::connection::failure;
+use crate::output::{self, OutputArgs, time};
+use keystead_client::{OperatorClient, VaultInfo};
+use keystead_model::Name;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// How long one command may take. Unsealing may wait for a device.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  keystead vault list
+  keystead vault seal dev
+  keystead vault list --socket /var/lib/keystead/operator.sock
+
+Who may open the socket is the operator: root and the server's own user.")]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    command: Command,
+    /// The server's operator socket
+    #[arg(
+        long,
+        global = true,
+        value_name = "PATH",
+        env = "KEYSTEAD_OPERATOR_SOCKET",
+        default_value = "./keystead-dev/operator.sock"
+    )]
+    socket: PathBuf,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    /// Create a vault with its first policy
+    Create(Box<create::Create>),
+    /// List vaults
+    #[command(after_help = "Example:\n  keystead vault list --output json")]
+    List,
+    /// Show one vault
+    #[command(after_help = "Example:\n  keystead vault show dev")]
+    Show(Named),
+    /// Seal a vault: nobody can use it until it is unsealed, over restarts too
+    #[command(after_help = "Example:\n  keystead vault seal dev")]
+    Seal(Named),
+    /// Unseal a vault through its configured path
+    #[command(after_help = "Example:\n  keystead vault unseal dev")]
+    Unseal(Named),
+}
+
+#[derive(clap::Args)]
+struct Named {
+    /// Which vault
+    #[arg(value_parser = name)]
+    name: Name,
+}
+
+fn name(text: &str) -> Result<Name, String> {
+    Name::parse(text).map_err(|e| e.to_string())
+}
+
+/// Runs one command.
+pub(crate) async fn run(args: Args) -> Result<(), Failure> {
+    let client = OperatorClient::new(&args.socket, DEADLINE);
+    let failed = |e| failure(&e);
+    match args.command {
+        Command::Create(create) => create.run(&client, args.output).await,
+        Command::List => list(&client.vaults().await.map_err(failed)?.value, args.output),
+        Command::Show(v) => show(&client, &v.name, args.output).await,
+        Command::Seal(v) => {
+            client.seal_vault(&v.name).await.map_err(failed)?;
+            show(&client, &v.name, args.output).await
+        }
+        Command::Unseal(v) => {
+            client.unseal_vault(&v.name).await.map_err(failed)?;
+            show(&client, &v.name, args.output).await
+        }
+    }
+}
+
+fn list(vaults: &[VaultInfo], shown: OutputArgs) -> Result<(), Failure> {
+    if shown.is_json() {
+        return output::json(&serde_json::json!({ "vaults": vaults }));
+    }
+    let row = |v: &VaultInfo| {
+        vec![v.name.clone(), v.status.clone(), v.kind.clone(), v.custody.clone(), v.authorities.join(", ")]
+    };
+    output::table(&["name", "status", "kind", "custody", "authorities"], vaults.iter().map(row))
+}
+
+async fn show(client: &OperatorClient, name: &Name, shown: OutputArgs) -> Result<(), Failure> {
+    let vault = client.vault(name).await.map_err(|e| failure(&e))?.value;
+    if shown.is_json() { output::json(&vault) } else { output::fields(fields(&vault)) }
+}
+
+/// A vault's lines: the known ones, then whatever else the server tells.
+fn fields(vault: &VaultInfo) -> Vec<(&str, String)> {
+    let known = [
+        ("name", vault.name.clone()),
+        ("status", vault.status.clone()),
+        ("kind", vault.kind.clone()),
+        ("custody", vault.custody.clone()),
+        ("authorities", vault.authorities.join(", ")),
+    ];
+    let more = vault.more.iter().map(|(name, value)| match (name.as_str(), value) {
+        ("created", value) => ("created", value.as_i64().map_or_else(|| value.to_string(), time::millis)),
+        ("retention_days", value) => ("retention", format!("{value} days")),
+        (name, serde_json::Value::String(text)) => (name, text.clone()),
+        (name, value) => (name, value.to_string()),
+    });
+    known.into_iter().chain(more).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Args as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Args::augment_args(clap::Command::new("vault")).debug_assert();
+    }
+
+    #[test]
+    fn a_vault_is_shown_with_all_the_server_tells() {
+        let text = r#"{"name":"dev","status":"open","kind":"vault","custody":"file","authorities":["a","b:1"],
+                       "created":0,"retention_days":7,"tenant":"adfs","new":[1]}"#;
+        let vault: VaultInfo = serde_json::from_str(text).unwrap();
+        let fields = fields(&vault);
+        for wanted in [
+            ("authorities", "a, b:1"),
+            ("created", "1970-01-01T00:00:00.000Z"),
+            ("retention", "7 days"),
+            ("tenant", "adfs"),
+            ("new", "[1]"),
+        ] {
+            assert!(fields.iter().any(|(n, v)| (*n, v.as_str()) == wanted), "{wanted:?}");
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! The binary as its users meet it: a real `keystead` process, real TLS, a real disk.
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unwrap_used
+)]
+
+mod bad_input;
+mod cli;
+mod dev;
+mod durability;
+mod inside;
+mod matrix;
+mod serve;
+mod support;

@@ -1,0 +1,288 @@
+//! Where the matrix is played: one node with a vault in each state and one more, a client for each role, and every kind
+//! of token for each client.
+
+use super::cast::{RESOURCE, claims, grant, identity, new_vault, signed, tampered, unsigned};
+use super::own;
+use super::rules::{Needs, Role, Rule};
+use crate::inside::{Answer, Inside, moment, now};
+use bytes::Bytes;
+use hyper::Request;
+use keystead_api_table::RouteInfo;
+use keystead_audit::Record;
+use keystead_engine::Vault;
+use keystead_model::VaultKind;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+/// What a request brings to prove who sent it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Token {
+    None,
+    Expired,
+    /// In every claim right but for the issuer, which nobody trusts.
+    ForeignIssuer,
+    /// Of another vault on this node, where the same client has the same role, for this vault's audience.
+    OtherVault,
+    WrongAudience,
+    /// A good token with one bit of its signature changed.
+    Tampered,
+    /// In every claim right, and naming the right key, but signed with another.
+    ForeignKey,
+    AlgNone,
+    Valid,
+}
+
+impl Token {
+    pub(crate) const ALL: [Self; 9] = [
+        Self::None,
+        Self::Expired,
+        Self::ForeignIssuer,
+        Self::OtherVault,
+        Self::WrongAudience,
+        Self::Tampered,
+        Self::ForeignKey,
+        Self::AlgNone,
+        Self::Valid,
+    ];
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum State {
+    Open,
+    Sealed,
+    Inactive,
+}
+
+impl State {
+    pub(crate) const ALL: [Self; 3] = [Self::Open, Self::Sealed, Self::Inactive];
+
+    const fn vault(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Sealed => "sealed",
+            Self::Inactive => "inactive",
+        }
+    }
+
+    pub(crate) fn authority(self) -> String {
+        format!("{}.localhost:8443", self.vault())
+    }
+}
+
+/// One cell of the matrix.
+pub(crate) struct Case<'a> {
+    pub(crate) row: &'a RouteInfo,
+    pub(crate) state: State,
+    pub(crate) role: Role,
+    pub(crate) token: Token,
+}
+
+impl fmt::Display for Case<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { row, state, role, token } = self;
+        write!(f, "{} {} [{state:?}, {role:?}, token {token:?}]", row.method, row.pattern)
+    }
+}
+
+/// What is asked, whoever asks.
+pub(crate) struct Ask {
+    pub(crate) target: String,
+    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) body: String,
+    /// The key it is about, if any.
+    pub(crate) name: String,
+}
+
+pub(crate) struct Stage {
+    node: Inside,
+    tokens: HashMap<(State, Role, Token), String>,
+    /// Members of something encrypted under the key `aes`.
+    sealed: String,
+    count: AtomicU32,
+    _directory: tempfile::TempDir,
+}
+
+impl Stage {
+    pub(crate) async fn set() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let node = Inside::open(&directory.path().join("data"), &directory.path().join("path.key")).await;
+        for name in ["open", "sealed", "other"] {
+            node.instance.create(new_vault(name, VaultKind::Vault), moment(now())).await.unwrap();
+        }
+        node.instance.create(new_vault("inactive", VaultKind::Hsm), moment(now())).await.unwrap();
+        let mut stage = Self {
+            node,
+            tokens: HashMap::new(),
+            sealed: String::new(),
+            count: AtomicU32::new(0),
+            _directory: directory,
+        };
+        stage.mint().await;
+        stage.prove().await;
+        stage.node.instance.seal("sealed", moment(now())).await.unwrap();
+        stage.officer("POST", "/keys/ec/create", r#"{"kty":"EC"}"#).await;
+        stage.officer("POST", "/keys/aes/create", r#"{"kty":"oct"}"#).await;
+        let sealed = stage.officer("POST", "/keys/aes//encrypt", r#"{"alg":"A256GCM","value":"AAECAw"}"#).await.json();
+        stage.published().await;
+        stage.sealed = format!(r#""value":{},"iv":{},"tag":{}"#, sealed["value"], sealed["iv"], sealed["tag"]);
+        stage
+    }
+
+    /// Waits until each vault's log has its first checkpoint, which comes at most a second behind.
+    async fn published(&self) {
+        for state in State::ALL {
+            let vault = self.vault(state);
+            while vault.log_file("checkpoint").await.is_none() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        }
+    }
+
+    fn vault(&self, state: State) -> Arc<Vault> {
+        self.node.instance.named(state.vault()).unwrap()
+    }
+
+    pub(crate) async fn revision(&self, state: State) -> u64 {
+        self.node.revision(state.vault()).await
+    }
+
+    /// Sends what a case asks with its token.
+    pub(crate) async fn send(&self, case: &Case<'_>, ask: &Ask) -> Answer {
+        let token = self.tokens.get(&(case.state, case.role, case.token)).map(String::as_str);
+        self.dispatch(case.state, case.row.method.as_str(), ask, token).await
+    }
+
+    async fn dispatch(&self, state: State, method: &str, ask: &Ask, token: Option<&str>) -> Answer {
+        let mut request = Request::builder().method(method).uri(&ask.target).header("host", state.authority());
+        for (name, value) in &ask.headers {
+            request = request.header(*name, value);
+        }
+        if let Some(token) = token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        let request = request.body(Bytes::copy_from_slice(ask.body.as_bytes())).unwrap();
+        self.node.send(&self.vault(state), request, now()).await
+    }
+
+    /// The request of a rule. What it takes away is made first, if it will be allowed to.
+    pub(crate) async fn request(&self, rule: &Rule, allowed: bool) -> Ask {
+        let name = match rule.needs {
+            Needs::Nothing | Needs::EcKey => "ec".to_owned(),
+            Needs::AesKey => "aes".to_owned(),
+            Needs::OwnKey | Needs::OwnDeletedKey => format!("own-{}", self.count.fetch_add(1, Ordering::Relaxed)),
+        };
+        if own(rule.needs) && allowed {
+            self.officer("POST", &format!("/keys/{name}/create"), r#"{"kty":"EC"}"#).await;
+        }
+        if rule.needs == Needs::OwnDeletedKey && allowed {
+            self.officer("DELETE", &format!("/keys/{name}"), "").await;
+        }
+        let path = rule.pattern.replace("{name}", &name).replace("{version?}", "");
+        let body = rule.body.replace("{sealed}", &self.sealed);
+        Ask { target: format!("{path}?api-version=7.6"), headers: Vec::new(), body, name }
+    }
+
+    /// Undoes what would disturb the cases to come.
+    pub(crate) async fn restore(&self, rule: &Rule, ask: &Ask) {
+        match rule.action {
+            "vault/seal" => {
+                assert_eq!(self.vault(State::Open).state().name(), "sealed");
+                self.node.instance.unseal("open", moment(now())).await.unwrap();
+            }
+            "keys/delete" => {
+                self.officer("DELETE", &format!("/deletedkeys/{}", ask.name), "").await;
+            }
+            _ => {}
+        }
+    }
+
+    /// A request of the officer's that must succeed.
+    async fn officer(&self, method: &str, path: &str, body: &str) -> Answer {
+        let target = format!("{path}?api-version=7.6");
+        let ask = Ask { target, headers: Vec::new(), body: body.to_owned(), name: String::new() };
+        let token = self.tokens.get(&(State::Open, Role::Officer, Token::Valid));
+        let answer = self.dispatch(State::Open, method, &ask, token.map(String::as_str)).await;
+        assert!(answer.status.is_success(), "{method} {path}: {:?}", answer.body);
+        answer
+    }
+
+    /// The request for a token that the client of this role makes.
+    pub(crate) fn token_request(&self, pattern: &str, role: Role) -> Ask {
+        if pattern.ends_with("/oauth2/v2.0/token") { grant(role, RESOURCE) } else { identity(role, RESOURCE) }
+    }
+
+    pub(crate) fn open_request(&self, case: &Case<'_>) -> Ask {
+        let log = self.vault(case.state).log().id;
+        let target = super::path(case.row, "ec", &log);
+        Ask { target, headers: Vec::new(), body: String::new(), name: String::new() }
+    }
+
+    /// The record that a receipt of the open vault names.
+    pub(crate) fn record(&self, receipt: &str) -> Record {
+        let vault = self.vault(State::Open);
+        let parts: Vec<&str> = receipt.split('.').collect();
+        assert_eq!((parts.len(), parts[0], parts[1]), (4, "1", vault.log().id.as_str()), "{receipt}");
+        let found = self.node.journal.read(vault.info().id, parts[2].parse().unwrap(), 1).unwrap();
+        found.into_iter().next().unwrap().1
+    }
+
+    async fn mint(&mut self) {
+        for state in [State::Open, State::Sealed] {
+            for role in Role::ALL {
+                for (token, text) in self.tokens_of(state, role).await {
+                    self.tokens.insert((state, role, token), text);
+                }
+            }
+        }
+        // An inactive vault has no issuer: it is shown those of the open one.
+        for role in Role::ALL {
+            for token in Token::ALL {
+                if let Some(text) = self.tokens.get(&(State::Open, role, token)).cloned() {
+                    self.tokens.insert((State::Inactive, role, token), text);
+                }
+            }
+        }
+    }
+
+    /// The tokens that must fail are good ones elsewhere, or were: they fail for what they are said to fail for.
+    async fn prove(&self) {
+        let hours_ago = now().plus_millis(-2 * 3_600_000);
+        for (token, vault, at) in [(Token::OtherVault, "other", now()), (Token::Expired, "open", hours_ago)] {
+            let vault = self.node.instance.named(vault).unwrap();
+            let bearer = format!("Bearer {}", self.tokens[&(State::Open, Role::Officer, token)]);
+            let request = Request::get("/keys?api-version=7.6").header("authorization", bearer).body(Bytes::new());
+            let answer = self.node.send(&vault, request.unwrap(), at).await;
+            assert!(answer.status.is_success(), "{token:?}: {:?}", answer.body);
+        }
+    }
+
+    async fn tokens_of(&self, state: State, role: Role) -> Vec<(Token, String)> {
+        let vault = self.vault(state);
+        let other = self.node.instance.named("other").unwrap();
+        let valid = self.issued(&vault, role, RESOURCE, 0).await;
+        let issuer = vault.issuer().unwrap();
+        let stranger = "https://login.example/adfs";
+        vec![
+            (Token::Expired, self.issued(&vault, role, RESOURCE, 2 * 3_600_000).await),
+            (Token::ForeignIssuer, signed(&issuer.kid, &claims(role, stranger))),
+            (Token::OtherVault, self.issued(&other, role, RESOURCE, 0).await),
+            (Token::WrongAudience, self.issued(&vault, role, "https://storage.example", 0).await),
+            (Token::Tampered, tampered(&valid)),
+            (Token::ForeignKey, signed(&issuer.kid, &claims(role, &issuer.iss))),
+            (Token::AlgNone, unsigned(&issuer.kid, &claims(role, &issuer.iss))),
+            (Token::Valid, valid),
+        ]
+    }
+
+    /// From the vault's own endpoint, so many milliseconds ago.
+    async fn issued(&self, vault: &Arc<Vault>, role: Role, audience: &str, ago: i64) -> String {
+        let ask = grant(role, audience);
+        let host = vault.info().authorities[0].as_str();
+        let request = Request::post(&ask.target).header("host", host).body(Bytes::from(ask.body)).unwrap();
+        let answer = self.node.send(vault, request, now().plus_millis(-ago)).await;
+        answer.json()["access_token"].as_str().unwrap_or_else(|| panic!("{:?}", answer.body)).to_owned()
+    }
+}

@@ -1,0 +1,184 @@
+//! What can be asked for, and what it falls on.
+
+use crate::Name;
+use std::fmt;
+use std::str::FromStr;
+
+macro_rules! actions {
+    ($($(#[$doc:meta])* $variant:ident = $code:literal, $name:literal;)+) => {
+        /// Everything a permit can be asked for. The code stands in audit records and never changes its meaning.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[repr(u16)]
+        pub enum Action {
+            $($(#[$doc])* $variant = $code,)+
+        }
+
+        impl Action {
+            /// All of them, in the order of their codes.
+            pub const ALL: &[Self] = &[$(Self::$variant,)+];
+
+            /// The number that stands in records.
+            pub const fn code(self) -> u16 {
+                self as u16
+            }
+
+            /// The number's action, if this release knows it.
+            pub const fn from_code(code: u16) -> Option<Self> {
+                match code {
+                    $($code => Some(Self::$variant),)+
+                    _ => None,
+                }
+            }
+
+            /// The name people read: in `audit tail`, denials and role definitions.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)+
+                }
+            }
+        }
+    };
+}
+
+actions! {
+    /// List keys and their versions.
+    ListKeys = 1, "keys/list";
+    /// Read a key's public part and attributes.
+    GetKey = 2, "keys/read";
+    /// Create a key or a new version of one.
+    CreateKey = 3, "keys/create";
+    /// Change attributes, tags and permitted operations.
+    UpdateKey = 4, "keys/update";
+    /// Delete, recoverably.
+    DeleteKey = 5, "keys/delete";
+    /// List and read deleted keys.
+    ReadDeletedKeys = 6, "keys/deleted/read";
+    /// Undo a deletion.
+    RecoverKey = 7, "keys/recover";
+    /// Remove a deleted key for good.
+    PurgeKey = 8, "keys/purge";
+    /// Encrypt.
+    Encrypt = 9, "keys/encrypt";
+    /// Decrypt.
+    Decrypt = 10, "keys/decrypt";
+    /// Wrap another key.
+    WrapKey = 11, "keys/wrap";
+    /// Unwrap another key.
+    UnwrapKey = 12, "keys/unwrap";
+    /// Sign a digest.
+    Sign = 13, "keys/sign";
+    /// Make a new version by the stored policy or on demand.
+    RotateKey = 14, "keys/rotate";
+    /// Store a rotation policy.
+    SetRotationPolicy = 15, "keys/rotationpolicy/write";
+    /// Check a signature.
+    Verify = 16, "keys/verify";
+    /// A token for a proven client.
+    IssueToken = 40, "tokens/issue";
+    /// Read the audit's names and details.
+    ReadAudit = 41, "audit/read";
+    /// Seal the vault from inside.
+    SealVault = 42, "vault/seal";
+    /// A vault was created (node's log, and the vault's first record).
+    VaultCreated = 1000, "vault/created";
+    /// A vault was unsealed.
+    VaultUnsealed = 1001, "vault/unsealed";
+    /// A vault was sealed by the operator.
+    VaultSealed = 1002, "vault/sealed";
+    /// A node enrolled its checkpoint key.
+    NodeEnrolled = 1003, "node/enrolled";
+    /// How many requests were turned away before a decision.
+    TurnedAway = 1004, "node/turned-away";
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What an action falls on: the scopes of role assignments, from wide to narrow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// The vault itself: `/`.
+    Vault,
+    /// All its keys: `/keys`.
+    Keys,
+    /// One key: `/keys/{name}`.
+    Key(Name),
+}
+
+impl Target {
+    /// Whether what is granted at `self` reaches `inner`.
+    pub fn covers(&self, inner: &Self) -> bool {
+        match (self, inner) {
+            (Self::Vault, _) | (Self::Keys, Self::Keys | Self::Key(_)) => true,
+            (Self::Key(a), Self::Key(b)) => a == b,
+            _ => false,
+        }
+    }
+}
+
+/// Text that is not a scope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BadScope;
+
+impl fmt::Display for BadScope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a scope is /, /keys or /keys/{name}")
+    }
+}
+
+impl std::error::Error for BadScope {}
+
+impl FromStr for Target {
+    type Err = BadScope;
+
+    fn from_str(text: &str) -> Result<Self, BadScope> {
+        match text {
+            "/" => Ok(Self::Vault),
+            "/keys" => Ok(Self::Keys),
+            _ => {
+                let name = text.strip_prefix("/keys/").ok_or(BadScope)?;
+                Name::parse(name).map(Self::Key).map_err(|_| BadScope)
+            }
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Vault => f.write_str("/"),
+            Self::Keys => f.write_str("/keys"),
+            Self::Key(name) => write!(f, "/keys/{name}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_and_names_are_unique_and_lead_back() {
+        for (i, a) in Action::ALL.iter().enumerate() {
+            assert_eq!(Action::from_code(a.code()), Some(*a));
+            assert!(Action::ALL[i + 1..].iter().all(|b| b.name() != a.name() && b.code() > a.code()));
+        }
+    }
+
+    #[test]
+    fn a_wide_scope_covers_a_narrow_one_and_never_the_reverse() {
+        let key = |n| Target::Key(Name::parse(n).unwrap());
+        let chain = [Target::Vault, Target::Keys, key("a")];
+        for (i, wide) in chain.iter().enumerate() {
+            assert_eq!(wide.to_string().parse(), Ok(wide.clone()));
+            for (j, narrow) in chain.iter().enumerate() {
+                assert_eq!(wide.covers(narrow), i <= j, "{wide} {narrow}");
+            }
+        }
+        assert!(key("A").covers(&key("a")));
+        assert!(!key("a").covers(&key("b")));
+    }
+}

@@ -1,0 +1,21 @@
+//! The words of Keystead: ids, names, times, actions, targets, key kinds. Depends on nothing and decides nothing.
+//!
+//! - [`id`]: random 128-bit identities, 32 lower-case hex digits in text
+//! - [`name`]: object names and references to keys
+//! - [`time`]: milliseconds since the epoch, and the [`Moment`] at which work entered
+//! - [`action`]: every action a permit can be asked for, and the target it falls on
+//! - [`key`]: key kinds, algorithms and operations, with their names on the wire
+
+pub mod action;
+pub mod id;
+pub mod key;
+pub mod name;
+pub mod time;
+pub mod vault;
+
+pub use action::{Action, BadScope, Target};
+pub use id::{AssignmentId, Generation, InstanceId, NodeId, ObjectId, OperationId, Revision, VaultId, Version};
+pub use key::{CipherAlgorithm, KeyOperation, KeySpec, PublicKey, SignAlgorithm};
+pub use name::{BadName, KeyRef, Name};
+pub use time::{Moment, Time};
+pub use vault::{Authority, BadAuthority, VaultKind, VaultStatus};

@@ -1,0 +1,99 @@
+//! The cipher pool: a bounded number of threads behind a bounded queue, for work that would hold up everything else.
+//!
+//! Work is taken in the order it came, with one exception: heavy work (making RSA keys, up to hundreds of milliseconds)
+//! leaves one thread free for light work, if there is more than one. A job whose deadline has passed, or whose caller
+//! has gone, is dropped when its turn comes. A panic ends its job and nothing else.
+
+mod queue;
+
+use crate::KeyError;
+use queue::{Job, Queue};
+use std::sync::Arc;
+use std::thread;
+use std::time::Instant;
+use tokio::sync::oneshot;
+
+/// How long a piece of work holds its thread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Weight {
+    /// About a millisecond.
+    Light,
+    /// Up to hundreds of milliseconds.
+    Heavy,
+}
+
+/// A pool of threads. Cheap to clone; its threads end with the last clone.
+#[derive(Clone)]
+pub struct Pool(Arc<Owner>);
+
+/// Closes the queue when the last clone of the pool is gone. Threads are not waited for: the last clone may go on one
+/// of them.
+struct Owner(Arc<Queue>);
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+/// How many jobs wait for each thread before more are refused.
+const WAITING_PER_THREAD: usize = 64;
+
+impl Pool {
+    /// Starts the threads: as many as asked for, at least one. If the system gives none, every job is refused with
+    /// [`KeyError::Stopped`].
+    pub(crate) fn new(threads: usize) -> Self {
+        let threads = threads.max(1);
+        let queue = Arc::new(Queue::new(threads, threads.saturating_mul(WAITING_PER_THREAD)));
+        let started = (0..threads).filter(|number| start(*number, &queue)).count();
+        if started == 0 {
+            queue.close();
+        }
+        Self(Arc::new(Owner(queue)))
+    }
+
+    /// Runs work on the pool. [`KeyError::Busy`] at once if the queue is full; [`KeyError::Deadline`] if the work is
+    /// not done by then: it never begins after its deadline, and what it gives later is dropped. [`KeyError::Stopped`]
+    /// if it panicked.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        weight: Weight,
+        by: Instant,
+        work: impl FnOnce() -> Result<T, KeyError> + Send + 'static,
+    ) -> Result<T, KeyError> {
+        let (answer, answered) = oneshot::channel();
+        self.0.0.push(Job { weight, work: Box::new(move || unless_in_vain(answer, by, work)) })?;
+        match tokio::time::timeout_at(by.into(), answered).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(_)) => Err(KeyError::Stopped),
+            Err(_) => Err(KeyError::Deadline),
+        }
+    }
+}
+
+/// Does the work when its turn has come, if anyone still waits for it.
+fn unless_in_vain<T>(
+    answer: oneshot::Sender<Result<T, KeyError>>,
+    by: Instant,
+    work: impl FnOnce() -> Result<T, KeyError>,
+) {
+    if answer.is_closed() {
+        return;
+    }
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the deadline is compared with the clock where work leaves its queue"
+    )]
+    let late = Instant::now() >= by;
+    let result = if late { Err(KeyError::Deadline) } else { work() };
+    // If the caller has gone meanwhile, what was made is dropped, and cleared by its type.
+    drop(answer.send(result));
+}
+
+fn start(number: usize, queue: &Arc<Queue>) -> bool {
+    let queue = Arc::clone(queue);
+    thread::Builder::new().name(format!("cipher-{number}")).spawn(move || queue.serve()).is_ok()
+}
+
+#[cfg(test)]
+mod tests;

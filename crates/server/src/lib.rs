@@ -1,0 +1,93 @@
+//! The way in: TLS and unix-socket listeners that speak HTTP/1.1, bound what anyone can make them hold, and hand whole
+//! requests to one [`Handler`]. Nothing is decided here, and no protocol's format is known: what the server has to say
+//! itself it says through the embedder's [`FaultAnswer`].
+//!
+//! What it promises, whoever connects:
+//! - memory and connections are bounded ([`Limits`]); over a bound the answer is prompt, a close or a [`Fault`]
+//! - each stage of a connection has a time limit: handshake, head, body, work, writing, idling
+//! - a panic in the handler costs its own request a 500 and nothing else
+//! - a stop lets requests under way finish for a grace time ([`Server::run`])
+//!
+//! ```no_run
+//! # use std::{future::pending, sync::Arc};
+//! # use keystead_server::{Fault, Handler, Limits, Response, Server, tls_config};
+//! # async fn example(chain: &[u8], key: &[u8]) -> Result<(), Box<dyn std::error::Error>> {
+//! let handler: Handler = Arc::new(|request, _peer, _moment| {
+//!     Box::pin(async move { Response::new(request.into_body().into()) })
+//! });
+//! let fault = Arc::new(|fault: Fault| {
+//!     let mut answer = Response::new(fault.to_string().into());
+//!     *answer.status_mut() = fault.status();
+//!     answer
+//! });
+//! let mut server = Server::new(Limits::default(), handler, fault);
+//! server.listen_tls("[::]:8443".parse()?, tls_config(chain, key)?).await?;
+//! server.run(pending()).await;
+//! # Ok(()) }
+//! ```
+//!
+//! - `server`: listeners, accepting, shutdown    - `connection`: one connection from greeting to close
+//! - `exchange`: one request                     - `pace`: what a connection is doing and since when
+//! - `tls`, `listen`, `limits`, `counters`, `fault`, `clock`
+
+#![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::disallowed_methods))]
+
+mod clock;
+mod connection;
+mod counters;
+mod exchange;
+mod fault;
+mod limits;
+mod listen;
+mod pace;
+mod server;
+mod tls;
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http_body_util::Full;
+pub use keystead_model::Moment;
+
+pub use counters::{Counters, Counts};
+pub use fault::{Fault, FaultAnswer};
+pub use limits::Limits;
+pub use listen::ListenError;
+pub use server::{Ended, Server};
+pub use tls::{TlsError, tls_config};
+
+/// A request with its whole body, which is at most [`Limits::max_body`] long.
+pub type Request = hyper::Request<Bytes>;
+
+/// An answer. `date`, `content-length` and `connection` are added by the server.
+pub type Response = hyper::Response<Full<Bytes>>;
+
+/// What a handler returns.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Answers requests. The moment is when the whole request was there, with the deadline it has from then on. The future
+/// is dropped when the client hangs up: work that must end is spawned by whoever does it.
+pub type Handler = Arc<dyn Fn(Request, Peer, Moment) -> BoxFuture<'static, Response> + Send + Sync>;
+
+/// Who is at the other end, as far as the transport knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Peer {
+    /// The network address (IPv4 never in its IPv6-mapped form); none on the unix socket.
+    pub address: Option<SocketAddr>,
+    /// The user at the other end of the unix socket, as the kernel says: root or this process's own user.
+    pub unix_uid: Option<u32>,
+}
+
+/// Entry points for the fuzz targets: none of them may panic.
+#[doc(hidden)]
+pub mod fuzz {
+    /// Reads the input as both halves of a TLS identity.
+    pub fn tls_identity(input: &[u8]) {
+        let (chain, key) = input.split_at(input.len() / 2);
+        let _ = crate::tls_config(chain, key);
+        let _ = crate::tls_config(input, input);
+    }
+}

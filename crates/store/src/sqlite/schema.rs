@@ -1,0 +1,93 @@
+//! The tables, and what has to be true before a file is used as a store.
+
+use crate::error::{OpenError, Unavailable};
+use rusqlite::{Connection, OpenFlags};
+use std::path::Path;
+use std::time::Duration;
+
+/// The schema this release writes; it stands in `user_version`.
+const KNOWN: i64 = 1;
+
+/// `application_id`: "KSTO".
+const APPLICATION: i64 = 0x4b53_544f;
+
+/// How long a connection waits for another process's lock.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// `version` is empty where a row has none, because a primary key holds no NULL.
+const TABLES: &str = "
+CREATE TABLE vault (
+    id BLOB PRIMARY KEY, name TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, status TEXT NOT NULL, custody TEXT NOT NULL,
+    created INTEGER NOT NULL, retention_days INTEGER NOT NULL, tenant TEXT NOT NULL, revision INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE authority (
+    authority TEXT PRIMARY KEY, vault BLOB NOT NULL, place INTEGER NOT NULL, UNIQUE (vault, place)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE item (
+    vault BLOB NOT NULL, kind INTEGER NOT NULL, lookup BLOB NOT NULL, version BLOB NOT NULL, id BLOB NOT NULL,
+    counter INTEGER NOT NULL, revision INTEGER NOT NULL, due INTEGER, sealed BLOB NOT NULL,
+    PRIMARY KEY (vault, kind, lookup, version)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX item_due ON item (due) WHERE due IS NOT NULL;
+CREATE TABLE outbox (
+    seq INTEGER PRIMARY KEY, operation BLOB NOT NULL, log BLOB NOT NULL, position INTEGER NOT NULL, bytes BLOB NOT NULL
+) STRICT;
+CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
+";
+
+/// The connection that writes. Makes the tables in an empty file.
+pub(super) fn open_writer(path: &Path) -> Result<Connection, OpenError> {
+    let mut conn = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    check_or_create(&mut conn, path)?;
+    // FULL makes every COMMIT an fsync of the WAL; FAST overwrites deleted cells where that costs no extra write.
+    // A checkpoint copies pages inside a COMMIT: 16 MiB of WAL apart it is a small part of the work.
+    let set = "PRAGMA synchronous = FULL; PRAGMA secure_delete = FAST; PRAGMA journal_size_limit = 67108864; \
+               PRAGMA wal_autocheckpoint = 4096; PRAGMA cache_size = -4096;";
+    let wal: Result<String, _> = conn.query_row("PRAGMA journal_mode = WAL", [], |r| r.get(0));
+    wal.and_then(|_| conn.execute_batch(set)).map_err(Unavailable::from)?;
+    Ok(conn)
+}
+
+/// A connection that only reads. The writer has opened the file before.
+pub(super) fn open_reader(path: &Path) -> Result<Connection, rusqlite::Error> {
+    let conn = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    // Every commit empties a reader's page cache, and the system's cache is behind it: a large one is only memory.
+    conn.execute_batch("PRAGMA cache_size = -512")?;
+    Ok(conn)
+}
+
+fn connect(path: &Path, access: OpenFlags) -> Result<Connection, rusqlite::Error> {
+    let conn = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    conn.busy_timeout(PATIENCE)?;
+    conn.set_prepared_statement_cache_capacity(32);
+    Ok(conn)
+}
+
+impl From<rusqlite::Error> for OpenError {
+    fn from(e: rusqlite::Error) -> Self {
+        Self::Storage(Unavailable::from(&e))
+    }
+}
+
+fn check_or_create(conn: &mut Connection, path: &Path) -> Result<(), OpenError> {
+    let not_a_store = || OpenError::NotAStore { path: path.to_owned() };
+    let number = |conn: &Connection, sql| conn.query_row(sql, [], |r| r.get::<_, i64>(0));
+    let application = match number(conn, "PRAGMA application_id") {
+        Err(e) if e.sqlite_error_code() == Some(rusqlite::ErrorCode::NotADatabase) => return Err(not_a_store()),
+        other => other?,
+    };
+    let empty = number(conn, "SELECT count(*) FROM sqlite_schema")? == 0;
+    match number(conn, "PRAGMA user_version")? {
+        0 if application == 0 && empty => {
+            let tx = conn.transaction()?;
+            tx.execute_batch(TABLES)?;
+            tx.pragma_update(None, "application_id", APPLICATION)?;
+            tx.pragma_update(None, "user_version", KNOWN)?;
+            Ok(tx.commit()?)
+        }
+        _ if application != APPLICATION => Err(not_a_store()),
+        KNOWN => Ok(()),
+        found if found > KNOWN => Err(OpenError::NewerSchema { found, known: KNOWN }),
+        _ => Err(not_a_store()),
+    }
+}

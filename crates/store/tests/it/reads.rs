@@ -1,0 +1,82 @@
+//! Lists, versions, due rows, facts about the instance.
+
+use crate::support::{Bench, V, key, puts, record, row, vault, version};
+use keystead_model::{Time, VaultId, Version};
+use keystead_store::{Changes, Kind, Row};
+
+#[tokio::test]
+async fn pages_are_in_the_order_of_tags_and_leave_nothing_out() {
+    let b = Bench::new().await;
+    for lookup in [5, 0, 255, 3, 128, 1] {
+        b.put(row(lookup, 1)).await;
+        b.put(version(lookup, 1)).await;
+    }
+    let (mut seen, mut after) = (Vec::new(), None);
+    loop {
+        let page = b.store.page(V, Kind::Key, after, 2).await.unwrap();
+        assert!(page.len() <= 2 && page.iter().all(|r| r.kind == Kind::Key && r.version.is_none()));
+        let Some(last) = page.last() else { break };
+        after = Some(last.lookup);
+        seen.extend(page.iter().map(|r| r.lookup[0]));
+    }
+    assert_eq!(seen, [0, 1, 3, 5, 128, 255]);
+    assert_eq!(b.store.page(V, Kind::KeyVersion, None, 9).await.unwrap(), []);
+    assert_eq!(b.store.page(V, Kind::Key, None, 0).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn versions_are_those_of_one_row_in_their_own_order() {
+    let b = Bench::new().await;
+    for v in [9, 0, 4] {
+        b.put(version(1, v)).await;
+        b.put(version(2, v)).await;
+    }
+    b.put(Row { kind: Kind::KeyVersion, ..row(1, 1) }).await;
+    let list = async |after: Option<u8>, n| {
+        let after = after.map(|v| Version::from_bytes([v; 16]));
+        let rows = b.store.versions(V, Kind::KeyVersion, [1; 32], after, n).await.unwrap();
+        rows.iter().map(|r| r.version.unwrap().as_bytes()[0]).collect::<Vec<_>>()
+    };
+    assert_eq!(list(None, 9).await, [0, 4, 9]);
+    assert_eq!(list(Some(0), 1).await, [4]);
+    assert_eq!(list(Some(9), 9).await, [0; 0]);
+}
+
+#[tokio::test]
+async fn due_rows_of_all_vaults_come_earliest_first_and_only_once_due() {
+    let b = Bench::new().await;
+    let other = VaultId::from_bytes([8; 16]);
+    let due = |lookup, at| Row { due: Some(Time(at)), ..row(lookup, 1) };
+    b.store.create_vault(vault(other, "other"), puts([due(1, 20), due(2, 40)]), record().0).await.unwrap();
+    let changes = Changes { puts: vec![due(3, 30), due(4, -1), row(5, 1)], ..Changes::default() };
+    b.store.commit(V, changes, record().0).await.unwrap();
+    let list = async |now, n| {
+        let rows = b.store.due(Time(now), n).await.unwrap();
+        rows.iter().map(|(v, r)| (*v, r.lookup[0])).collect::<Vec<_>>()
+    };
+    assert_eq!(list(30, 9).await, [(V, 4), (other, 1), (V, 3)]);
+    assert_eq!(list(100, 2).await, [(V, 4), (other, 1)]);
+    b.put(Row { counter: 2, ..row(4, 2) }).await;
+    assert_eq!(list(30, 1).await, [(other, 1)]);
+}
+
+#[tokio::test]
+async fn a_fact_about_the_instance_is_written_once() {
+    let b = Bench::new().await;
+    assert_eq!(b.store.meta_get("instance").await.unwrap(), None);
+    assert_eq!(b.store.meta_put_once("instance", b"first".to_vec()).await.unwrap(), b"first");
+    assert_eq!(b.store.meta_put_once("instance", b"second".to_vec()).await.unwrap(), b"first");
+    let b = b.dropped();
+    assert_eq!(b.store.meta_get("instance").await.unwrap().unwrap(), b"first");
+}
+
+#[tokio::test]
+async fn a_removed_row_is_gone_from_every_list() {
+    let b = Bench::new().await;
+    b.put(Row { due: Some(Time(1)), ..row(1, 1) }).await;
+    let changes = Changes { removes: vec![(key(1), 1)], ..Changes::default() };
+    b.store.commit(V, changes, record().0).await.unwrap();
+    assert_eq!(b.store.get(V, key(1)).await.unwrap(), None);
+    assert_eq!(b.store.page(V, Kind::Key, None, 9).await.unwrap(), []);
+    assert_eq!(b.store.due(Time(9), 9).await.unwrap(), []);
+}

