@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 /// Cuts per test, of which there are two, and cuts that one data directory lives through. In a long life segments of
 /// the journal are filled, too.
 fn rounds() -> (u64, u64) {
-    if std::env::var_os("KEYSTEAD_LONG").is_some() { (100, 50) } else { (10, 5) }
+    if std::env::var("KEYSTEAD_TEST_LONG").is_ok_and(|long| !long.is_empty()) { (100, 50) } else { (10, 5) }
 }
 
 /// Cargo builds it beside this binary, as a development dependency.
