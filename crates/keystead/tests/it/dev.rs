@@ -81,7 +81,16 @@ fn a_first_start_leaves_all_that_a_client_needs_for_the_owner_alone_and_says_wha
         "SSL_CERT_FILE",
     ];
     assert_eq!(names, BTreeSet::from(expected));
-    for file in ["dev.env", "dev.client", "path.key", "node.key", "store/keystead.db", "tls/ca.key", "operator.sock"] {
+    for file in [
+        "dev.env",
+        "dev.client",
+        "path.key",
+        "node.key",
+        "store/keystead.db",
+        "tls/ca.key",
+        "tls/server.key",
+        "operator.sock",
+    ] {
         assert_eq!(mode(&place.data.join(file)), 0o600, "{file}");
     }
     for directory in ["", "store", "audit", "tls"] {
