@@ -5,6 +5,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
@@ -149,6 +150,7 @@ impl Place {
             let leaf_key = KeyPair::generate().unwrap();
             let leaf = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
             fs::write(&key, leaf_key.serialize_pem()).unwrap();
+            fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
             fs::write(&chain, leaf.signed_by(&leaf_key, &issuer).unwrap().pem()).unwrap();
         }
         (chain, key)
