@@ -74,6 +74,11 @@ fn health(http: &mut Http) -> (u16, String) {
     (reply.status, reply.json()["journal"].as_str().unwrap().to_owned())
 }
 
+fn store_health(server: &Server) -> (u16, String) {
+    let reply = server.http().get("/keystead/v1/health").unwrap();
+    (reply.status, reply.json()["store"].as_str().unwrap().to_owned())
+}
+
 /// Nothing is done: no receipt, a code and a time to come back.
 fn check_refused(server: &Server, vault: &mut Vault) {
     assert_eq!(health(&mut server.http()), (503, "full".to_owned()));
@@ -147,6 +152,7 @@ fn a_store_on_a_full_disk_refuses_changes_and_nothing_else() {
     let server = place.dev();
     let mut vault = server.vault();
     vault.create("kept", "EC").unwrap().ok();
+    assert_eq!(store_health(&server), (200, "ok".to_owned()));
     let filler = store.join("filler");
     let mut file = fs::File::create(&filler).unwrap();
     while file.write_all(&[7; 4096]).is_ok() {}
@@ -163,10 +169,12 @@ fn a_store_on_a_full_disk_refuses_changes_and_nothing_else() {
     };
     let (name, reply) = refused;
     assert_eq!(reply.status, 503, "{reply:?}");
+    assert_eq!(store_health(&server), (200, "full".to_owned()), "keys can still be used");
     assert!(reply.receipt().is_some(), "a decision was made, and the record says what came of it: {reply:?}");
     vault.sign("kept", &[1; 32]).unwrap().ok();
     fs::remove_file(&filler).unwrap();
     vault.create(&name, "EC").unwrap().ok();
+    assert_eq!(store_health(&server), (200, "ok".to_owned()));
     server.kill();
     let server = place.dev();
     let mut vault = server.vault();
