@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// How long a server may take to start or to end.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A directory and two ports, which servers use one after the other.
 pub(crate) struct Place {
@@ -71,12 +71,16 @@ impl Place {
 
     /// `keystead dev` with more environment (`LD_PRELOAD`, ...).
     pub(crate) fn dev_with(&self, env: &[(&str, &str)]) -> Result<Server, NotStarted> {
+        let (first, second) = (format!("127.0.0.1:{}", self.port), format!("127.0.0.1:{}", self.hsm_port));
+        self.dev_at(&["--listen", &first, "--listen-hsm", &second], env)
+    }
+
+    /// `keystead dev` at these addresses.
+    pub(crate) fn dev_at(&self, addresses: &[&str], env: &[(&str, &str)]) -> Result<Server, NotStarted> {
         // Its appearance says that the server is ready.
         let _ = fs::remove_file(self.data.join("dev.env"));
         let mut command = self.command(&["dev", "--data", self.data_str()]);
-        command.args(["--listen", &format!("127.0.0.1:{}", self.port)]);
-        command.args(["--listen-hsm", &format!("127.0.0.1:{}", self.hsm_port)]);
-        command.envs(env.iter().copied());
+        command.args(addresses).envs(env.iter().copied());
         let ready = self.data.join("dev.env");
         self.start(command, || ready.exists())
     }
