@@ -44,8 +44,8 @@ fn a_server_told_to_stop_under_load_ends_well_with_all_it_acknowledged() {
     }
 }
 
-/// Eight keys are being made when the server is told to stop, so long after they were asked for. Of each the modulus, or
-/// nothing if the server closed the connection before it read the request.
+/// Eight keys are being made when the server is told to stop, so long after they were asked for. Of each the modulus,
+/// or nothing if the server closed the connection before it read the request.
 fn stopped_at_work(place: &Place, wait: Duration) -> Vec<Option<Value>> {
     let mut server = place.dev();
     let vault = server.vault();
