@@ -11,6 +11,8 @@
 
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::disallowed_methods))]
 
+#[doc(hidden)]
+pub mod fuzz;
 pub mod permit;
 pub mod policy;
 pub mod role;

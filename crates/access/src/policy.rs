@@ -86,6 +86,29 @@ pub enum BadPolicy {
         /// The repeated id.
         id: String,
     },
+    /// A token of it could never name anybody.
+    #[error("issuer '{iss}' names no `subject_claim`: name the claim that is the subject, such as `oid` or `sub`")]
+    NoSubjectClaim {
+        /// Which issuer.
+        iss: String,
+    },
+    /// No token of it could ever be good, or one that is meant for nobody would be.
+    #[error(
+        "issuer '{iss}' names no audience, or an empty one: list under `audiences` what its tokens for this vault have \
+         in `aud`"
+    )]
+    NoAudience {
+        /// Which issuer.
+        iss: String,
+    },
+    /// Which of the two proves a token would be left to chance.
+    #[error("key '{kid}' of issuer '{iss}' stands twice: leave one")]
+    KeyTwice {
+        /// Which issuer.
+        iss: String,
+        /// The repeated key id.
+        kid: String,
+    },
     /// A list over its bound.
     #[error("the policy has more than {max} {what}")]
     TooMany {
@@ -108,8 +131,16 @@ impl Policy {
     /// Most entries of each list.
     pub const MAX_ENTRIES: usize = 10_000;
 
-    /// Checks a document.
+    /// Checks a document that is to become the policy.
     pub fn new(document: &PolicyDocument, revision: Revision) -> Result<Self, BadPolicy> {
+        let policy = Self::stored(document, revision)?;
+        document.issuers.iter().try_for_each(check_issuer)?;
+        Ok(policy)
+    }
+
+    /// The same for one that was accepted before: what no rule needs to be unambiguous is not asked again, so that a
+    /// stricter release still opens the vaults of an older one.
+    pub fn stored(document: &PolicyDocument, revision: Revision) -> Result<Self, BadPolicy> {
         let lists = [
             ("administrators", document.administrators.len()),
             ("assignments", document.assignments.len()),
@@ -181,6 +212,23 @@ fn check((at, a): (usize, &AssignmentDocument)) -> Result<Assignment, BadPolicy>
     let scope = a.scope.parse().map_err(|_| BadPolicy::BadScope { at, scope: a.scope.clone() })?;
     let role = Role::built_in(&a.role).ok_or_else(|| BadPolicy::UnknownRole { at, role: a.role.clone() })?;
     Ok(Assignment { id: AssignmentId::from_bytes(a.id), scope, principal: a.principal.clone(), role })
+}
+
+/// What [`Policy::stored`] passes over: such an issuer lets nobody in, or too few.
+fn check_issuer(issuer: &TrustedIssuer) -> Result<(), BadPolicy> {
+    let iss = || issuer.iss.clone();
+    if issuer.subject_claim.trim().is_empty() {
+        return Err(BadPolicy::NoSubjectClaim { iss: iss() });
+    }
+    let empty = |audience: &String| audience.trim_matches('/').trim().is_empty();
+    if issuer.audiences.is_empty() || issuer.audiences.iter().any(empty) {
+        return Err(BadPolicy::NoAudience { iss: iss() });
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    match issuer.keys.iter().find(|key| !seen.insert(key.kid.as_str())) {
+        Some(key) => Err(BadPolicy::KeyTwice { iss: iss(), kid: key.kid.clone() }),
+        None => Ok(()),
+    }
 }
 
 fn unique(what: &'static str, ids: impl Iterator<Item = String>) -> Result<(), BadPolicy> {

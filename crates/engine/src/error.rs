@@ -218,6 +218,9 @@ pub enum TurnedAway {
     /// The journal failed: the node is out of service until it is restarted.
     #[error("the audit journal failed: this node is out of service until it is restarted")]
     JournalDown,
+    /// The store failed while it made a change: whether the change stands, with its record, is known after a restart.
+    #[error("the store failed, and whether the change was made is not known: look before you repeat it")]
+    OutcomeUnknown,
     /// More records on their way than the journal takes: retry after a moment.
     #[error("busy: retry after a moment")]
     Busy,

@@ -54,6 +54,7 @@ pub use error::{Refusal, TurnedAway};
 pub use info::{IssuerInfo, VaultInfo};
 pub use issuer::resource;
 pub use keystead_audit::{Answer, TurnedAwayReason};
+pub use keystead_store::StoreState;
 pub use log::LogInfo;
 pub use node::{Health, Instance, NODE_LOG, NewVault, Parts, VaultSummary};
 pub use operate::OperateError;

@@ -33,7 +33,7 @@ pub(crate) async fn open(vault: &Vault, root: &Root, at: Moment) -> Result<Open,
     let binding = issuer_binding(vault.info().id);
     let key = vault.protection.open(&material, &binding, KeySpec::EcP256, &issuer.material, at.deadline).await;
     let key = key.map_err(Refusal::from)?;
-    let policy = Policy::new(&document, revision).map_err(OperateError::Policy)?;
+    let policy = Policy::stored(&document, revision).map_err(OperateError::Policy)?;
     let mut issuers = vec![issuer::trusted(vault.info(), &issuer)];
     issuers.extend(document.issuers);
     let identity = Identity::new(issuer.iss.clone(), issuers, document.clients);

@@ -245,7 +245,7 @@ impl Run<'_> {
             (Err(e), None, Some(draft)) if e.is_undone() => {
                 return self.refuse_draft(draft, e.into()).await.map(Committed::Answer);
             }
-            (Err(_), None, _) => return Err(TurnedAway::JournalDown),
+            (Err(_), None, _) => return Err(TurnedAway::OutcomeUnknown),
         };
         if let Some(after) = after {
             after(&self.open);

@@ -15,7 +15,7 @@ use keystead_custody::Root;
 use keystead_identity::{Caller, Identity, NotAuthenticated, Proof, Proven};
 use keystead_model::{NodeId, Time};
 use keystead_protection::Protection;
-use keystead_store::Store;
+use keystead_store::{Store, StoreState};
 use quick_cache::sync::Cache;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -172,6 +172,11 @@ impl Vault {
     /// Counts a request that was turned away before a decision.
     pub fn turned_away(&self, why: TurnedAwayReason) {
         self.journal.turned_away(Some(self.info.id), why);
+    }
+
+    /// How the store is that keeps its rows.
+    pub fn store_state(&self) -> StoreState {
+        self.store.state()
     }
 
     /// The journal that keeps its log.

@@ -2,8 +2,9 @@
 
 use crate::exit::Failure;
 use serde::Deserialize;
+use std::io;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use toml::Spanned;
 
 /// The whole file.
@@ -75,7 +76,7 @@ pub(crate) fn read(file: &Path) -> Result<Config, Failure> {
     parse(&text).map_err(|(line, what)| Failure::usage(format!("{}:{line}: {what}", file.display())))
 }
 
-fn parse(text: &str) -> Result<Config, (usize, String)> {
+pub(crate) fn parse(text: &str) -> Result<Config, (usize, String)> {
     let config: Config = toml::from_str(text)
         .map_err(|e| (e.span().map_or(1, |s| line(text, s.start)), e.message().trim().to_owned()))?;
     check(&config).map_err(|(at, what)| (line(text, at), what))?;
@@ -88,19 +89,57 @@ fn check(config: &Config) -> Result<(), (usize, String)> {
         let what = "listen.tls names no address: the server would answer nowhere";
         return Err((config.listen.tls.span().start, what.to_owned()));
     }
-    if let Some(custody) = &config.custody
-        && custody.key_file.get_ref().starts_with(data.join("store"))
-    {
+    if let Some(custody) = &config.custody {
         let what = "custody.key_file lies in the store's directory: a copy of the store would open itself";
-        return Err((custody.key_file.span().start, what.to_owned()));
+        outside(&custody.key_file, &data.join("store"), what)?;
     }
-    if let Some(sink) = &config.audit.sink_file
-        && sink.get_ref().starts_with(data.join("audit"))
-    {
+    if let Some(sink) = &config.audit.sink_file {
         let what = "audit.sink_file lies in the journal's directory: a copy must stand elsewhere";
-        return Err((sink.span().start, what.to_owned()));
+        outside(sink, &data.join("audit"), what)?;
     }
     Ok(())
+}
+
+/// Refuses a file under a directory, wherever links and `..` lead, and whether or not either is there yet.
+fn outside(file: &Spanned<PathBuf>, directory: &Path, what: &str) -> Result<(), (usize, String)> {
+    let refused = |what: String| (file.span().start, what);
+    let lead = |path: &Path| {
+        let cannot = |e| refused(format!("cannot tell where {} leads: {e}; name it without links", path.display()));
+        resolved(path, LINKS).map_err(cannot)
+    };
+    if lead(file.get_ref())?.starts_with(lead(directory)?) {
+        return Err(refused(what.to_owned()));
+    }
+    Ok(())
+}
+
+/// Most links followed that lead to something which is not there yet.
+const LINKS: u8 = 40;
+
+/// Where a path leads. Of what is not there yet, the part that is there is resolved.
+fn resolved(path: &Path, links: u8) -> io::Result<PathBuf> {
+    let mut found = PathBuf::new();
+    for component in std::path::absolute(path)?.components() {
+        match component {
+            Component::ParentDir => drop(found.pop()),
+            Component::CurDir => {}
+            Component::RootDir | Component::Prefix(_) => found.push(component),
+            Component::Normal(name) => found = step(&found.join(name), links)?,
+        }
+    }
+    Ok(found)
+}
+
+/// One component further from a directory that is resolved already.
+fn step(next: &Path, links: u8) -> io::Result<PathBuf> {
+    match next.canonicalize() {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+        other => return other,
+    }
+    // Not there, or a link to what is not: that may come to be.
+    let Ok(target) = next.read_link() else { return Ok(next.to_owned()) };
+    let links = links.checked_sub(1).ok_or_else(|| io::Error::other("too many links"))?;
+    resolved(&next.parent().unwrap_or(Path::new("/")).join(target), links)
 }
 
 fn line(text: &str, at: usize) -> usize {
@@ -132,6 +171,71 @@ mod tests {
         let (at, what) = parse(&text).unwrap_err();
         assert!(text.lines().nth(at - 1).unwrap().contains("key_file"), "{at}");
         assert!(what.contains("would open itself"), "{what}");
+    }
+
+    /// Whether the file is refused as the store's, both paths as they are written.
+    fn is_inside(data: &str, key_file: &str) -> bool {
+        let text = EXAMPLE.replace("/var/lib/keystead\"", &format!("{data}\""));
+        let text = text.replace("/etc/keystead/path.key", key_file);
+        assert!(text.contains(&format!("data = \"{data}\"")) && text.contains(&format!("key_file = \"{key_file}\"")));
+        match parse(&text) {
+            Ok(_) => false,
+            Err((_, what)) => what.contains("would open itself") || panic!("{what}"),
+        }
+    }
+
+    #[test]
+    fn a_path_key_is_inside_the_store_however_its_path_is_written_and_before_anything_is_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let base = dir.path().to_str().unwrap();
+        let data = format!("{base}/data");
+        for existing in [false, true] {
+            if existing {
+                std::fs::create_dir_all(format!("{data}/store")).unwrap();
+                std::fs::create_dir_all(format!("{base}/keys")).unwrap();
+                std::fs::write(format!("{data}/store/path.key"), [0; 32]).unwrap();
+            }
+            for inside in ["data/store/path.key", "data/./store/deep/er/path.key", "keys/../data/audit/../store/k"] {
+                assert!(is_inside(&data, &format!("{base}/{inside}")), "{inside}, {existing}");
+                assert!(
+                    is_inside(&format!("{base}/keys/../data"), &format!("{base}/{inside}")),
+                    "{inside}, {existing}"
+                );
+            }
+            for outside in ["data/path.key", "keys/path.key", "data/store/../path.key", "data/store.key"] {
+                assert!(!is_inside(&data, &format!("{base}/{outside}")), "{outside}, {existing}");
+            }
+        }
+        assert!(is_inside("keystead-data", "./keystead-data/store/path.key"), "both from where it runs");
+        let here = std::env::current_dir().unwrap();
+        assert!(is_inside("keystead-data", &format!("{}/keystead-data/store/path.key", here.display())));
+    }
+
+    #[test]
+    fn a_path_key_is_inside_the_store_through_any_link() {
+        use std::os::unix::fs::symlink;
+        let dir = tempfile::tempdir().unwrap();
+        let base = dir.path().to_str().unwrap();
+        let at = |path: &str| format!("{base}/{path}");
+        // A link to the store before it is made, and one to the data directory under another name.
+        symlink("data/store", at("keys")).unwrap();
+        symlink(at("data"), at("other")).unwrap();
+        symlink("turns", at("turns")).unwrap();
+        for made in [false, true] {
+            if made {
+                std::fs::create_dir_all(at("data/store")).unwrap();
+                symlink(at("data/store/path.key"), at("one.key")).unwrap();
+                std::fs::write(at("data/store/path.key"), [0; 32]).unwrap();
+                assert!(is_inside(&at("data"), &at("one.key")));
+            }
+            assert!(is_inside(&at("data"), &at("keys/path.key")), "{made}");
+            assert!(is_inside(&at("data"), &at("other/store/path.key")), "{made}");
+            assert!(is_inside(&at("other"), &at("data/store/path.key")), "{made}");
+            assert!(is_inside(&at("other"), &at("keys/../store/path.key")), "{made}: `..` is of where the link leads");
+            assert!(!is_inside(&at("data"), &at("keys/../path.key")), "{made}");
+        }
+        let (line, what) = parse(&EXAMPLE.replace("/etc/keystead/path.key", &at("turns/path.key"))).unwrap_err();
+        assert!(line > 1 && what.contains("cannot tell where"), "{what}");
     }
 
     #[test]

@@ -56,11 +56,11 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     let _ = std::fs::remove_file(&file);
     let tls_directory = args.data.join("tls");
     crate::setup::directory(&tls_directory)?;
-    let certificate = tls::dev(&tls_directory)?;
+    let certificate = tls::dev(&tls_directory, &[args.listen.ip(), hsm.ip()], moment(0).now)?;
     let listener = |address| Listener {
         address,
         chain: certificate.chain.clone().into_bytes(),
-        key: Zeroizing::new(certificate.key.clone().into_bytes()),
+        key: Zeroizing::new(certificate.key.as_bytes().to_vec()),
     };
     let setup = Setup {
         key_file: Some(args.data.join("path.key")),

@@ -11,12 +11,15 @@ mod audit;
 mod config;
 mod dev;
 mod exit;
+#[cfg(test)]
+mod fuzz;
 mod handler;
 mod harden;
 mod key;
 mod new_client;
 mod node_key;
 mod output;
+mod secret_file;
 mod serve;
 mod setup;
 mod tls;

@@ -22,14 +22,17 @@ pub(crate) async fn load_or_create(file: &Path, store: &Store) -> Result<Node, F
         Err(e) => return Err(Failure::unavailable(format!("cannot read {}: {e}", file.display()))),
     };
     let bad = || Failure::usage(format!("{} is not a node key of this release: restore it", file.display()));
-    let bytes: &[u8; LEN] = bytes.as_slice().try_into().map_err(|_| bad())?;
-    let (&[version], rest) = bytes.split_first_chunk::<1>().ok_or_else(bad)?;
-    let (node, seed) = rest.split_first_chunk::<16>().ok_or_else(bad)?;
-    let seed: &[u8; 32] = seed.try_into().map_err(|_| bad())?;
-    if version != VERSION {
-        return Err(bad());
-    }
-    Ok(Node { instance: instance(store).await?, node: NodeId::from_bytes(*node), key: SigningKey::from_seed(seed) })
+    let (node, key) = parse(&bytes).ok_or_else(bad)?;
+    Ok(Node { instance: instance(store).await?, node, key })
+}
+
+/// Reads what [`create`] wrote.
+pub(crate) fn parse(bytes: &[u8]) -> Option<(NodeId, SigningKey)> {
+    let bytes: &[u8; LEN] = bytes.try_into().ok()?;
+    let (&[version], rest) = bytes.split_first_chunk::<1>()?;
+    let (node, seed) = rest.split_first_chunk::<16>()?;
+    let seed: &[u8; 32] = seed.try_into().ok()?;
+    (version == VERSION).then(|| (NodeId::from_bytes(*node), SigningKey::from_seed(seed)))
 }
 
 fn create(file: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {

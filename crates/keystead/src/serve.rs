@@ -2,11 +2,11 @@
 
 use crate::config::{self, Config};
 use crate::exit::Failure;
+use crate::secret_file;
 use crate::setup::{Listener, Setup};
 use keystead_server::Limits;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use zeroize::Zeroizing;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -30,7 +30,7 @@ fn setup(config: Config) -> Result<Setup, Failure> {
     let limits = limits(&config);
     let prepared = Setup::prepare(config.node.data.get_ref())?;
     let chain = read(&config.listen.certificate)?;
-    let key = Zeroizing::new(read(&config.listen.private_key)?);
+    let key = secret_file::read(&config.listen.private_key)?;
     let addresses = config.listen.tls.into_inner();
     let listener = |address| Listener { address, chain: chain.clone(), key: key.clone() };
     Ok(Setup {

@@ -18,6 +18,7 @@ use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use zeroize::Zeroizing;
 
 /// An address with its certificate.
@@ -45,6 +46,7 @@ pub(crate) struct Running {
     server: Server,
     store: Store,
     journal: Journal,
+    stop: StopSignals,
     _pump: Option<Pump>,
     _lock: std::fs::File,
 }
@@ -78,6 +80,8 @@ impl Setup {
 
     /// Opens store and journal, opens the vaults that may be open, binds the listeners.
     pub(crate) async fn start(self) -> Result<Running, Failure> {
+        // Before anything says that the server is ready: who waits for that may tell it to stop at once.
+        let stop = StopSignals::new()?;
         let store = self.store().await?;
         let node = node_key::load_or_create(&self.data.join("node.key"), &store).await?;
         let id = node.node;
@@ -97,7 +101,7 @@ impl Setup {
             Some(file) => Some(pump(&journal, file)?),
         };
         let server = self.server(&instance).await?;
-        Ok(Running { instance, server, store, journal, _pump: pump, _lock: self.lock })
+        Ok(Running { instance, server, store, journal, stop, _pump: pump, _lock: self.lock })
     }
 
     async fn store(&self) -> Result<Store, Failure> {
@@ -160,7 +164,7 @@ impl Running {
     /// Serves until SIGTERM or Ctrl-C, then makes all state durable.
     pub(crate) async fn serve(self) -> Result<(), Failure> {
         let beats = tokio::spawn(beat(Arc::clone(&self.instance)));
-        let ended = self.server.run(stop()).await;
+        let ended = self.server.run(self.stop.received()).await;
         if ended.cut > 0 {
             tracing::warn!("{} requests were still under way when the grace time ended", ended.cut);
         }
@@ -193,14 +197,25 @@ async fn beat(instance: Arc<Instance>) {
     }
 }
 
-async fn stop() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = term.recv() => {}
-        _ = int.recv() => {}
+/// SIGTERM and SIGINT, caught from when this is made.
+struct StopSignals {
+    term: Signal,
+    int: Signal,
+}
+
+impl StopSignals {
+    fn new() -> Result<Self, Failure> {
+        let caught =
+            |kind| signal(kind).map_err(|e| Failure::unavailable(format!("cannot wait for signals to stop: {e}")));
+        Ok(Self { term: caught(SignalKind::terminate())?, int: caught(SignalKind::interrupt())? })
+    }
+
+    /// Whichever comes first, also one that came before this was asked.
+    async fn received(mut self) {
+        tokio::select! {
+            _ = self.term.recv() => {}
+            _ = self.int.recv() => {}
+        }
     }
 }
 

@@ -7,6 +7,8 @@
 //! - [`key`]: key kinds, algorithms and operations, with their names on the wire
 
 pub mod action;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod id;
 pub mod key;
 pub mod name;

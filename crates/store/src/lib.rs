@@ -54,10 +54,12 @@
 pub mod error;
 #[doc(hidden)]
 pub mod fault;
+mod health;
 pub mod row;
 mod sqlite;
 
 pub use error::{CommitError, OpenError, Unavailable};
+pub use health::StoreState;
 pub use row::{Changes, Committed, Kind, MakeRecord, OutboxRow, Row, RowKey, VaultRow};
 
 use keystead_model::{OperationId, Time, VaultId, VaultStatus, Version};
@@ -162,6 +164,12 @@ impl Store {
     /// Writes a fact about the instance unless there is one, and answers what stands there now.
     pub async fn meta_put_once(&self, key: &'static str, value: Vec<u8>) -> Result<Vec<u8>, CommitError> {
         self.write(|s| s.meta_put_once(key, value)).await
+    }
+
+    /// How the store is, as its last reads and writes found it. Asks nothing of the disk.
+    pub fn state(&self) -> StoreState {
+        let (Inner::Sqlite(sqlite) | Inner::Faulty(sqlite, _)) = &self.inner;
+        sqlite.state()
     }
 
     /// Finishes what is queued, moves the WAL into the database and closes it for all handles.

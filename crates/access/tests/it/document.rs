@@ -42,6 +42,13 @@ fn golden() -> PolicyDocument {
     }
 }
 
+/// The same without the issuer that could not be written today: it names no audience.
+fn sound() -> PolicyDocument {
+    let mut document = golden();
+    document.issuers.truncate(1);
+    document
+}
+
 fn refused(document: &PolicyDocument) -> BadPolicy {
     Policy::new(document, Revision(1)).unwrap_err()
 }
@@ -54,7 +61,7 @@ fn to(role: &str) -> AssignmentDocument {
 fn a_policy_stored_by_release_1_reads_and_is_written_the_same_today() {
     assert_eq!(minicbor::decode::<PolicyDocument>(GOLDEN).unwrap(), golden());
     assert_eq!(minicbor::to_vec(golden()).unwrap(), GOLDEN);
-    assert!(Policy::new(&golden(), Revision(1)).is_ok());
+    assert!(Policy::stored(&golden(), Revision(1)).is_ok(), "its vault opens, whatever is asked of a new one");
 }
 
 #[test]
@@ -126,13 +133,52 @@ fn an_id_that_stands_twice_is_refused() {
     assert_eq!(refused(&two), twice("client", "abc"));
 }
 
+/// The refusal of a policy whose one issuer was changed.
+fn refused_issuer(change: impl FnOnce(&mut TrustedIssuer)) -> BadPolicy {
+    let mut document = sound();
+    assert!(Policy::new(&document, Revision(1)).is_ok());
+    change(&mut document.issuers[0]);
+    assert!(Policy::stored(&document, Revision(1)).is_ok(), "what was accepted once still opens");
+    refused(&document)
+}
+
+#[test]
+fn an_issuer_whose_tokens_could_name_nobody_is_refused_by_name() {
+    for claim in ["", "  "] {
+        let why = refused_issuer(|issuer| issuer.subject_claim = claim.into());
+        assert_eq!(why, BadPolicy::NoSubjectClaim { iss: "https://idp.example/".into() });
+        assert!(why.to_string().contains("`subject_claim`"), "{why}");
+    }
+}
+
+#[test]
+fn an_issuer_without_an_audience_or_with_an_empty_one_is_refused_by_name() {
+    for audiences in [vec![], vec![""], vec!["/"], vec!["https://vault.azure.net", " "]] {
+        let why = refused_issuer(|issuer| issuer.audiences = audiences.into_iter().map(str::to_owned).collect());
+        assert_eq!(why, BadPolicy::NoAudience { iss: "https://idp.example/".into() });
+        assert!(why.to_string().contains("`audiences`"), "{why}");
+    }
+}
+
+#[test]
+fn a_key_id_that_stands_twice_in_an_issuer_is_refused_and_in_two_issuers_is_not() {
+    let why = refused_issuer(|issuer| {
+        let other = IssuerKey { x: [7; 32], ..issuer.keys[0].clone() };
+        issuer.keys.push(other);
+    });
+    assert_eq!(why, BadPolicy::KeyTwice { iss: "https://idp.example/".into(), kid: "k1".into() });
+    let mut document = sound();
+    document.issuers.push(TrustedIssuer { iss: "https://other.example".into(), ..document.issuers[0].clone() });
+    assert!(Policy::new(&document, Revision(1)).is_ok());
+}
+
 #[test]
 fn a_list_over_its_bound_is_refused() {
-    let many = |n: usize| PolicyDocument { administrators: vec![Principal::new(ISS, "s"); n], ..golden() };
+    let many = |n: usize| PolicyDocument { administrators: vec![Principal::new(ISS, "s"); n], ..sound() };
     assert!(Policy::new(&many(Policy::MAX_ENTRIES), Revision(1)).is_ok());
     let max = Policy::MAX_ENTRIES;
     assert_eq!(refused(&many(max + 1)), BadPolicy::TooMany { what: "administrators", max });
-    let clients = PolicyDocument { clients: vec![golden().clients[0].clone(); max + 1], ..golden() };
+    let clients = PolicyDocument { clients: vec![sound().clients[0].clone(); max + 1], ..sound() };
     assert_eq!(refused(&clients), BadPolicy::TooMany { what: "clients", max });
 }
 

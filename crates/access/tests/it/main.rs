@@ -3,6 +3,7 @@
 
 mod decide;
 mod document;
+mod fuzz;
 mod mandate;
 mod moved;
 mod support;

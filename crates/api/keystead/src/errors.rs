@@ -58,7 +58,7 @@ pub(crate) fn of_turned_away(why: &TurnedAway) -> Reply {
         TurnedAway::Sealed => Reply::error(StatusCode::FORBIDDEN, "VaultSealed", None, text),
         TurnedAway::Inactive { .. } => Reply::error(StatusCode::FORBIDDEN, "VaultNotActivated", None, text),
         TurnedAway::Deleted => Reply::error(StatusCode::FORBIDDEN, "VaultDeleted", None, text),
-        TurnedAway::JournalFull | TurnedAway::JournalDown => unavailable(&text, 10),
+        TurnedAway::JournalFull | TurnedAway::JournalDown | TurnedAway::OutcomeUnknown => unavailable(&text, 10),
         TurnedAway::Busy => throttled(&text),
         TurnedAway::Stopping => unavailable(&text, 1),
     }

@@ -4,7 +4,7 @@ use futures_util::future::{BoxFuture, FutureExt as _, ready};
 use hyper::StatusCode;
 use keystead_api_table::{Body, Context, Reply};
 use keystead_audit::journal::JournalState;
-use keystead_engine::Vault;
+use keystead_engine::{StoreState, Vault};
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -13,17 +13,26 @@ struct Health<'a> {
     state: &'static str,
     custody: &'a str,
     journal: &'static str,
+    store: &'static str,
 }
 
-/// `GET /keystead/v1/health`: 200 while the vault is open and its records can be made durable, else 503.
+/// `GET /keystead/v1/health`: 200 while the vault is open, its records can be made durable and its rows be read, else
+/// 503. A full store refuses changes only, so it is shown and makes no 503.
 pub(crate) fn serve<'a>(vault: &'a Arc<Vault>, _: &'a Context<'a>) -> BoxFuture<'a, Reply> {
     ready(reply(vault)).boxed()
 }
 
 fn reply(vault: &Vault) -> Reply {
     let journal = vault.journal().health().state;
-    let health = Health { state: vault.state().name(), custody: &vault.info().custody, journal: word(&journal) };
-    let good = vault.ready().is_ok() && matches!(journal, JournalState::Ready | JournalState::Low);
+    let store = vault.store_state();
+    let health = Health {
+        state: vault.state().name(),
+        custody: &vault.info().custody,
+        journal: word(&journal),
+        store: store.name(),
+    };
+    let durable = matches!(journal, JournalState::Ready | JournalState::Low);
+    let good = vault.ready().is_ok() && durable && store != StoreState::Unavailable;
     let status = if good { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     Reply::new(status, Body::json(&health))
 }

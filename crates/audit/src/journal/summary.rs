@@ -32,6 +32,8 @@ pub enum TurnedAwayReason {
     Inactive = 7,
     /// The record could not have been made durable.
     JournalDown = 8,
+    /// The store failed while it made a change: after a restart the log shows whether it was made.
+    OutcomeUnknown = 9,
 }
 
 impl TurnedAwayReason {
@@ -45,6 +47,7 @@ impl TurnedAwayReason {
         Self::Sealed,
         Self::Inactive,
         Self::JournalDown,
+        Self::OutcomeUnknown,
     ];
 
     /// The number that stands in records and never changes its meaning.
@@ -68,6 +71,7 @@ impl TurnedAwayReason {
             Self::Sealed => "sealed",
             Self::Inactive => "inactive",
             Self::JournalDown => "journal down",
+            Self::OutcomeUnknown => "outcome unknown",
         }
     }
 }

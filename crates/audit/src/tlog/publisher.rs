@@ -205,11 +205,6 @@ impl Publisher {
         self.key.name()
     }
 
-    /// The key its checkpoints are verified with.
-    pub fn verifier_key(&self) -> &VerifierKey {
-        &self.key
-    }
-
     fn write_checkpoint(&mut self, signer: &SigningKey) -> Result<(), PublishError> {
         let size = self.state.tree.size();
         let note = Checkpoint::new(self.key.name(), size, self.state.tree.root()).sign(signer);

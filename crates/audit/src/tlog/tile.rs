@@ -96,11 +96,6 @@ impl TilePath {
         self.width == WIDTH
     }
 
-    /// The tile of this width, from 1 to [`WIDTH`], in the same place.
-    pub fn with_width(self, width: u16) -> Option<Self> {
-        (1..=WIDTH).contains(&width).then_some(Self { width, ..self })
-    }
-
     /// The same tile when full.
     #[must_use]
     pub const fn to_full(self) -> Self {

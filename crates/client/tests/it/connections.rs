@@ -1,12 +1,12 @@
 //! Connections: kept, lost, refused, too slow.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use keystead_client::{Client, ClientError, Config, Credential};
 use keystead_model::{KeyRef, Name, SignAlgorithm};
 use keystead_server::Limits;
 
-use crate::support::{answer, open_vault, start};
+use crate::support::{answer, in_time, open_vault, start, until};
 
 fn key(name: &str) -> KeyRef {
     KeyRef { name: Name::parse(name).unwrap(), version: None }
@@ -30,7 +30,7 @@ async fn a_connection_that_the_server_closed_is_replaced() {
     for _ in 0..3 {
         vault.then(answer(200, r#"{"kid":"k","value":"AA"}"#));
         client.sign(&key("a"), SignAlgorithm::Es256, &[0; 32]).await.unwrap();
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        until(|| vault.counters.read().connections_open == 0).await;
     }
     assert_eq!(vault.counters.read().connections, 3);
 }
@@ -40,10 +40,9 @@ async fn an_answer_after_the_deadline_is_not_awaited() {
     let vault = open_vault().await;
     let config = Config { deadline: Duration::from_millis(500), ..vault.config(Credential::Anonymous) };
     let client = Client::new(config).unwrap();
-    let began = Instant::now();
-    let failed = client.get_key(&key("slow")).await.unwrap_err();
+    // The answer would come after ten minutes.
+    let failed = in_time(client.get_key(&key("slow"))).await.unwrap_err();
     assert!(matches!(failed, ClientError::Deadline { .. }), "{failed}");
-    assert!(began.elapsed() < Duration::from_secs(3));
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use keystead_client::{Client, Config, Credential};
 use keystead_server::{Counters, Fault, Handler, Limits, Request, Response, Server, tls_config};
@@ -119,6 +120,21 @@ impl Vault {
     }
 }
 
+/// Fails after a minute.
+pub(crate) async fn in_time<T>(work: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(60), work).await.expect("took too long")
+}
+
+/// Waits until a condition holds.
+pub(crate) async fn until(condition: impl Fn() -> bool) {
+    in_time(async {
+        while !condition() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+}
+
 pub(crate) fn answer(status: u16, body: &str) -> Response {
     let mut answer = Response::new(body.to_owned().into());
     *answer.status_mut() = status.try_into().unwrap();
@@ -132,7 +148,7 @@ fn handler(script: &Arc<Script>) -> Handler {
         let answer = script.respond(&request);
         Box::pin(async move {
             if request.uri().path().contains("slow") {
-                tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+                tokio::time::sleep(Duration::from_secs(600)).await;
             }
             answer
         })

@@ -42,7 +42,7 @@ async fn create_with(node: &Node, fault: Option<CommitFault>, known: &mut Known)
         (Ok(Err(Refusal::Busy)), Some(CommitFault::Before(CommitError::Busy))) => {}
         (Ok(Err(Refusal::StoreFull)), Some(CommitFault::Before(CommitError::DiskFull))) => {}
         (Ok(Err(Refusal::Unavailable)), Some(CommitFault::Before(CommitError::Unavailable(_)))) => {}
-        (Err(TurnedAway::JournalDown), Some(CommitFault::After(_))) => known.unknown += 1,
+        (Err(TurnedAway::OutcomeUnknown), Some(CommitFault::After(_))) => known.unknown += 1,
         (other, fault) => panic!("{fault:?}: {other:?}"),
     }
 }
@@ -120,7 +120,7 @@ async fn a_change_of_which_nobody_knows_whether_it_stands_is_not_hidden_by_what_
     node.faults.fail_commit(1, CommitFault::After(CommitError::Unavailable(DISK)));
     let disable = SetAttributes { enabled: Some(false), ..SetAttributes::default() };
     let ask = UpdateKey { key: key("k"), ops: None, attributes: disable, tags: None };
-    assert_eq!(node.try_run(OFFICER, ask, T0).await.unwrap_err(), TurnedAway::JournalDown);
+    assert_eq!(node.try_run(OFFICER, ask, T0).await.unwrap_err(), TurnedAway::OutcomeUnknown);
     assert!(matches!(node.run(sign()).await.err(), Some(Refusal::KeyDisabled { .. })));
     node.restart().await.stop_and_verify().await;
 }

@@ -68,22 +68,22 @@ async fn a_seal_by_operator_or_administrator_survives_a_restart_until_the_operat
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_works_while_the_vault_is_sealed_is_not_answered_and_did_nothing() {
-    let node = Arc::new(Node::new().await);
+/// Four RSA keys are being made while the vault is sealed; how many of them nobody got an answer for.
+async fn sealed_at_work(node: &Arc<Node>, round: usize) -> usize {
+    let name = |n: usize| format!("k{round}-{n}");
     let working: Vec<_> = (0..4)
         .map(|n| {
-            let node = Arc::clone(&node);
-            let caller = node.caller(OFFICER);
+            let node = Arc::clone(node);
+            let (caller, ask) = (node.caller(OFFICER), create(&name(n), KeySpec::Rsa2048));
             tokio::spawn(async move {
-                let answer = node.vault().run(caller, create(&format!("k{n}"), KeySpec::Rsa2048), at(T0)).await;
+                let answer = node.vault().run(caller, ask, at(T0)).await;
                 answer.map(|a| a.into_parts().1.unwrap())
             })
         })
         .collect();
     tokio::time::sleep(Duration::from_millis(10)).await;
     node.instance.seal("dev", at(T0)).await.unwrap();
-    assert_sealed(&node).await;
+    assert_sealed(node).await;
     let mut answers = Vec::new();
     for one in working {
         answers.push(one.await.unwrap());
@@ -91,7 +91,7 @@ async fn what_works_while_the_vault_is_sealed_is_not_answered_and_did_nothing() 
     node.instance.unseal("dev", at(T0)).await.unwrap();
     let mut unanswered = 0;
     for (n, answer) in answers.into_iter().enumerate() {
-        let found = node.run(GetKey { key: key(&format!("k{n}")) }).await.ok();
+        let found = node.run(GetKey { key: key(&name(n)) }).await.ok();
         match answer {
             Ok(made) => assert_eq!(found, Some(made)),
             Err(why) => {
@@ -100,7 +100,18 @@ async fn what_works_while_the_vault_is_sealed_is_not_answered_and_did_nothing() 
             }
         }
     }
-    assert!(unanswered > 0, "making four RSA keys takes longer than sealing");
+    unanswered
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_works_while_the_vault_is_sealed_is_not_answered_and_did_nothing() {
+    let node = Arc::new(Node::new().await);
+    // Making four RSA keys takes longer than sealing, though not each time on a busy disk.
+    let mut round = 0;
+    while sealed_at_work(&node, round).await == 0 {
+        round += 1;
+        assert!(round < 20, "no work was under way");
+    }
     Arc::into_inner(node).unwrap().stop_and_verify().await;
 }
 

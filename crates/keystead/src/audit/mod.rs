@@ -9,7 +9,7 @@
 mod checkpoint;
 mod kept;
 mod log;
-mod prove;
+pub(crate) mod prove;
 mod tail;
 mod trust;
 mod verify;

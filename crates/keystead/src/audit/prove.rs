@@ -36,7 +36,8 @@ pub(crate) struct Prove {
     output: OutputArgs,
 }
 
-fn receipt(text: &str) -> Result<ReceiptText, String> {
+/// A receipt as it came with an answer.
+pub(crate) fn receipt(text: &str) -> Result<ReceiptText, String> {
     text.trim().parse::<ReceiptText>().map_err(|e| e.to_string())
 }
 

@@ -9,15 +9,15 @@
 mod cipher;
 pub(crate) mod connection;
 mod der;
-mod env_file;
-mod envelope;
+pub(crate) mod env_file;
+pub(crate) mod envelope;
 mod files;
 mod manage;
 mod pem;
 mod purge;
 mod sign;
 mod view;
-mod words;
+pub(crate) mod words;
 
 use crate::exit::Failure;
 use crate::output::{self, OutputArgs};

@@ -70,8 +70,8 @@ fn days(y: i64, m: i64, d: i64) -> Option<i64> {
     era.checked_mul(146_097)?.checked_add(of_era)?.checked_sub(719_468)
 }
 
-/// Year, month and day of a time; the reverse of [`days`].
-fn civil(at: i64) -> Option<(i64, i64, i64)> {
+/// Year, month and day of a time in seconds since the epoch; the reverse of [`days`]. None but the years 0 to 9999.
+pub(crate) fn civil(at: i64) -> Option<(i64, i64, i64)> {
     let z = at.div_euclid(DAY).checked_add(719_468)?;
     let (era, of_era) = (z.div_euclid(146_097), z.rem_euclid(146_097));
     let drift =

@@ -75,10 +75,14 @@ impl FirstPolicy {
     pub(crate) fn read(file: &Path) -> Result<Self, Failure> {
         let text = std::fs::read_to_string(file)
             .map_err(|e| Failure::usage(format!("cannot read the policy {}: {e}", file.display())))?;
-        toml::from_str(&text).map_err(|e: toml::de::Error| {
+        Self::parse(&text).map_err(|(line, what)| Failure::usage(format!("{}:{line}: {what}", file.display())))
+    }
+
+    /// A text; what is wrong, with its line.
+    pub(crate) fn parse(text: &str) -> Result<Self, (usize, String)> {
+        toml::from_str(text).map_err(|e: toml::de::Error| {
             let before = e.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
-            let line = before.matches('\n').count().saturating_add(1);
-            Failure::usage(format!("{}:{line}: {}", file.display(), e.message().trim()))
+            (before.matches('\n').count().saturating_add(1), e.message().trim().to_owned())
         })
     }
 

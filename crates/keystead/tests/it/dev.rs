@@ -81,7 +81,16 @@ fn a_first_start_leaves_all_that_a_client_needs_for_the_owner_alone_and_says_wha
         "SSL_CERT_FILE",
     ];
     assert_eq!(names, BTreeSet::from(expected));
-    for file in ["dev.env", "dev.client", "path.key", "node.key", "store/keystead.db", "tls/ca.key", "operator.sock"] {
+    for file in [
+        "dev.env",
+        "dev.client",
+        "path.key",
+        "node.key",
+        "store/keystead.db",
+        "tls/ca.key",
+        "tls/server.key",
+        "operator.sock",
+    ] {
         assert_eq!(mode(&place.data.join(file)), 0o600, "{file}");
     }
     for directory in ["", "store", "audit", "tls"] {
@@ -89,6 +98,20 @@ fn a_first_start_leaves_all_that_a_client_needs_for_the_owner_alone_and_says_wha
     }
     let kill = std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
     assert!(kill.success() && child.wait().unwrap().success());
+}
+
+#[test]
+fn the_second_vault_is_at_the_next_port_if_no_other_is_given() {
+    let place = std::iter::repeat_with(Place::new).find(|place| place.hsm_port == place.port + 1).unwrap();
+    let server = place.dev_at(&["--listen", &format!("127.0.0.1:{}", place.port)], &[]).unwrap();
+    assert_eq!(server.env["KEYSTEAD_HSM_URL"], format!("https://localhost:{}", place.port + 1));
+    let health = server.http_at(place.port + 1).get("/keystead/v1/health").unwrap();
+    assert_eq!((health.status, &health.json()["state"]), (503, &"inactive".into()));
+    assert_eq!(server.http().get("/keystead/v1/health").unwrap().ok()["state"], "open");
+    assert!(server.stop().success());
+    let last = Place::new().cli(&["dev", "--listen", "127.0.0.1:65535"]);
+    assert_eq!(last.status.code(), Some(2), "{last:?}");
+    assert!(String::from_utf8_lossy(&last.stderr).contains("give --listen-hsm"), "{last:?}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::support::{Http, Place, Reply};
 use serde_json::Value;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
@@ -35,7 +35,7 @@ impl Site {
         let place = Place::new();
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         fs::write(place.beside("chain.pem"), made.cert.pem()).unwrap();
-        fs::write(place.beside("key.pem"), made.signing_key.serialize_pem()).unwrap();
+        private(&place.beside("key.pem"), &made.signing_key.serialize_pem());
         let (config, key_file) = (place.beside("keystead.toml"), place.beside("keys/path.key"));
         let site = Self { place, config, key_file };
         fs::write(&site.config, site.text()).unwrap();
@@ -121,6 +121,12 @@ impl Site {
 fn stop(mut running: Running) {
     let kill = Command::new("kill").args(["-TERM", &running.0.id().to_string()]).status().unwrap();
     assert!(kill.success() && running.0.wait().unwrap().success());
+}
+
+/// Writes a file for its owner alone.
+fn private(file: &Path, text: &str) {
+    fs::write(file, text).unwrap();
+    fs::set_permissions(file, fs::Permissions::from_mode(0o600)).unwrap();
 }
 
 fn said(output: &Output) -> String {

@@ -7,9 +7,12 @@ use keystead_server::{Handler, Limits, Response};
 use tokio::io::AsyncWriteExt;
 use tokio::sync::Semaphore;
 
-use crate::support::{answer, ask, closed, echo, get, in_time, post, quick, start, until};
+use crate::support::{answer, ask, closed, echo, get, in_time, patient, post, start, until};
 
 const HEAD: &str = "POST / HTTP/1.1\r\nhost: v\r\n";
+
+/// The time for a head, where a test waits for its end.
+const SLOW: Duration = Duration::from_secs(4);
 
 /// Sends one byte every 20 ms for as long as the other end takes them.
 async fn trickle(stream: &mut (impl AsyncWriteExt + Unpin), bytes: impl Iterator<Item = u8>) {
@@ -23,16 +26,14 @@ async fn trickle(stream: &mut (impl AsyncWriteExt + Unpin), bytes: impl Iterator
 
 #[tokio::test]
 async fn slow_heads_are_cut_and_their_places_given_to_others() {
-    let server = start(Limits { max_connections: 3, ..quick() }, echo()).await;
-    let began = Instant::now();
+    // Long enough for three to connect before the first is cut.
+    let server = start(Limits { max_connections: 3, header_read_timeout: SLOW, ..patient() }, echo()).await;
     let mut slow = Vec::new();
     for _ in 0..3 {
         slow.push(server.connect().await);
     }
     until(|| server.counters.read().connections_open == 3).await;
-    let asked = Instant::now();
-    assert!(server.try_connect(&server.client).await.is_err(), "the fourth is closed");
-    assert!(asked.elapsed() < Duration::from_millis(900), "and at once");
+    assert!(in_time(server.try_connect(&server.client)).await.is_err(), "the fourth is closed at once");
     let tasks: Vec<_> = slow
         .into_iter()
         .map(|mut stream| {
@@ -44,7 +45,6 @@ async fn slow_heads_are_cut_and_their_places_given_to_others() {
     for task in tasks {
         in_time(task).await.unwrap();
     }
-    assert!(began.elapsed() < Duration::from_secs(6), "{:?}", began.elapsed());
     until(|| server.counters.read().connections_open == 0).await;
     let counts = server.counters.read();
     assert_eq!((counts.connections_turned_away, counts.connections_timed_out, counts.requests), (1, 3, 0));
@@ -53,18 +53,18 @@ async fn slow_heads_are_cut_and_their_places_given_to_others() {
 
 #[tokio::test]
 async fn a_slow_head_after_a_good_request_is_cut_too() {
-    let server = start(Limits { idle_timeout: Duration::from_secs(60), ..quick() }, echo()).await;
+    let server = start(Limits { header_read_timeout: SLOW, ..patient() }, echo()).await;
     let mut stream = server.connect().await;
     ask(&mut stream, &get("/")).await.unwrap();
     let began = Instant::now();
     stream.write_all(b"GET / HT").await.unwrap();
     closed(&mut stream).await;
-    assert!(began.elapsed() > Duration::from_millis(900) && began.elapsed() < Duration::from_secs(4));
+    assert!(began.elapsed() > SLOW / 2, "not before its time");
 }
 
 #[tokio::test]
 async fn a_connection_that_never_shakes_hands_is_closed() {
-    let server = start(quick(), echo()).await;
+    let server = start(Limits { handshake_timeout: Duration::from_secs(1), ..patient() }, echo()).await;
     let mut silent = tokio::net::TcpStream::connect(server.address).await.unwrap();
     let mut half = tokio::net::TcpStream::connect(server.address).await.unwrap();
     half.write_all(&[0x16, 3, 1]).await.unwrap();
@@ -75,21 +75,23 @@ async fn a_connection_that_never_shakes_hands_is_closed() {
 
 #[tokio::test]
 async fn an_idle_connection_is_closed_after_its_time_and_not_before() {
-    let server = start(quick(), echo()).await;
+    let idle = Duration::from_secs(5);
+    let server = start(Limits { idle_timeout: idle, ..patient() }, echo()).await;
     let mut stream = server.connect().await;
     ask(&mut stream, &get("/")).await.unwrap();
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    assert_eq!(ask(&mut stream, &get("/")).await.unwrap().status, 200);
+    tokio::time::sleep(Duration::from_millis(500)).await;
     let began = Instant::now();
+    assert_eq!(ask(&mut stream, &get("/")).await.unwrap().status, 200);
     closed(&mut stream).await;
-    assert!(began.elapsed() > Duration::from_millis(1400) && began.elapsed() < Duration::from_secs(5));
+    // The rest began after this clock: only its own rounding can make it seem shorter.
+    assert!(began.elapsed() > idle - Duration::from_millis(100), "{:?}", began.elapsed());
     until(|| server.counters.read().connections_open == 0).await;
     assert_eq!(server.counters.read().connections_timed_out, 0);
 }
 
 #[tokio::test]
 async fn a_slow_body_is_answered_408_and_closed() {
-    let server = start(quick(), echo()).await;
+    let server = start(Limits { body_timeout: Duration::from_millis(400), ..patient() }, echo()).await;
     let mut stream = server.connect().await;
     let head = format!("{HEAD}content-length: 100\r\n\r\nhalf");
     let said = ask(&mut stream, &head).await.unwrap();
@@ -101,7 +103,7 @@ async fn a_slow_body_is_answered_408_and_closed() {
 
 #[tokio::test]
 async fn a_body_that_breaks_its_framing_is_answered_400() {
-    let server = start(quick(), echo()).await;
+    let server = start(patient(), echo()).await;
     let mut stream = server.connect().await;
     let said = ask(&mut stream, &format!("{HEAD}transfer-encoding: chunked\r\n\r\nnonsense\r\n")).await.unwrap();
     assert_eq!((said.status, said.body.as_str()), (400, "FAULT BodyBroken"));
@@ -109,7 +111,7 @@ async fn a_body_that_breaks_its_framing_is_answered_400() {
 
 #[tokio::test]
 async fn an_oversize_body_is_answered_413_whether_or_not_it_says_its_length() {
-    let server = start(Limits { max_body: 1000, ..Limits::default() }, echo()).await;
+    let server = start(Limits { max_body: 1000, ..patient() }, echo()).await;
     let mut stream = server.connect().await;
     assert_eq!(ask(&mut stream, &post("/", &"x".repeat(1000))).await.unwrap().status, 200);
     let said = ask(&mut stream, &post("/", &"x".repeat(1001))).await.unwrap();
@@ -124,7 +126,7 @@ async fn an_oversize_body_is_answered_413_whether_or_not_it_says_its_length() {
 
 #[tokio::test]
 async fn a_client_that_sends_all_of_an_oversize_body_first_still_reads_the_413() {
-    let server = start(Limits { max_body: 1000, ..Limits::default() }, echo()).await;
+    let server = start(Limits { max_body: 1000, ..patient() }, echo()).await;
     for _ in 0..5 {
         let mut stream = server.connect().await;
         let said = ask(&mut stream, &post("/", &"x".repeat(4 << 20))).await.expect("an answer, not a reset");
@@ -134,7 +136,7 @@ async fn a_client_that_sends_all_of_an_oversize_body_first_still_reads_the_413()
 
 #[tokio::test]
 async fn an_announced_oversize_body_is_not_even_asked_for() {
-    let server = start(Limits { max_body: 1000, ..Limits::default() }, echo()).await;
+    let server = start(Limits { max_body: 1000, ..patient() }, echo()).await;
     let mut stream = server.connect().await;
     let head = format!("{HEAD}expect: 100-continue\r\ncontent-length: 1001\r\n\r\n");
     assert_eq!(ask(&mut stream, &head).await.unwrap().status, 413);
@@ -142,7 +144,7 @@ async fn an_announced_oversize_body_is_not_even_asked_for() {
 
 #[tokio::test]
 async fn too_many_headers_or_bytes_of_them_are_answered_431() {
-    let server = start(Limits { max_headers: 20, ..Limits::default() }, echo()).await;
+    let server = start(Limits { max_headers: 20, ..patient() }, echo()).await;
     let many: String = (0..21).map(|i| format!("x-{i}: y\r\n")).collect();
     let said = ask(&mut server.connect().await, &format!("GET / HTTP/1.1\r\n{many}\r\n")).await.unwrap();
     assert_eq!(said.status, 431);
@@ -166,7 +168,7 @@ fn gated(gate: Arc<Semaphore>) -> Handler {
 #[tokio::test]
 async fn one_request_too_many_is_refused_at_once_and_its_connection_kept() {
     let gate = Arc::new(Semaphore::new(0));
-    let server = start(Limits { max_in_flight: 2, ..Limits::default() }, gated(Arc::clone(&gate))).await;
+    let server = start(Limits { max_in_flight: 2, ..patient() }, gated(Arc::clone(&gate))).await;
     let mut waiting = Vec::new();
     for _ in 0..2 {
         let mut stream = server.connect().await;
@@ -186,17 +188,21 @@ async fn one_request_too_many_is_refused_at_once_and_its_connection_kept() {
 
 #[tokio::test]
 async fn memory_for_bodies_is_bounded_over_all_connections() {
-    let server = start(Limits { body_memory: 100 << 10, ..Limits::default() }, echo()).await;
+    let gate = Arc::new(Semaphore::new(0));
+    let server = start(Limits { body_memory: 100 << 10, ..patient() }, gated(Arc::clone(&gate))).await;
     let mut holder = server.connect().await;
-    let part = format!("{HEAD}content-length: 110000\r\n\r\n{}", "x".repeat(100_000));
-    holder.write_all(part.as_bytes()).await.unwrap();
+    holder.write_all(post("/", &"x".repeat(100_000)).as_bytes()).await.unwrap();
     holder.flush().await.unwrap();
-    until(|| server.counters.read().requests == 1).await;
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    // Its body is held as long as its handler works.
+    until(|| server.counters.read().requests_in_flight == 1).await;
     let said = ask(&mut server.connect().await, &post("/", &"y".repeat(110_000))).await.unwrap();
     assert_eq!((said.status, said.body.as_str()), (429, "FAULT Busy"));
-    assert_eq!(ask(&mut server.connect().await, &post("/", &"y".repeat(8000))).await.unwrap().status, 200);
-    holder.write_all("x".repeat(10_000).as_bytes()).await.unwrap();
+    let mut small = server.connect().await;
+    small.write_all(post("/", &"y".repeat(8000)).as_bytes()).await.unwrap();
+    small.flush().await.unwrap();
+    until(|| server.counters.read().requests_in_flight == 2).await;
+    gate.add_permits(3);
+    assert_eq!(answer(&mut small).await.unwrap().status, 200);
     assert_eq!(answer(&mut holder).await.unwrap().status, 200);
     assert_eq!(ask(&mut server.connect().await, &post("/", &"y".repeat(110_000))).await.unwrap().status, 200);
 }
@@ -204,7 +210,7 @@ async fn memory_for_bodies_is_bounded_over_all_connections() {
 #[tokio::test]
 async fn a_client_that_does_not_read_its_answer_is_cut() {
     let handler: Handler = Arc::new(|_, _, _| Box::pin(async { Response::new(vec![b'x'; 32 << 20].into()) }));
-    let server = start(quick(), handler).await;
+    let server = start(Limits { write_timeout: Duration::from_secs(1), ..patient() }, handler).await;
     let mut stream = server.connect().await;
     stream.write_all(get("/").as_bytes()).await.unwrap();
     stream.flush().await.unwrap();

@@ -6,11 +6,13 @@ mod schema;
 mod writer;
 
 use crate::error::{CommitError, OpenError, Unavailable};
+use crate::health::{Health, StoreState};
 use crate::row::{Committed, OutboxRow, Row, RowKey, VaultRow};
 use crate::{Changes, Kind, MakeRecord};
 use change::Work;
 use keystead_model::{OperationId, Time, VaultId, VaultStatus, Version};
 use read::Readers;
+use rusqlite::Connection;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
@@ -34,6 +36,7 @@ struct Shared {
     queue: SyncSender<Message>,
     control: Arc<Control>,
     readers: Readers,
+    health: Arc<Health>,
     closed: watch::Receiver<bool>,
 }
 
@@ -44,14 +47,15 @@ impl Sqlite {
         let conn = schema::open_writer(path)?;
         let (queue, messages) = sync_channel(QUEUE);
         let control = Arc::new(Control::default());
-        let writer = Writer::new(conn, lock, messages, Arc::clone(&control))?;
+        let health = Arc::new(Health::default());
+        let writer = Writer::new(conn, lock, messages, Arc::clone(&control), Arc::clone(&health))?;
         let (done, closed) = watch::channel(false);
         thread::Builder::new()
             .name("store-writer".into())
             .spawn(move || writer.run(&done))
             .map_err(|cause| OpenError::Writer { cause })?;
         let readers = Readers::new(path.to_owned());
-        Ok(Self(Arc::new(Shared { queue, control, readers, closed })))
+        Ok(Self(Arc::new(Shared { queue, control, readers, health, closed })))
     }
 
     pub(crate) async fn create_vault(&self, v: VaultRow, c: Changes, r: MakeRecord) -> Result<Committed, CommitError> {
@@ -86,11 +90,11 @@ impl Sqlite {
     }
 
     pub(crate) fn vaults(&self) -> Result<Vec<VaultRow>, Unavailable> {
-        self.0.readers.with(read::vaults)
+        self.read(read::vaults)
     }
 
     pub(crate) fn get(&self, v: VaultId, k: &RowKey) -> Result<Option<Row>, Unavailable> {
-        self.0.readers.with(|conn| read::get(conn, v, k))
+        self.read(|conn| read::get(conn, v, k))
     }
 
     pub(crate) fn page(
@@ -100,7 +104,7 @@ impl Sqlite {
         after: Option<[u8; 32]>,
         n: u16,
     ) -> Result<Vec<Row>, Unavailable> {
-        self.0.readers.with(|conn| read::page(conn, v, kind, after, n))
+        self.read(|conn| read::page(conn, v, kind, after, n))
     }
 
     pub(crate) fn versions(
@@ -111,19 +115,27 @@ impl Sqlite {
         after: Option<Version>,
         n: u16,
     ) -> Result<Vec<Row>, Unavailable> {
-        self.0.readers.with(|conn| read::versions(conn, v, kind, lookup, after, n))
+        self.read(|conn| read::versions(conn, v, kind, lookup, after, n))
     }
 
     pub(crate) fn due(&self, now: Time, n: u16) -> Result<Vec<(VaultId, Row)>, Unavailable> {
-        self.0.readers.with(|conn| read::due(conn, now, n))
+        self.read(|conn| read::due(conn, now, n))
     }
 
     pub(crate) fn outbox(&self) -> Result<Vec<OutboxRow>, Unavailable> {
-        self.0.readers.with(read::outbox)
+        self.read(read::outbox)
     }
 
     pub(crate) fn meta_get(&self, key: &'static str) -> Result<Option<Vec<u8>>, Unavailable> {
-        self.0.readers.with(|conn| read::meta(conn, key))
+        self.read(|conn| read::meta(conn, key))
+    }
+
+    pub(crate) fn state(&self) -> StoreState {
+        self.0.health.state()
+    }
+
+    fn read<T>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Unavailable> {
+        self.0.health.read(self.0.readers.with(read))
     }
 
     async fn write(&self, work: Work) -> Result<Committed, CommitError> {

@@ -6,6 +6,7 @@
 
 use super::change::{self, Landed, Work};
 use crate::error::{CommitError, Unavailable};
+use crate::health::Health;
 use crate::row::Committed;
 use keystead_model::OperationId;
 use rusqlite::Connection;
@@ -64,6 +65,7 @@ pub(super) struct Writer {
     conn: Connection,
     queue: Receiver<Message>,
     control: Arc<Control>,
+    health: Arc<Health>,
     outbox: Outbox,
     /// Records the journal has, to be removed with the next group, at the latest at `flush_at`.
     leaving: Vec<OperationId>,
@@ -86,9 +88,20 @@ impl Writer {
         lock: File,
         queue: Receiver<Message>,
         control: Arc<Control>,
+        health: Arc<Health>,
     ) -> Result<Self, Unavailable> {
         let outbox = change::load_outbox(&conn)?;
-        Ok(Self { conn, queue, control, outbox, leaving: Vec::new(), flush_at: None, broken: None, _lock: lock })
+        Ok(Self {
+            conn,
+            queue,
+            control,
+            health,
+            outbox,
+            leaving: Vec::new(),
+            flush_at: None,
+            broken: None,
+            _lock: lock,
+        })
     }
 
     /// Until the store is closed or its last handle is gone, and the queue is empty.
@@ -156,10 +169,13 @@ impl Writer {
         };
         if let Err(why) = outcome {
             self.give_up(why);
+            self.health.wrote(Err(why));
         }
         for (answer, result) in answers {
+            let result = outcome.and(result);
+            self.health.wrote(result.as_ref().map(drop).map_err(|why| *why));
             // Who asked may be gone; the commit stands all the same.
-            let _ = answer.send(outcome.and(result));
+            let _ = answer.send(result);
         }
     }
 
@@ -241,6 +257,7 @@ fn now() -> Instant {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::health::StoreState;
     use crate::row::{Changes, Kind, OutboxRow, Row, VaultRow};
     use crate::sqlite::schema;
     use keystead_model::{ObjectId, Revision, Time, VaultId, VaultKind, VaultStatus};
@@ -254,7 +271,7 @@ mod tests {
         let path = dir.path().join("db");
         File::create(&path).unwrap();
         let (conn, lock) = (schema::open_writer(&path).unwrap(), File::open(&path).unwrap());
-        let mut writer = Writer::new(conn, lock, sync_channel(1).1, Arc::default()).unwrap();
+        let mut writer = Writer::new(conn, lock, sync_channel(1).1, Arc::default(), Arc::default()).unwrap();
         let vault = VaultRow {
             id: V,
             name: "v".into(),
@@ -323,7 +340,12 @@ mod tests {
         assert!(results.contains(&Err(CommitError::DiskFull)), "{results:?}");
         let landed = results.iter().filter(|r| r.is_ok()).count();
         assert_eq!(w.outbox.len(), 1 + landed, "the outbox in memory is the one on disk");
+        assert_eq!(group(&mut w, vec![put(4, 5, 1 << 20)]), [Err(CommitError::DiskFull)]);
+        assert_eq!(w.health.state(), StoreState::Full);
+        w.group(Vec::new());
+        assert_eq!(w.health.state(), StoreState::Full, "that nothing was asked of it does not show that there is room");
         assert_eq!(group(&mut w, vec![put(2, 4, 10)]), [Ok(Revision(2 + landed as u64))]);
+        assert_eq!(w.health.state(), StoreState::Ok);
     }
 
     #[test]
@@ -332,6 +354,7 @@ mod tests {
         let failed = CommitError::Unavailable(Unavailable::Disk { code: 1034 });
         w.give_up(failed);
         assert_eq!(group(&mut w, vec![put(1, 1, 10)]), [Err(failed)]);
+        assert_eq!(w.health.state(), StoreState::Unavailable);
         w.finish();
         assert!(dir.path().join("db-wal").exists(), "the WAL is left for the next start");
     }

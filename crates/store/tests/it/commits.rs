@@ -172,11 +172,13 @@ async fn a_full_queue_refuses_at_once_and_what_was_queued_is_done() {
 async fn close_finishes_what_is_queued_then_refuses() {
     let b = Bench::new().await;
     let release = hold_the_writer(&b.store);
-    let queued = tokio::spawn({
+    // A write is sent when its future is first polled.
+    let mut queued = Box::pin({
         let store = b.store.clone();
         async move { store.commit(V, puts([row(1, 1)]), record().0).await }
     });
-    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    let waits = std::future::poll_fn(|cx| std::task::Poll::Ready(queued.as_mut().poll(cx).is_pending())).await;
+    assert!(waits, "the writer is held");
     let closing = tokio::spawn({
         let store = b.store.clone();
         async move { store.close().await }
@@ -184,7 +186,7 @@ async fn close_finishes_what_is_queued_then_refuses() {
     drop(release);
     closing.await.unwrap();
     b.store.close().await;
-    assert_eq!(queued.await.unwrap().unwrap().revision, Revision(3));
+    assert_eq!(queued.await.unwrap().revision, Revision(3));
     assert_eq!(b.store.commit(V, Changes::default(), record().0).await, Err(Unavailable::Closed.into()));
     assert_eq!(b.store.get(V, key(1)).await, Err(Unavailable::Closed));
     let wal = b.path().with_extension("db-wal");

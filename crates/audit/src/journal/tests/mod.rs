@@ -58,13 +58,13 @@ fn run<T>(work: impl Future<Output = T>) -> T {
 
 /// Waits for something that happens by itself.
 async fn until(what: &str, mut done: impl FnMut() -> bool) {
-    for _ in 0..200 {
+    for _ in 0..1_200 {
         if done() {
             return;
         }
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
-    panic!("not within ten seconds: {what}");
+    panic!("not within a minute: {what}");
 }
 
 /// Everything in a directory, as a crash leaves it: the files as they stand, while the journal is still open.

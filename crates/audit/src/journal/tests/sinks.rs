@@ -88,7 +88,7 @@ fn a_file_sink_has_each_record_exactly_once_over_restarts_and_crashes() {
             }
             until("all is there", || pump.health().behind == 0).await;
             drop(pump);
-            tokio::time::sleep(Duration::from_millis(1_200)).await;
+            until("the file is let go", || FileSink::open(&out).is_ok()).await;
             // A crash between the lines and the cursor.
             use std::io::Write as _;
             fs::OpenOptions::new().append(true).open(&out).unwrap().write_all(b"{\"frame\":7").unwrap();

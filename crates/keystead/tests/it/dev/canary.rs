@@ -91,10 +91,10 @@ fn no_name_tag_secret_plaintext_or_key_stands_readable_in_the_directory() {
     assert!(!found(&planted, &canaries).is_empty());
 }
 
-/// Searches every file but those that hold the client's secret, the path key or the CA's key on purpose; how many there
-/// were.
+/// Searches every file but those that hold the client's secret, the path key or the keys of TLS on purpose; how many
+/// there were.
 fn search(directory: &Path, canaries: &[Canary]) -> usize {
-    let but = ["dev.env", "dev.client", "path.key", "operator.sock", "ca.key"];
+    let but = ["dev.env", "dev.client", "path.key", "operator.sock", "ca.key", "server.key"];
     let files: Vec<PathBuf> = files(directory).into_iter().filter(|f| !but.contains(&name(f))).collect();
     for file in &files {
         let found = found(file, canaries);

@@ -27,7 +27,7 @@ fn dev_at(place: &Place, shift: &str) -> Server {
 
 /// The first record of the vault's log that fits, waited for.
 fn record(vault: &mut Vault, fits: impl Fn(&Value) -> bool) -> Value {
-    let until = Instant::now() + Duration::from_secs(15);
+    let until = Instant::now() + Duration::from_secs(120);
     loop {
         let records = vault.records(0);
         if let Some(found) = records.iter().find(|r| fits(r)) {

@@ -10,7 +10,7 @@ use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread::spawn;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// What a pipe takes unread, in records: a line has more than 500 bytes.
 const PIPE: usize = 64 * 1024 / 500;
@@ -19,12 +19,9 @@ fn serve(place: &Place, fifo: &Path) -> Server {
     place.serve(&format!("sink_file = {fifo:?}"), "").unwrap()
 }
 
-/// Requests, each answered at once; their receipts.
+/// Requests, each answered although nobody reads; their receipts. A blocked one would never be.
 fn ask(vault: &mut Vault, requests: usize) -> Vec<String> {
-    let began = Instant::now();
-    let receipts = (0..requests).map(|_| vault.get("copied").unwrap().receipt().unwrap().to_owned()).collect();
-    assert!(began.elapsed() < Duration::from_secs(10), "a blocked sink held up requests: {:?}", began.elapsed());
-    receipts
+    (0..requests).map(|_| vault.get("copied").unwrap().receipt().unwrap().to_owned()).collect()
 }
 
 /// Reads the FIFO until its writer is gone.
@@ -58,9 +55,7 @@ fn a_blocked_sink_blocks_nobody_and_catches_up_from_its_cursor() {
     // Nobody reads: neither requests nor the end wait.
     let server = serve(&place, &fifo);
     let mut receipts = ask(&mut server.vault(), 3 * PIPE);
-    let began = Instant::now();
-    assert!(server.stop().success());
-    assert!(began.elapsed() < Duration::from_secs(5), "the end waited for the sink: {:?}", began.elapsed());
+    assert!(server.stop().success(), "waited for without end, had it waited for the sink");
 
     // Everything comes once somebody reads, and goes on after a restart where it was.
     let mut lines: Vec<Value> = Vec::new();
@@ -69,7 +64,7 @@ fn a_blocked_sink_blocks_nobody_and_catches_up_from_its_cursor() {
         receipts.extend(ask(&mut server.vault(), PIPE));
         let received = read(&fifo);
         while lines.last().is_none_or(|line| !receipts.last().unwrap().ends_with(&leaf(line))) {
-            lines.push(received.recv_timeout(Duration::from_secs(10)).expect("the sink catches up"));
+            lines.push(received.recv_timeout(Duration::from_secs(120)).expect("the sink catches up"));
         }
         assert!(server.stop().success());
         lines.extend(received.iter());

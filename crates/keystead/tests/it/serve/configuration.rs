@@ -1,7 +1,8 @@
 //! A configuration that cannot be is refused before anything is made: exit code 2, file and line, what to mend.
 
-use super::{Site, said};
+use super::{Site, private, said};
 use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 
 /// The refusal of this configuration, with exit code 2.
 #[track_caller]
@@ -49,12 +50,26 @@ fn what_is_misspelt_or_contradicts_itself_is_named_with_file_and_line() {
 }
 
 #[test]
+fn a_path_key_that_leads_into_the_store_is_refused_before_either_is_made() {
+    let site = Site::new();
+    let good = site.text();
+    let written = site.key_file.display().to_string();
+    symlink(site.place.data.join("store"), site.place.beside("innocent")).unwrap();
+    let link = site.place.beside("innocent/path.key").display().to_string();
+    for path in [format!("{}/../data/store/path.key", site.place.data_str()), link, "data/store/path.key".to_owned()] {
+        // Commands of this place run beside the data directory.
+        refused_at(&site, &good.replace(&written, &path), "key_file", "would open itself");
+    }
+    assert!(!site.place.data.exists(), "nothing was made");
+}
+
+#[test]
 fn a_file_that_is_missing_or_does_not_fit_is_named() {
     let site = Site::new();
     let good = site.text();
     let other = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    fs::write(site.place.beside("other.pem"), other.signing_key.serialize_pem()).unwrap();
-    fs::write(site.place.beside("empty.pem"), "").unwrap();
+    private(&site.place.beside("other.pem"), &other.signing_key.serialize_pem());
+    private(&site.place.beside("empty.pem"), "");
     for (from, to, part) in [
         ("chain.pem", "nowhere.pem", "nowhere.pem"),
         ("/key.pem", "/nowhere.pem", "nowhere.pem"),
@@ -65,6 +80,9 @@ fn a_file_that_is_missing_or_does_not_fit_is_named() {
         let said = refused(&site, &good.replacen(from, to, 1));
         assert!(said.contains(part), "{part}: {said}");
     }
+    fs::set_permissions(site.place.beside("key.pem"), fs::Permissions::from_mode(0o640)).unwrap();
+    let said_open = refused(&site, &good);
+    assert!(said_open.contains("key.pem") && said_open.contains("chmod 600"), "{said_open}");
     let missing = site.place.command(&["serve", "--config", "/nowhere.toml"]).output().unwrap();
     assert!(missing.status.code() == Some(2) && said(&missing).contains("/nowhere.toml"), "{missing:?}");
     let none = site.place.command(&["serve"]).output().unwrap();

@@ -95,8 +95,8 @@ impl Http {
     pub(crate) fn connect(&self) -> io::Result<StreamOwned<ClientConnection, TcpStream>> {
         let tcp = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port))?;
         tcp.set_nodelay(true)?;
-        tcp.set_read_timeout(Some(Duration::from_secs(30)))?;
-        tcp.set_write_timeout(Some(Duration::from_secs(30)))?;
+        tcp.set_read_timeout(Some(Duration::from_secs(120)))?;
+        tcp.set_write_timeout(Some(Duration::from_secs(120)))?;
         let connection = ClientConnection::new(Arc::clone(&self.tls), "localhost".try_into().unwrap());
         Ok(StreamOwned::new(connection.map_err(Error::other)?, tcp))
     }

@@ -5,6 +5,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
@@ -13,7 +14,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// How long a server may take to start or to end.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A directory and two ports, which servers use one after the other.
 pub(crate) struct Place {
@@ -70,12 +71,16 @@ impl Place {
 
     /// `keystead dev` with more environment (`LD_PRELOAD`, ...).
     pub(crate) fn dev_with(&self, env: &[(&str, &str)]) -> Result<Server, NotStarted> {
+        let (first, second) = (format!("127.0.0.1:{}", self.port), format!("127.0.0.1:{}", self.hsm_port));
+        self.dev_at(&["--listen", &first, "--listen-hsm", &second], env)
+    }
+
+    /// `keystead dev` at these addresses.
+    pub(crate) fn dev_at(&self, addresses: &[&str], env: &[(&str, &str)]) -> Result<Server, NotStarted> {
         // Its appearance says that the server is ready.
         let _ = fs::remove_file(self.data.join("dev.env"));
         let mut command = self.command(&["dev", "--data", self.data_str()]);
-        command.args(["--listen", &format!("127.0.0.1:{}", self.port)]);
-        command.args(["--listen-hsm", &format!("127.0.0.1:{}", self.hsm_port)]);
-        command.envs(env.iter().copied());
+        command.args(addresses).envs(env.iter().copied());
         let ready = self.data.join("dev.env");
         self.start(command, || ready.exists())
     }
@@ -149,6 +154,7 @@ impl Place {
             let leaf_key = KeyPair::generate().unwrap();
             let leaf = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
             fs::write(&key, leaf_key.serialize_pem()).unwrap();
+            fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
             fs::write(&chain, leaf.signed_by(&leaf_key, &issuer).unwrap().pem()).unwrap();
         }
         (chain, key)

@@ -1,0 +1,144 @@
+//! Entry points for fuzzing: each takes any bytes and must return. A binary has no way in from outside, so they are
+//! built with its tests.
+
+use crate::audit::prove;
+use crate::key::{env_file, envelope, words};
+use crate::output::time;
+use crate::vault::policy::FirstPolicy;
+use crate::{config, node_key, tls};
+
+/// The configuration of `serve`: one, or an error with a line of it.
+fn configuration(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    if let Err((line, what)) = config::parse(&text) {
+        assert!(line >= 1 && line <= text.matches('\n').count() + 1 && !what.is_empty());
+    }
+}
+
+/// A policy file, and what the check says of it.
+fn policy(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    match FirstPolicy::parse(&text) {
+        Ok(policy) => drop((policy.check(), policy.document())),
+        Err((line, what)) => assert!(line >= 1 && line <= text.matches('\n').count() + 1 && !what.is_empty()),
+    }
+}
+
+/// A file that `encrypt` or `wrap` wrote.
+fn envelope_file(data: &[u8]) {
+    drop(envelope::parse(data));
+}
+
+/// A file of settings: each of them, or a line of it.
+fn settings(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    if let Err(line) = env_file::parse(&text) {
+        assert!(line >= 1 && line <= text.lines().count());
+    }
+}
+
+/// What the state directories hold beside the store and the journal.
+fn state(data: &[u8]) {
+    drop(node_key::parse(data));
+    let text = String::from_utf8_lossy(data);
+    if let Ok(validity) = text.parse::<tls::Validity>() {
+        assert_eq!(validity.to_string(), text);
+    }
+}
+
+/// Words of the command line: receipts, keys, digests, tags, operations, times.
+fn word(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    if let Ok(receipt) = prove::receipt(&text) {
+        assert_eq!(receipt.to_string(), text.trim());
+    }
+    let _ = (words::key_ref(&text), words::name(&text), words::digest(&text), words::base64(&text));
+    let _ = (words::tag(&text), words::operation(&text), words::spec_of(&text));
+    if let Ok(at) = time::parse(&text) {
+        assert_eq!(time::parse(&time::seconds(at)), Ok(at));
+    }
+}
+
+mod tests {
+    use super::*;
+    use crate::vault::policy::EXAMPLE as POLICY;
+
+    const CONFIGURATION: &str = include_str!("../../../docs/keystead.example.toml");
+    const ENVELOPE: &str = r#"{"kid":"https://h:1/keys/a/0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f","alg":"A256GCM","iv":"AwMD",
+        "tag":"BAQE","aad":"AA","value":"AQI","receipt":"1.x"}"#;
+    const SETTINGS: &str = "# of dev\nexport A='b c'\nB=\"d\"\n\nC=e";
+    const RECEIPT: &str = "1.abababababababababababababababab.7.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    const KID: &str = "https://h:1/keys/pay/0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f";
+
+    /// xorshift64.
+    struct Random(u64);
+
+    impl Random {
+        fn below(&mut self, n: usize) -> usize {
+            self.0 ^= self.0 << 13;
+            self.0 ^= self.0 >> 7;
+            self.0 ^= self.0 << 17;
+            (self.0 % n.max(1) as u64) as usize
+        }
+
+        /// A few bytes changed, put in, repeated or cut off.
+        fn mutate(&mut self, seed: &[u8]) -> Vec<u8> {
+            let mut data = seed.to_vec();
+            for _ in 0..self.below(5) {
+                let at = self.below(data.len());
+                match self.below(5) {
+                    0 | 1 if !data.is_empty() => data[at] = self.below(256) as u8,
+                    2 => data.insert(at, b"\"'[]{}.=\n\0\\"[self.below(11)]),
+                    3 => drop(data.splice(at..at, seed[at.min(seed.len())..].iter().take(40).copied())),
+                    _ => data.truncate(at),
+                }
+            }
+            data
+        }
+    }
+
+    fn smoke(rounds: usize, seeds: &[&[u8]], target: fn(&[u8])) {
+        let mut random = Random(0x6b65_7973_7465_6164);
+        for round in 0..rounds {
+            target(&random.mutate(seeds[round % seeds.len()]));
+        }
+    }
+
+    #[test]
+    fn no_configuration_panics() {
+        let links = b"[node]\ndata=\"/proc/self/cwd\"\n[listen]\ntls=[\"[::1]:1\"]\ncertificate=\"\"\n\
+            private_key=\"\"\n[custody]\nkey_file=\"../../../x/..\"\n";
+        smoke(4_000, &[CONFIGURATION.as_bytes(), links], configuration);
+    }
+
+    #[test]
+    fn no_policy_file_panics() {
+        smoke(4_000, &[POLICY.as_bytes(), b"administrators = [{ issuer = \"i\", subject = \"s\" }]"], policy);
+    }
+
+    #[test]
+    fn no_envelope_panics() {
+        smoke(8_000, &[ENVELOPE.as_bytes(), b"{}", b"[[[["], envelope_file);
+    }
+
+    #[test]
+    fn no_file_of_settings_panics() {
+        smoke(8_000, &[SETTINGS.as_bytes(), b"A='", b"export =\"$"], settings);
+    }
+
+    #[test]
+    fn no_kept_state_panics() {
+        smoke(
+            8_000,
+            &[&[1; 49], b"1 5 -7 192.0.2.1,2001:db8::1", b"1 9223372036854775807 -9223372036854775808 "],
+            state,
+        );
+    }
+
+    #[test]
+    fn no_word_of_the_command_line_panics() {
+        let seeds =
+            [RECEIPT, KID, "a=b=c", "wrapKey", "2027-01-31T12:00:00Z", "-9223372036854775808", "9999-12-31", "+/8="];
+        smoke(16_000, &seeds.map(str::as_bytes), word);
+    }
+}
