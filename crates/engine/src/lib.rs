@@ -23,6 +23,7 @@ mod support;
 
 pub(crate) mod birth;
 pub(crate) mod cache;
+pub(crate) mod clear_row;
 pub mod commands;
 pub mod error;
 pub mod info;

@@ -7,7 +7,8 @@ use crate::to_end::ToEnd;
 use crate::vault::{Open, State, Vault};
 use futures_util::FutureExt as _;
 use keystead_access::{Ask, Denial, Permit, Who};
-use keystead_audit::{Answer, Draft, Outcome, Receipt, Record, Slot};
+use keystead_audit::waiting::just_written;
+use keystead_audit::{Answer, Draft, Outcome, Receipt, Slot};
 use keystead_identity::Caller;
 use keystead_model::{Moment, ObjectId, OperationId, VaultStatus, Version};
 use keystead_store::{Changes, CommitError, MakeRecord, OutboxRow};
@@ -244,7 +245,7 @@ impl Run<'_> {
         let make = self.make_record(&held, about, digest(&changes));
         let store = &self.vault.store;
         let committed = match status {
-            Some(status) => store.set_status(self.vault.info.id, status, make).await,
+            Some(status) => store.set_status(self.vault.info.id, status, changes, make).await,
             None => store.commit(self.vault.info.id, changes, make).await,
         };
         // Whatever came of it: after some failures that is not known.
@@ -279,14 +280,15 @@ impl Run<'_> {
     ) -> MakeRecord {
         let held = held.clone();
         let (operation, log, node) = (self.operation, self.vault.info.id, self.vault.node);
-        let (now, details, position) = (self.at.now, self.open.details.clone(), self.vault.journal.position());
+        let (now, details, journal) = (self.at.now, self.open.details.clone(), self.vault.journal.clone());
+        let position = journal.position();
         Box::new(move |revision| {
             let bytes = held.take().map_or_else(Vec::new, |permit| {
                 let draft = Draft::of(permit, operation, now, log, &details);
                 held.spend(draft.clone());
                 let mut record = about(draft.changed(digest), object).encode(Outcome::DONE, None, node);
                 record.set_revision(revision);
-                record.bytes().to_vec()
+                journal.vouch(position, &record)
             });
             OutboxRow { operation, log, position, bytes }
         })
@@ -294,7 +296,7 @@ impl Run<'_> {
 
     /// The journal gets what the transaction holds; once it has it, the outbox may forget it.
     async fn journal(self, bytes: &[u8]) -> Result<Receipt, TurnedAway> {
-        let record = Record::parse(bytes).map_err(|_| TurnedAway::JournalDown)?;
+        let record = just_written(bytes).map_err(|_| TurnedAway::JournalDown)?;
         let receipt = self.slot.write(record).await?;
         self.vault.store.forget(self.operation);
         Ok(receipt)

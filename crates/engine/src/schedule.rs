@@ -53,7 +53,7 @@ impl Instance {
     pub async fn tick(&self, at: Moment, irreversible: bool) -> Result<Beat, Refusal> {
         let (mut beat, mut looked, mut batch) = (Beat::default(), 0, BATCH);
         loop {
-            let rows = self.store().due(at.now, batch).await?;
+            let rows = self.store().due(at.now, None, batch).await?;
             let found = rows.len();
             for (id, row) in rows.into_iter().skip(looked) {
                 self.carry_out(id, &row, at, irreversible, &mut beat).await;

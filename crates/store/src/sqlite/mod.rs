@@ -6,7 +6,7 @@ mod schema;
 mod writer;
 
 use crate::error::{CommitError, OpenError, Unavailable};
-use crate::row::{Committed, OutboxRow, Row, RowKey, VaultRow};
+use crate::row::{Committed, DueAt, OutboxRow, Row, RowKey, VaultRow};
 use crate::{Changes, Kind, MakeRecord};
 use change::Work;
 use keystead_model::{OperationId, Time, VaultId, VaultStatus, Version};
@@ -58,8 +58,14 @@ impl Sqlite {
         self.write(Work::CreateVault(Box::new(v), c, r)).await
     }
 
-    pub(crate) async fn set_status(&self, v: VaultId, s: VaultStatus, r: MakeRecord) -> Result<Committed, CommitError> {
-        self.write(Work::SetStatus(v, s, r)).await
+    pub(crate) async fn set_status(
+        &self,
+        v: VaultId,
+        s: VaultStatus,
+        c: Changes,
+        r: MakeRecord,
+    ) -> Result<Committed, CommitError> {
+        self.write(Work::SetStatus(v, s, c, r)).await
     }
 
     pub(crate) async fn commit(&self, v: VaultId, c: Changes, r: MakeRecord) -> Result<Committed, CommitError> {
@@ -67,7 +73,11 @@ impl Sqlite {
     }
 
     pub(crate) async fn meta_put_once(&self, key: &'static str, value: Vec<u8>) -> Result<Vec<u8>, CommitError> {
-        self.write(Work::PutMeta(key, value)).await.map(|done| done.record)
+        self.write(Work::PutMetaOnce(key, value)).await.map(|done| done.record)
+    }
+
+    pub(crate) async fn meta_put(&self, key: &'static str, value: Vec<u8>) -> Result<(), CommitError> {
+        self.write(Work::PutMeta(key, value)).await.map(drop)
     }
 
     pub(crate) fn forget(&self, op: OperationId) {
@@ -114,8 +124,8 @@ impl Sqlite {
         self.0.readers.with(|conn| read::versions(conn, v, kind, lookup, after, n))
     }
 
-    pub(crate) fn due(&self, now: Time, n: u16) -> Result<Vec<(VaultId, Row)>, Unavailable> {
-        self.0.readers.with(|conn| read::due(conn, now, n))
+    pub(crate) fn due(&self, now: Time, after: Option<DueAt>, n: u16) -> Result<Vec<(VaultId, Row)>, Unavailable> {
+        self.0.readers.with(|conn| read::due(conn, now, after, n))
     }
 
     pub(crate) fn outbox(&self) -> Result<Vec<OutboxRow>, Unavailable> {

@@ -23,12 +23,12 @@ async fn reserve(node: &Node, uses: u64) {
     record.uses_reserved = uses;
     let changes = Changes { puts: vec![room.row(Place::next_version(&found), &record).unwrap()], ..Changes::default() };
     let (log, operation) = (vault.info().id, OperationId::from_bytes(keystead_crypto::random()));
-    let position = node.journal.position();
+    let (journal, position) = (node.journal.clone(), node.journal.position());
     let make = Box::new(move |revision| {
         let draft = Draft::vault(Action::UpdateKey, log, Vec::new(), operation, T0);
         let mut record = draft.encode(Outcome::DONE, None, NODE);
         record.set_revision(revision);
-        OutboxRow { operation, log, position, bytes: record.bytes().to_vec() }
+        OutboxRow { operation, log, position, bytes: journal.vouch(position, &record) }
     });
     node.store.commit(log, changes, make).await.unwrap();
     open.keys.forget(&found.tag);
