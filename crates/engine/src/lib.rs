@@ -21,6 +21,7 @@ extern crate self as keystead_engine;
 #[path = "../tests/it/support.rs"]
 mod support;
 
+pub(crate) mod backoff;
 pub(crate) mod birth;
 pub(crate) mod cache;
 pub(crate) mod clear_row;

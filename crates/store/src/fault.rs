@@ -29,10 +29,14 @@ pub enum CommitFault {
 }
 
 impl Faults {
-    /// The nth write from now (1: the next; `commit`, `create_vault`, `set_status`, `meta_put_once` and `meta_put`
-    /// count) fails.
+    /// The nth write from now (1: the next; `commit`, `create_vault`, `set_status` and `meta_put_once` count) fails.
     pub fn fail_commit(&self, nth: u64, fault: CommitFault) {
         self.script(|s| s.fail_commits.insert(s.commits.saturating_add(nth), fault));
+    }
+
+    /// The nth write from now is not to fail any more.
+    pub fn unfail_commit(&self, nth: u64) {
+        self.script(|s| s.fail_commits.remove(&s.commits.saturating_add(nth)));
     }
 
     /// The nth read from now (1: the next) fails.

@@ -173,11 +173,6 @@ impl Store {
         self.write(|s| s.meta_put_once(key, value)).await
     }
 
-    /// Writes a fact about the instance over what stood there.
-    pub async fn meta_put(&self, key: &'static str, value: Vec<u8>) -> Result<(), CommitError> {
-        self.write(|s| s.meta_put(key, value)).await
-    }
-
     /// Finishes what is queued, moves the WAL into the database and closes it for all handles.
     pub async fn close(&self) {
         let (Inner::Sqlite(sqlite) | Inner::Faulty(sqlite, _)) = &self.inner;

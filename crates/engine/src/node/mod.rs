@@ -9,6 +9,7 @@ use crate::error::Refusal;
 use crate::info::VaultInfo;
 use crate::opening;
 use crate::operate::OperateError;
+use crate::schedule::Schedule;
 use crate::vault::{State, Vault};
 use arc_swap::ArcSwap;
 use keystead_access::PolicyDocument;
@@ -54,8 +55,9 @@ pub struct Health {
     pub vaults: Vec<(String, &'static str)>,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Registry {
+    by_id: HashMap<VaultId, Arc<Vault>>,
     by_name: HashMap<String, Arc<Vault>>,
     by_authority: HashMap<Authority, Arc<Vault>>,
 }
@@ -79,6 +81,7 @@ pub struct Instance {
     parts: Parts,
     vaults: ArcSwap<Registry>,
     operating: tokio::sync::Mutex<()>,
+    pub(crate) schedule: tokio::sync::Mutex<Schedule>,
 }
 
 /// The log of the node itself.
@@ -90,7 +93,8 @@ const HSM_SETTING: &str = "[[hsm]]";
 impl Instance {
     /// Brings the journal up to the store, then opens what may be open. A vault that does not open starts sealed.
     pub async fn start(parts: Parts, at: Moment) -> Result<Arc<Self>, OperateError> {
-        let instance = Self { parts, vaults: ArcSwap::default(), operating: tokio::sync::Mutex::new(()) };
+        let (vaults, operating, schedule) = Default::default();
+        let instance = Self { parts, vaults, operating, schedule };
         instance.enrol(at).await?;
         instance.replay().await?;
         for row in instance.parts.store.vaults().await.map_err(Refusal::from)? {
@@ -113,6 +117,11 @@ impl Instance {
     /// The vault of this name.
     pub fn named(&self, name: &str) -> Option<Arc<Vault>> {
         self.vaults.load().by_name.get(name).cloned()
+    }
+
+    /// The vault of this id.
+    pub(crate) fn by_id(&self, id: VaultId) -> Option<Arc<Vault>> {
+        self.vaults.load().by_id.get(&id).cloned()
     }
 
     /// All vaults, by name.
@@ -268,7 +277,8 @@ impl Instance {
 
     fn register(&self, vault: Arc<Vault>) {
         self.vaults.rcu(|now| {
-            let mut next = Registry { by_name: now.by_name.clone(), by_authority: now.by_authority.clone() };
+            let mut next = Registry::clone(now);
+            next.by_id.insert(vault.info.id, Arc::clone(&vault));
             next.by_name.insert(vault.info.name.clone(), Arc::clone(&vault));
             for authority in &vault.info.authorities {
                 next.by_authority.insert(authority.clone(), Arc::clone(&vault));

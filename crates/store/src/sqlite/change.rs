@@ -14,7 +14,6 @@ pub(super) enum Work {
     SetStatus(VaultId, VaultStatus, Changes, MakeRecord),
     Commit(VaultId, Changes, MakeRecord),
     /// The answer's record is the value that stands there.
-    PutMetaOnce(&'static str, Vec<u8>),
     PutMeta(&'static str, Vec<u8>),
 }
 
@@ -87,17 +86,10 @@ fn apply(conn: &Connection, outbox: &Outbox, work: Work) -> Result<Done, CommitE
             change_rows(conn, vault, &changes, revision)?;
             put_record(conn, outbox, revision, record)
         }
-        Work::PutMetaOnce(key, value) => {
+        Work::PutMeta(key, value) => {
             conn.prepare_cached("INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?
                 .execute(params![key, value])?;
             let record = read::meta(conn, key)?.unwrap_or(value);
-            Ok(Done { answer: Committed { revision: Revision::default(), record }, landed: None })
-        }
-        Work::PutMeta(key, record) => {
-            conn.prepare_cached(
-                "INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = excluded.value",
-            )?
-            .execute(params![key, record])?;
             Ok(Done { answer: Committed { revision: Revision::default(), record }, landed: None })
         }
     }

@@ -73,11 +73,7 @@ impl Sqlite {
     }
 
     pub(crate) async fn meta_put_once(&self, key: &'static str, value: Vec<u8>) -> Result<Vec<u8>, CommitError> {
-        self.write(Work::PutMetaOnce(key, value)).await.map(|done| done.record)
-    }
-
-    pub(crate) async fn meta_put(&self, key: &'static str, value: Vec<u8>) -> Result<(), CommitError> {
-        self.write(Work::PutMeta(key, value)).await.map(drop)
+        self.write(Work::PutMeta(key, value)).await.map(|done| done.record)
     }
 
     pub(crate) fn forget(&self, op: OperationId) {

@@ -81,15 +81,6 @@ async fn due_rows_are_listed_page_by_page_each_once() {
 }
 
 #[tokio::test]
-async fn a_fact_about_the_instance_that_changes_is_the_last_one_written() {
-    let b = Bench::new().await;
-    for value in [b"first".to_vec(), b"second".to_vec()] {
-        b.store.meta_put("clock", value.clone()).await.unwrap();
-        assert_eq!(b.store.meta_get("clock").await.unwrap(), Some(value));
-    }
-}
-
-#[tokio::test]
 async fn a_fact_about_the_instance_is_written_once() {
     let b = Bench::new().await;
     assert_eq!(b.store.meta_get("instance").await.unwrap(), None);
