@@ -6,6 +6,7 @@ use crate::journal::segment::{Header, Step, frame_at, put_frame};
 use crate::receipt::ReceiptText;
 use crate::record::Record;
 use crate::sink::Cursor;
+use crate::waiting::just_written;
 
 /// A record, and what is inside it.
 pub fn record(data: &[u8]) {
@@ -14,7 +15,7 @@ pub fn record(data: &[u8]) {
         let _ = (record.action(), record.object(), record.version(), record.revision(), record.digest());
         let _ = (record.clear(), record.sealed(), record.bound(), TurnedAway::of(&record), format!("{record:?}"));
     }
-    let _ = (Detail::from_cbor(data), TurnedAway::from_cbor(data));
+    let _ = (Detail::from_cbor(data), TurnedAway::from_cbor(data), just_written(data));
 }
 
 /// A segment's header and frames.
@@ -54,6 +55,7 @@ mod tests {
         put_frame(&mut frame, 7, true, &record, &record.entry());
         let seeds = [
             record.bytes().to_vec(),
+            [&[2_u8; 33][..], record.bytes()].concat(),
             record.clear().to_vec(),
             frame,
             Header { instance, node, first: 0, logs: Vec::new() }.encode(),

@@ -17,6 +17,7 @@
 //!
 //! - [`record`]: the layout of a record; [`draft`]: a permit or a denial on its way to becoming one
 //! - [`receipt`]: receipts, and the answers that cannot be built without one
+//! - [`waiting`]: a record as the store keeps it until the journal has it
 //! - [`journal`]: segments on disk, the one writer, recovery, reading
 //! - [`tlog`]: RFC 6962 tree, C2SP tiles, signed checkpoints, proofs; usable offline
 //! - [`verify`]: a data directory checked from first record to last
@@ -35,6 +36,7 @@ pub mod record;
 pub mod sink;
 pub mod tlog;
 pub mod verify;
+pub mod waiting;
 
 pub use draft::{Detail, Draft, Outcome};
 pub use error::{JournalDown, OpenError, ReadError};
@@ -42,3 +44,4 @@ pub use journal::{Clock, Journal, JournalHealth, Limits, Node, Slot, TurnedAwayR
 pub use receipt::{Answer, Receipt, ReceiptText};
 pub use record::{BadRecord, Record};
 pub use sink::{FileSink, Pump, Sink};
+pub use waiting::NotVouched;

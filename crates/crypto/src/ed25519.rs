@@ -1,25 +1,38 @@
 //! Ed25519 signatures (RFC 8032, pure).
 
+use crate::hkdf::Extracted;
 use crate::{fixed, sure};
 use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
+use zeroize::Zeroizing;
+
+const SALT: &[u8] = b"keystead node key 1";
 
 /// A signing key, kept parsed.
-pub struct SigningKey(Ed25519KeyPair);
+pub struct SigningKey {
+    pair: Ed25519KeyPair,
+    /// Of the seed, for keys of other purposes.
+    extracted: Extracted,
+}
 
 impl SigningKey {
     /// From the 32-byte seed (RFC 8032's private key).
     pub fn from_seed(seed: &[u8; 32]) -> Self {
-        Self(sure(Ed25519KeyPair::from_seed_unchecked(seed)))
+        Self { pair: sure(Ed25519KeyPair::from_seed_unchecked(seed)), extracted: Extracted::new(SALT, seed) }
     }
 
     /// The public key, encoded as in RFC 8032.
     pub fn public(&self) -> [u8; 32] {
-        fixed(self.0.public_key().as_ref())
+        fixed(self.pair.public_key().as_ref())
     }
 
     /// Signs a message.
     pub fn sign(&self, message: &[u8]) -> [u8; 64] {
-        fixed(sure(self.0.try_sign(message)).as_ref())
+        fixed(sure(self.pair.try_sign(message)).as_ref())
+    }
+
+    /// A key for another purpose, which tells nothing about this one (HKDF-SHA-256 of the seed).
+    pub fn derived(&self, purpose: &[u8]) -> Zeroizing<[u8; 32]> {
+        self.extracted.key(&[purpose])
     }
 }
 

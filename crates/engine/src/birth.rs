@@ -4,14 +4,14 @@
 use crate::error::Refusal;
 use crate::issuer;
 use crate::operate::OperateError;
-use crate::records::{IssuerRecord, SecretsRecord};
+use crate::records::{IssuerRecord, SecretsRecord, VaultRecord};
 use crate::room::{Place, seal_row};
 use crate::vault::Vault;
 use keystead_access::{Policy, PolicyDocument};
 use keystead_crypto::sealed::{Binding, Usage};
 use keystead_custody::{DomainKey, Root, UnsealPath};
 use keystead_identity::Principal;
-use keystead_model::{Generation, KeySpec, Moment, ObjectId, PublicKey, Revision, VaultId, Version};
+use keystead_model::{Generation, KeySpec, Moment, ObjectId, PublicKey, Revision, VaultId, VaultStatus, Version};
 use keystead_store::{Changes, Kind, Row};
 
 /// In a policy given at creation, the issuer that means the vault's own: its name is not known before.
@@ -50,6 +50,7 @@ pub(crate) async fn birth(
         seal_row(vault, &sealer, place(Kind::Secrets), &secrets)?,
         seal_row(vault, &sealer, place(Kind::Issuer), &issuer)?,
         seal_row(vault, &sealer, place(Kind::Policy), &document)?,
+        seal_row(vault, &sealer, place(Kind::Vault), &VaultRecord::of(vault.info(), VaultStatus::Active))?,
     ];
     Ok((root, Changes { puts, ..Changes::default() }))
 }

@@ -21,8 +21,10 @@ extern crate self as keystead_engine;
 #[path = "../tests/it/support.rs"]
 mod support;
 
+pub(crate) mod backoff;
 pub(crate) mod birth;
 pub(crate) mod cache;
+pub(crate) mod clear_row;
 pub mod commands;
 pub mod error;
 pub mod info;

@@ -1,6 +1,7 @@
 //! Opening a vault: from a root to everything that hangs on it.
 
 use crate::birth::{issuer_binding, singleton};
+use crate::clear_row;
 use crate::error::Refusal;
 use crate::issuer::{self, BuiltInIssuer};
 use crate::operate::OperateError;
@@ -12,7 +13,7 @@ use keystead_crypto::Mac;
 use keystead_crypto::sealed::{Sealer, Usage};
 use keystead_custody::{Root, UnsealPath};
 use keystead_identity::Identity;
-use keystead_model::{KeySpec, Moment, Revision};
+use keystead_model::{KeySpec, Moment, Revision, VaultStatus};
 use keystead_store::{Kind, Row, RowKey};
 use minicbor::Decode;
 
@@ -22,9 +23,10 @@ pub(crate) async fn root(vault: &Vault, path: &dyn UnsealPath) -> Result<Root, O
     path.unwrap_root(vault.info().id, &wrapped.sealed).await.map_err(OperateError::Path)
 }
 
-/// Reads and opens everything a vault needs to be open.
-pub(crate) async fn open(vault: &Vault, root: &Root, at: Moment) -> Result<Open, OperateError> {
+/// Reads and opens everything a vault needs to be open. `stored` is the status that stands in the clear.
+pub(crate) async fn open(vault: &Vault, root: &Root, stored: VaultStatus, at: Moment) -> Result<Open, OperateError> {
     let sealer = root.sealer(Usage::Records);
+    clear_row::check(vault, &sealer, stored).await?;
     let (secrets, _): (SecretsRecord, _) = sealed(vault, &sealer, Kind::Secrets).await?;
     let (issuer, _): (IssuerRecord, _) = sealed(vault, &sealer, Kind::Issuer).await?;
     let (document, revision): (PolicyDocument, _) = sealed(vault, &sealer, Kind::Policy).await?;

@@ -2,7 +2,9 @@
 
 use crate::error::{Refusal, TurnedAway};
 use keystead_access::BadPolicy;
+use keystead_audit::NotVouched;
 use keystead_custody::PathError;
+use keystead_model::OperationId;
 use keystead_store::CommitError;
 use thiserror::Error;
 
@@ -50,6 +52,26 @@ pub enum OperateError {
     /// Rows do not open or parse.
     #[error("the vault's stored records are damaged or belong to another root")]
     Damaged,
+    /// Clear columns that are not what the vault sealed.
+    #[error(
+        "the vault's row in the database was changed from outside: its {what} is not what the vault sealed. It stays \
+         sealed. Restore the store from a backup; where it is the status, `keystead vault seal` and then `unseal` serve"
+    )]
+    Altered {
+        /// Which column.
+        what: &'static str,
+    },
+    /// The outbox holds what this node did not write.
+    #[error(
+        "the record of operation {operation} in the store's outbox is not this node's: {why}. Nothing was appended. \
+         The database was changed from outside, or this is another node's: keep it, and restore the store from a backup"
+    )]
+    Outbox {
+        /// Of which operation it says it is.
+        operation: OperationId,
+        /// What is wrong with it.
+        why: NotVouched,
+    },
     /// The work failed.
     #[error(transparent)]
     Refused(#[from] Refusal),

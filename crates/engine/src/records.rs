@@ -114,6 +114,34 @@ pub(crate) struct IssuerRecord {
     pub(crate) material: Vec<u8>,
 }
 
+/// What a vault's clear columns said when they were last written. They are clear because a request must find its vault
+/// before it is open; opening holds them against this.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct VaultRecord {
+    #[n(0)]
+    pub(crate) name: String,
+    /// `vault` or `hsm`.
+    #[n(1)]
+    pub(crate) kind: String,
+    /// `active` or `sealed`.
+    #[n(2)]
+    pub(crate) status: String,
+    /// In their order: the first is in the name of the built-in issuer.
+    #[n(3)]
+    pub(crate) authorities: Vec<String>,
+    /// `file`.
+    #[n(4)]
+    pub(crate) custody: String,
+    /// ms since the epoch.
+    #[n(5)]
+    pub(crate) created: i64,
+    #[n(6)]
+    pub(crate) retention_days: u8,
+    #[n(7)]
+    pub(crate) tenant: String,
+}
+
 /// The clear body of a vault's first record.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
@@ -169,6 +197,7 @@ pub mod fuzz {
         let _ = decode::<VersionRecord>(bytes);
         let _ = decode::<SecretsRecord>(bytes);
         let _ = decode::<IssuerRecord>(bytes);
+        let _ = decode::<VaultRecord>(bytes);
     }
 }
 

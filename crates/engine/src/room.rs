@@ -1,7 +1,6 @@
 //! What a command may touch: it reads rows, uses opened keys, and returns changes. It cannot write.
 
 use crate::error::Refusal;
-use crate::lifecycle;
 use crate::records::{self, KeyRecord, VersionRecord};
 use crate::vault::{Open, Vault};
 use crate::view::KeyView;
@@ -11,8 +10,12 @@ use keystead_model::{KeyOperation, KeyRef, Moment, Name, ObjectId, Target, Time,
 use keystead_protection::OpenKey;
 use keystead_store::{Changes, Kind, Row, RowKey};
 use minicbor::Encode;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use tokio::sync::OnceCell;
+
+mod used;
+
+pub(crate) use used::Used;
 
 /// A key's row, opened.
 pub(crate) struct Key {
@@ -30,6 +33,8 @@ pub(crate) struct KeyVersion {
     pub(crate) id: ObjectId,
     pub(crate) version: Version,
     pub(crate) counter: u64,
+    /// The counter of the key's own row when this was read.
+    pub(crate) head: u64,
     pub(crate) record: VersionRecord,
     key: OnceCell<OpenKey>,
 }
@@ -46,11 +51,12 @@ pub struct Room<'a> {
     open: &'a Arc<Open>,
     /// When the work entered.
     pub(crate) at: Moment,
+    used: Mutex<Vec<Used>>,
 }
 
 impl<'a> Room<'a> {
     pub(crate) fn new(vault: &'a Vault, open: &'a Arc<Open>, at: Moment) -> Self {
-        Self { vault, open, at }
+        Self { vault, open, at, used: Mutex::default() }
     }
 
     pub(crate) fn vault(&self) -> &Vault {
@@ -160,8 +166,7 @@ impl<'a> Room<'a> {
         if !permit.ask().target().covers(&Target::Key(key.name.clone())) {
             return Err(Refusal::Fault);
         }
-        let version = self.version(key).await?;
-        lifecycle::usable(&version.record, op, self.at.now)?;
+        let version = self.usable_version(key, op).await?;
         let key = version.key.get_or_try_init(|| self.open_material(&version)).await?.clone();
         Ok(Usable { version, key })
     }
@@ -202,8 +207,8 @@ impl<'a> Room<'a> {
         let version = row.version.ok_or(Refusal::Damaged)?;
         let plain = self.open.records.open(&row_binding(self.vault, &row), &[], &row.sealed)?;
         let record = records::decode(&plain)?;
-        let (tag, id, counter) = (row.lookup, row.id, row.counter);
-        Ok(Some(KeyVersion { tag, name, id, version, counter, record, key: OnceCell::new() }))
+        let (tag, id, counter, head) = (row.lookup, row.id, row.counter, head.counter);
+        Ok(Some(KeyVersion { tag, name, id, version, counter, head, record, key: OnceCell::new() }))
     }
 
     /// A row that holds `record`, to be put into the changes of the command.

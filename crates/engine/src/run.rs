@@ -2,12 +2,13 @@
 //! moved or the vault was sealed, commit, journal, answer.
 
 use crate::error::{Refusal, TurnedAway};
-use crate::room::{Room, digest};
+use crate::room::{Room, Used, digest};
 use crate::to_end::ToEnd;
 use crate::vault::{Open, State, Vault};
 use futures_util::FutureExt as _;
 use keystead_access::{Ask, Denial, Permit, Who};
-use keystead_audit::{Answer, Draft, Outcome, Receipt, Record, Slot};
+use keystead_audit::waiting::just_written;
+use keystead_audit::{Answer, Draft, Outcome, Receipt, Slot};
 use keystead_identity::Caller;
 use keystead_model::{Moment, ObjectId, OperationId, VaultStatus, Version};
 use keystead_store::{Changes, CommitError, MakeRecord, OutboxRow};
@@ -46,12 +47,13 @@ pub struct Effect<T> {
     changes: Changes,
     status: Option<VaultStatus>,
     after: Option<After>,
+    used: Vec<Used>,
 }
 
 impl<T> Effect<T> {
     /// It changes nothing.
     pub(crate) fn read(value: T) -> Self {
-        Self { value, about: None, changes: Changes::default(), status: None, after: None }
+        Self { value, about: None, changes: Changes::default(), status: None, after: None, used: Vec::new() }
     }
 
     /// It changes these rows.
@@ -166,10 +168,17 @@ impl<'a> Run<'a> {
         run.refuse(permit, Refusal::Conflict).await
     }
 
-    /// The command itself, within the deadline; a panic in it is a fault of ours, and is recorded.
+    /// The command itself, within the deadline, and then whether the keys it used may still be used; a panic in it is
+    /// a fault of ours, and is recorded.
     async fn execute<C: Command>(&self, permit: &Permit<C>) -> Result<Effect<C::Output>, Refusal> {
         let room = Room::new(self.vault, &self.open, self.at);
-        let work = AssertUnwindSafe(C::execute(permit, &room)).catch_unwind();
+        let work = async {
+            let effect = C::execute(permit, &room).await?;
+            let used = room.take_used();
+            room.still_usable(&used).await?;
+            Ok(Effect { used, ..effect })
+        };
+        let work = AssertUnwindSafe(work).catch_unwind();
         match tokio::time::timeout_at(self.at.deadline.into(), work).await {
             Ok(Ok(result)) => result,
             Ok(Err(_panic)) => Err(Refusal::Fault),
@@ -211,7 +220,11 @@ impl<'a> Run<'a> {
     ) -> Result<Answer<C::Output, Refusal>, TurnedAway> {
         let draft = about(self.draft(permit), effect.about);
         let record = draft.encode(Outcome::DONE, None, self.vault.node);
-        Ok(Answer::new(self.slot.write(record).await?, Ok(effect.value)))
+        let receipt = self.slot.write(record).await?;
+        if !self.vault.still_open(&self.open) {
+            return Err(TurnedAway::Sealed);
+        }
+        Ok(Answer::new(receipt, given(self.vault, &self.open, self.at, &effect.used, effect.value).await))
     }
 }
 
@@ -226,13 +239,13 @@ impl Run<'_> {
     where
         Self: Sized,
     {
-        let Effect { value, about, changes, status, after } = effect;
+        let Effect { value, about, changes, status, after, used } = effect;
         let tags: Vec<[u8; 32]> = changes.puts.iter().map(|r| r.lookup).chain(removed(&changes)).collect();
         let held = Held::new(permit);
         let make = self.make_record(&held, about, digest(&changes));
         let store = &self.vault.store;
         let committed = match status {
-            Some(status) => store.set_status(self.vault.info.id, status, make).await,
+            Some(status) => store.set_status(self.vault.info.id, status, changes, make).await,
             None => store.commit(self.vault.info.id, changes, make).await,
         };
         // Whatever came of it: after some failures that is not known.
@@ -253,8 +266,9 @@ impl Run<'_> {
         if status.is_some() {
             self.vault.state.store(Arc::new(State::Sealed));
         }
+        let (vault, open, at) = (self.vault, Arc::clone(&self.open), self.at);
         let receipt = self.journal(&committed.record).await?;
-        Ok(Committed::Answer(Answer::new(receipt, Ok(value))))
+        Ok(Committed::Answer(Answer::new(receipt, given(vault, &open, at, &used, value).await)))
     }
 
     /// Makes the record inside the transaction, when the revision is known. The permit is spent only if it is called.
@@ -266,14 +280,15 @@ impl Run<'_> {
     ) -> MakeRecord {
         let held = held.clone();
         let (operation, log, node) = (self.operation, self.vault.info.id, self.vault.node);
-        let (now, details, position) = (self.at.now, self.open.details.clone(), self.vault.journal.position());
+        let (now, details, journal) = (self.at.now, self.open.details.clone(), self.vault.journal.clone());
+        let position = journal.position();
         Box::new(move |revision| {
             let bytes = held.take().map_or_else(Vec::new, |permit| {
                 let draft = Draft::of(permit, operation, now, log, &details);
                 held.spend(draft.clone());
                 let mut record = about(draft.changed(digest), object).encode(Outcome::DONE, None, node);
                 record.set_revision(revision);
-                record.bytes().to_vec()
+                journal.vouch(position, &record)
             });
             OutboxRow { operation, log, position, bytes }
         })
@@ -281,11 +296,17 @@ impl Run<'_> {
 
     /// The journal gets what the transaction holds; once it has it, the outbox may forget it.
     async fn journal(self, bytes: &[u8]) -> Result<Receipt, TurnedAway> {
-        let record = Record::parse(bytes).map_err(|_| TurnedAway::JournalDown)?;
+        let record = just_written(bytes).map_err(|_| TurnedAway::JournalDown)?;
         let receipt = self.slot.write(record).await?;
         self.vault.store.forget(self.operation);
         Ok(receipt)
     }
+}
+
+/// The value, unless a key it was made with was disabled or deleted while the record was being written: then the record
+/// says that the key was used, and nobody gets what came of it.
+async fn given<T>(vault: &Vault, open: &Arc<Open>, at: Moment, used: &[Used], value: T) -> Result<T, Refusal> {
+    Room::new(vault, open, at).still_usable(used).await.map(|()| value)
 }
 
 enum Committed<R, C: Command> {

@@ -1,6 +1,7 @@
 //! The scheduler: stored decisions of the customer, carried out through `run` with a mandate. A row's clear due time
 //! only selects it; what is done is decided from the sealed record.
 
+use crate::backoff::Backoff;
 use crate::commands::key::{PurgeKey, RotateKey};
 use crate::error::{Refusal, TurnedAway};
 use crate::node::Instance;
@@ -9,13 +10,25 @@ use crate::room::Room;
 use crate::vault::Vault;
 use keystead_access::{Mandate, Who};
 use keystead_model::{Action, Moment, Name, Revision, Target, Time, VaultId};
-use keystead_store::{Kind, Row};
+use keystead_store::{DueAt, Kind, Row};
 use std::sync::Arc;
 
 /// How far the wall clock may step before irreversible work waits for an administrator, in ms.
 const MAX_STEP: i64 = 3_600_000;
-/// Rows looked at per beat.
+/// Rows read at a time.
 const BATCH: u16 = 64;
+/// Rows looked at per beat, and pieces of work tried: the next beat goes on from there.
+const LOOKED_AT: usize = 4_096;
+const TRIED: usize = 64;
+
+/// How far the scheduler has come, from beat to beat.
+#[derive(Default)]
+pub(crate) struct Schedule {
+    /// The last row looked at; `None`: the next beat begins with the earliest. So what waits (of sealed vaults, for the
+    /// clock, after a refusal) never stands before everything else, however much it is.
+    after: Option<DueAt>,
+    backoff: Backoff,
+}
 
 /// Watches the wall clock against a clock that cannot be set and against the journal's last record.
 #[derive(Debug, Clone, Copy, Default)]
@@ -51,35 +64,56 @@ pub struct Beat {
 impl Instance {
     /// Carries out what is due. `irreversible` is the clock guard's word.
     pub async fn tick(&self, at: Moment, irreversible: bool) -> Result<Beat, Refusal> {
-        let (mut beat, mut looked, mut batch) = (Beat::default(), 0, BATCH);
-        loop {
-            let rows = self.store().due(at.now, batch).await?;
-            let found = rows.len();
-            for (id, row) in rows.into_iter().skip(looked) {
-                self.carry_out(id, &row, at, irreversible, &mut beat).await;
+        let mut schedule = self.schedule.lock().await;
+        let (mut beat, mut looked_at, mut tried) = (Beat::default(), 0_usize, 0_usize);
+        while looked_at < LOOKED_AT && tried < TRIED {
+            let rows = self.store().due(at.now, schedule.after, BATCH).await?;
+            let last = rows.len() < usize::from(BATCH);
+            looked_at = looked_at.saturating_add(rows.len());
+            for (vault, row) in rows {
+                let due = row.due.unwrap_or(at.now);
+                schedule.after = Some(DueAt { due, vault, key: row.key() });
+                if !schedule.backoff.holds(vault, &row, at.now) {
+                    let done = self.carry_out(vault, &row, at, irreversible).await;
+                    tried = tried.saturating_add(schedule.note(vault, &row, at.now, done, &mut beat));
+                }
             }
-            let more = found >= usize::from(batch) && batch < u16::MAX;
-            if !more || beat.rotated > 0 || beat.purged > 0 {
-                return Ok(beat);
+            if last {
+                schedule.after = None;
+                break;
             }
-            // What waits (of sealed vaults, or for the clock) must not stand before everything else.
-            (looked, batch) = (found, batch.saturating_mul(4));
         }
+        Ok(beat)
     }
 
-    async fn carry_out(&self, id: VaultId, row: &Row, at: Moment, irreversible: bool, beat: &mut Beat) {
-        let Some(vault) = self.by_id(id) else { return };
-        match vault.due(row, at, irreversible).await {
-            Ok(Done::Rotated) => beat.rotated = beat.rotated.saturating_add(1),
-            Ok(Done::Purged) => beat.purged = beat.purged.saturating_add(1),
-            Ok(Done::Held) => beat.held = beat.held.saturating_add(1),
-            Ok(Done::Nothing) => {}
-            Err(e) => tracing::warn!(vault = %vault.info.name, "scheduled work was not done: {e}"),
-        }
+    async fn carry_out(&self, id: VaultId, row: &Row, at: Moment, irreversible: bool) -> Done {
+        let Some(vault) = self.by_id(id) else { return Done::Nothing };
+        vault.due(row, at, irreversible).await.unwrap_or_else(|e| {
+            tracing::warn!(vault = %vault.info.name, "scheduled work was not done: {e}");
+            Done::Refused
+        })
     }
+}
 
-    fn by_id(&self, id: VaultId) -> Option<Arc<Vault>> {
-        self.list().into_iter().find(|v| v.info.id == id).and_then(|v| self.named(&v.info.name))
+impl Schedule {
+    /// Counts what was done with a row; gives how many pieces of work it was.
+    fn note(&mut self, vault: VaultId, row: &Row, now: Time, done: Done, beat: &mut Beat) -> usize {
+        let count = match done {
+            Done::Nothing => return 0,
+            Done::Held => {
+                beat.held = beat.held.saturating_add(1);
+                return 0;
+            }
+            Done::Refused => {
+                self.backoff.refused(vault, row, now);
+                return 1;
+            }
+            Done::Rotated => &mut beat.rotated,
+            Done::Purged => &mut beat.purged,
+        };
+        *count = count.saturating_add(1);
+        self.backoff.done(vault, row);
+        1
     }
 }
 
@@ -87,6 +121,8 @@ enum Done {
     Rotated,
     Purged,
     Held,
+    /// Tried, and not done.
+    Refused,
     Nothing,
 }
 
@@ -118,7 +154,7 @@ impl Vault {
             Ok(_) => done,
             Err(e) => {
                 tracing::warn!(vault = %self.info.name, "scheduled work was refused: {e}");
-                Done::Nothing
+                Done::Refused
             }
         }
     }

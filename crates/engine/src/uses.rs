@@ -47,6 +47,11 @@ impl Uses {
         self.entry(version).uses.fetch_add(uses, Ordering::AcqRel);
     }
 
+    /// A version that was purged has none.
+    pub(crate) fn forget(&self, version: Version) {
+        self.left.write().unwrap_or_else(PoisonError::into_inner).remove(&version);
+    }
+
     fn entry(&self, version: Version) -> Arc<Left> {
         let mut map = self.left.write().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(map.entry(version).or_default())
@@ -56,6 +61,30 @@ impl Uses {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_purged_key_leaves_nothing_behind_in_memory() {
+        use crate::support::*;
+        use crate::{DeleteKey, Encrypt, PurgeKey};
+        use keystead_model::{CipherAlgorithm, KeySpec};
+
+        let node = Node::new().await;
+        let open = node.vault().open().unwrap();
+        let entries = || open.uses.left.read().unwrap().len();
+        for named in ["kept", "gone"] {
+            let algorithm = CipherAlgorithm::A256Gcm;
+            let encrypt = || Encrypt { key: key(named), algorithm, plaintext: vec![1].into(), aad: Vec::new() };
+            for _ in 0..2 {
+                node.run(create(named, KeySpec::Oct256)).await.unwrap();
+                assert!(node.run(encrypt()).await.is_ok());
+            }
+        }
+        assert_eq!(entries(), 4);
+        node.run(DeleteKey { name: name("gone") }).await.unwrap();
+        assert_eq!(entries(), 4, "it can be recovered");
+        node.run(PurgeKey { name: name("gone") }).await.unwrap();
+        assert_eq!(entries(), 2);
+    }
 
     #[test]
     fn no_more_uses_are_taken_than_were_added() {

@@ -1,6 +1,7 @@
 //! Scripted faults: a store told to fail its nth commit or read, for the tests of what stands on it.
 
 use crate::error::{CommitError, Unavailable};
+use crate::row::MakeRecord;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -23,12 +24,19 @@ pub enum CommitFault {
     Before(CommitError),
     /// It is done, and nobody learns of it: the outcome is unknown to the caller.
     After(CommitError),
+    /// The record is made, and then nothing is done: as when the disk is full at the last step. Not for `meta` writes.
+    Spent(CommitError),
 }
 
 impl Faults {
     /// The nth write from now (1: the next; `commit`, `create_vault`, `set_status` and `meta_put_once` count) fails.
     pub fn fail_commit(&self, nth: u64, fault: CommitFault) {
         self.script(|s| s.fail_commits.insert(s.commits.saturating_add(nth), fault));
+    }
+
+    /// The nth write from now is not to fail any more.
+    pub fn unfail_commit(&self, nth: u64) {
+        self.script(|s| s.fail_commits.remove(&s.commits.saturating_add(nth)));
     }
 
     /// The nth read from now (1: the next) fails.
@@ -46,6 +54,18 @@ impl Faults {
         self.script(|s| s.reads)
     }
 
+    /// The next commit's record: of one that fails as [`CommitFault::Spent`] it is made and then thrown away.
+    pub(crate) fn around_record(&self, make: MakeRecord) -> MakeRecord {
+        let next = self.script(|s| s.fail_commits.get(&s.commits.saturating_add(1)).copied());
+        match next {
+            Some(CommitFault::Spent(_)) => Box::new(move |revision| {
+                let _made = make(revision);
+                std::panic::resume_unwind(Box::new("a scripted fault"))
+            }),
+            _ => make,
+        }
+    }
+
     pub(crate) async fn around_commit<T>(
         &self,
         commit: impl Future<Output = Result<T, CommitError>>,
@@ -58,6 +78,11 @@ impl Faults {
             None => commit.await,
             Some(CommitFault::Before(error)) => Err(error),
             Some(CommitFault::After(error)) => commit.await.and(Err(error)),
+            Some(CommitFault::Spent(error)) => {
+                // Its record unwinds, so it does not stand.
+                let _rolled_back = commit.await;
+                Err(error)
+            }
         }
     }
 

@@ -60,7 +60,7 @@ mod sqlite;
 
 pub use error::{CommitError, OpenError, Unavailable};
 pub use health::StoreState;
-pub use row::{Changes, Committed, Kind, MakeRecord, OutboxRow, Row, RowKey, VaultRow};
+pub use row::{Changes, Committed, DueAt, Kind, MakeRecord, OutboxRow, Row, RowKey, VaultRow};
 
 use keystead_model::{OperationId, Time, VaultId, VaultStatus, Version};
 use sqlite::Sqlite;
@@ -104,17 +104,26 @@ impl Store {
     /// Creates a vault with its first rows and record, at revision 1. [`CommitError::Exists`] where its id, name or one
     /// of its authorities is taken.
     pub async fn create_vault(&self, v: VaultRow, c: Changes, r: MakeRecord) -> Result<Committed, CommitError> {
+        let r = self.scripted(r);
         self.write(|s| s.create_vault(v, c, r)).await
     }
 
-    /// Changes a vault's stored status: one revision, one record.
-    pub async fn set_status(&self, v: VaultId, s: VaultStatus, r: MakeRecord) -> Result<Committed, CommitError> {
-        self.write(|sqlite| sqlite.set_status(v, s, r)).await
+    /// Changes a vault's stored status, and rows with it, whatever the status was: one revision, one record.
+    pub async fn set_status(
+        &self,
+        v: VaultId,
+        s: VaultStatus,
+        c: Changes,
+        r: MakeRecord,
+    ) -> Result<Committed, CommitError> {
+        let r = self.scripted(r);
+        self.write(|sqlite| sqlite.set_status(v, s, c, r)).await
     }
 
     /// Commits changes of one vault with their record: one revision. Checks are made first, then rows are removed, then
     /// put. [`CommitError::Conflict`] where a row is not as it was read.
     pub async fn commit(&self, v: VaultId, c: Changes, r: MakeRecord) -> Result<Committed, CommitError> {
+        let r = self.scripted(r);
         self.write(|s| s.commit(v, c, r)).await
     }
 
@@ -140,9 +149,9 @@ impl Store {
         self.reader()?.versions(v, kind, lookup, after, n)
     }
 
-    /// Up to `n` rows of all vaults that are due at `now`, the earliest first.
-    pub async fn due(&self, now: Time, n: u16) -> Result<Vec<(VaultId, Row)>, Unavailable> {
-        self.reader()?.due(now, n)
+    /// Up to `n` rows of all vaults that are due at `now`, the earliest first, behind `after`.
+    pub async fn due(&self, now: Time, after: Option<DueAt>, n: u16) -> Result<Vec<(VaultId, Row)>, Unavailable> {
+        self.reader()?.due(now, after, n)
     }
 
     /// The records that were not forgotten yet, in the order of their commits.
@@ -182,6 +191,13 @@ impl Store {
         match &self.inner {
             Inner::Sqlite(sqlite) => Ok(sqlite),
             Inner::Faulty(sqlite, faults) => faults.before_read().map(|()| sqlite),
+        }
+    }
+
+    fn scripted(&self, r: MakeRecord) -> MakeRecord {
+        match &self.inner {
+            Inner::Sqlite(_) => r,
+            Inner::Faulty(_, faults) => faults.around_record(r),
         }
     }
 

@@ -52,6 +52,8 @@ kinds! {
     KeyVersion = 9,
     /// A deleted key that can still be recovered.
     DeletedKey = 10,
+    /// A sealed copy of what the vault's own clear columns say.
+    Vault = 11,
 }
 
 /// One row. The store reads nothing in `sealed`; the clear columns select candidates and order writes.
@@ -91,6 +93,17 @@ pub struct RowKey {
     pub lookup: [u8; 32],
     /// `None` is the row without a version, not the newest version.
     pub version: Option<Version>,
+}
+
+/// A row that is due, in the order in which they are listed: by time, then by place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DueAt {
+    /// When it is due.
+    pub due: Time,
+    /// Whose it is.
+    pub vault: VaultId,
+    /// Where it stands there.
+    pub key: RowKey,
 }
 
 /// What one commit does to the rows of one vault: all of it or nothing.

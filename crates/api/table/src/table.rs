@@ -144,7 +144,10 @@ impl<'a> Visit<'a> {
         let admitted = if route.always { Ok(()) } else { self.vault.ready() };
         let reply = match admitted {
             Ok(()) => (route.serve)(self.vault, &context).await,
-            Err(why) => (protocol.turned_away)(&why, &context),
+            Err(why) => {
+                self.count_state(why);
+                (protocol.turned_away)(&why, &context)
+            }
         };
         Outcome { route: Some(route.info(protocol.name)), ..Outcome::of(reply) }
     }

@@ -32,6 +32,7 @@ use crate::error::{JournalDown, OpenError, ReadError};
 use crate::receipt::Receipt;
 use crate::record::Record;
 use crate::tlog::{self, VerifierKey};
+use crate::waiting::{NotVouched, Voucher};
 use beat::Beat;
 use keystead_crypto::ed25519::SigningKey;
 use keystead_model::{InstanceId, NodeId, OperationId, Time, VaultId};
@@ -141,6 +142,7 @@ struct Inner {
     core: Arc<Core>,
     to_writer: SyncSender<Message>,
     counters: Arc<Counters>,
+    voucher: Voucher,
     beat: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -188,6 +190,7 @@ impl Journal {
         // Every message but one has a slot, so sending never waits.
         let (to_writer, inbox) = sync_channel(slots.saturating_add(1));
         let counters = Arc::new(Counters::new());
+        let voucher = Voucher::new(&node.key);
         let spawn = |name: &str, work: Box<dyn FnOnce() + Send>| {
             std::thread::Builder::new().name(name.into()).spawn(work).map_err(io_at(&core.journal_dir))
         };
@@ -203,7 +206,7 @@ impl Journal {
             lock,
         };
         let beat = Mutex::new(Some(spawn("checkpoints", Box::new(move || beat.run()))?));
-        Ok(Self { inner: Arc::new(Inner { core: Arc::clone(&core), to_writer, counters, beat }) })
+        Ok(Self { inner: Arc::new(Inner { core: Arc::clone(&core), to_writer, counters, voucher, beat }) })
     }
 
     /// Frames ever made durable. A record written later has this number or a higher one: where a replay of it starts
@@ -216,6 +219,16 @@ impl Journal {
     pub fn reserve(&self) -> Result<Slot, JournalDown> {
         self.inner.core.room.reserve()?;
         Ok(Slot { inner: Arc::clone(&self.inner), held: true })
+    }
+
+    /// What the store keeps of a record until the journal has it; `position` as it stands beside it there.
+    pub fn vouch(&self, position: u64, record: &Record) -> Vec<u8> {
+        self.inner.voucher.vouch(position, record)
+    }
+
+    /// The record that the store kept, if it is this node that wrote it there.
+    pub fn vouched(&self, position: u64, bytes: &[u8]) -> Result<Record, NotVouched> {
+        self.inner.voucher.vouched(position, bytes)
     }
 
     /// Appends a record whose operation may have been appended before, exactly once: looks for the operation from

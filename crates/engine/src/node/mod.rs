@@ -4,10 +4,12 @@
 mod records;
 
 use crate::birth;
+use crate::clear_row;
 use crate::error::Refusal;
 use crate::info::VaultInfo;
 use crate::opening;
 use crate::operate::OperateError;
+use crate::schedule::Schedule;
 use crate::vault::{State, Vault};
 use arc_swap::ArcSwap;
 use keystead_access::PolicyDocument;
@@ -15,7 +17,7 @@ use keystead_audit::{Journal, JournalHealth, TurnedAwayReason};
 use keystead_custody::UnsealPath;
 use keystead_model::{Action, Authority, Moment, NodeId, Revision, Time, VaultId, VaultKind, VaultStatus};
 use keystead_protection::Protection;
-use keystead_store::{Store, VaultRow};
+use keystead_store::{Changes, Store, VaultRow};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -53,8 +55,9 @@ pub struct Health {
     pub vaults: Vec<(String, &'static str)>,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Registry {
+    by_id: HashMap<VaultId, Arc<Vault>>,
     by_name: HashMap<String, Arc<Vault>>,
     by_authority: HashMap<Authority, Arc<Vault>>,
 }
@@ -78,6 +81,7 @@ pub struct Instance {
     parts: Parts,
     vaults: ArcSwap<Registry>,
     operating: tokio::sync::Mutex<()>,
+    pub(crate) schedule: tokio::sync::Mutex<Schedule>,
 }
 
 /// The log of the node itself.
@@ -89,13 +93,14 @@ const HSM_SETTING: &str = "[[hsm]]";
 impl Instance {
     /// Brings the journal up to the store, then opens what may be open. A vault that does not open starts sealed.
     pub async fn start(parts: Parts, at: Moment) -> Result<Arc<Self>, OperateError> {
-        let instance = Self { parts, vaults: ArcSwap::default(), operating: tokio::sync::Mutex::new(()) };
+        let (vaults, operating, schedule) = Default::default();
+        let instance = Self { parts, vaults, operating, schedule };
         instance.enrol(at).await?;
         instance.replay().await?;
         for row in instance.parts.store.vaults().await.map_err(Refusal::from)? {
             let vault = instance.vault_of(&row);
             if row.status == VaultStatus::Active
-                && let Err(e) = instance.open(&vault, at).await
+                && let Err(e) = instance.open(&vault, row.status, at).await
             {
                 tracing::warn!(vault = %vault.info.name, "starts sealed: {e}");
             }
@@ -112,6 +117,11 @@ impl Instance {
     /// The vault of this name.
     pub fn named(&self, name: &str) -> Option<Arc<Vault>> {
         self.vaults.load().by_name.get(name).cloned()
+    }
+
+    /// The vault of this id.
+    pub(crate) fn by_id(&self, id: VaultId) -> Option<Arc<Vault>> {
+        self.vaults.load().by_id.get(&id).cloned()
     }
 
     /// All vaults, by name.
@@ -167,7 +177,7 @@ impl Instance {
         };
         let vault = self.vault_of(&row);
         let (root, changes) = match new.kind {
-            VaultKind::Hsm => (None, keystead_store::Changes::default()),
+            VaultKind::Hsm => (None, Changes::default()),
             VaultKind::Vault => {
                 let (root, changes) = birth::birth(&vault, self.path("file")?, new.policy, at).await?;
                 (Some(root), changes)
@@ -177,24 +187,31 @@ impl Instance {
         let (operation, make) = self.vault_record(&vault, Action::VaultCreated, self.first(&vault)?, at, digest);
         let slot = self.parts.journal.reserve()?;
         let committed = self.parts.store.create_vault(row, changes, make).await?;
+        // It stands, whatever comes now: sealed, if it does not open.
+        self.register(Arc::clone(&vault));
         self.append(slot, operation, &committed.record).await?;
         if let Some(root) = root {
-            let open = opening::open(&vault, &root, at).await?;
-            vault.state.store(Arc::new(State::Open(Arc::new(open))));
+            match opening::open(&vault, &root, VaultStatus::Active, at).await {
+                Ok(open) => vault.state.store(Arc::new(State::Open(Arc::new(open)))),
+                Err(e) => tracing::warn!(vault = %vault.info.name, "created, and sealed: {e}"),
+            }
         }
-        self.register(Arc::clone(&vault));
         self.note(Action::VaultCreated, vault.info.id, at).await?;
         Ok(summary(&vault))
     }
 
-    /// Seals a vault by the operator's command. It stays sealed over a restart.
+    /// Seals a vault by the operator's command. It stays sealed over a restart. One that only did not open at the start
+    /// would open at the next; sealing keeps it from that.
     pub async fn seal(&self, name: &str, at: Moment) -> Result<VaultSummary, OperateError> {
         let _one_at_a_time = self.operating.lock().await;
         let vault = self.known(name)?;
-        if !matches!(vault.state(), State::Open(_)) {
-            return Err(OperateError::WrongState { state: vault.state().name(), needed: "open" });
-        }
-        self.set_status(&vault, VaultStatus::Sealed, Action::VaultSealed, at).await?;
+        let changes = match vault.state() {
+            State::Open(open) => clear_row::with_status(&vault, &open.records, VaultStatus::Sealed).await?,
+            // Without the root there is no sealing the copy, and none is needed to close.
+            State::Sealed if self.stored(&vault).await? == VaultStatus::Active => Changes::default(),
+            state => return Err(OperateError::WrongState { state: state.name(), needed: "open" }),
+        };
+        self.set_status(&vault, VaultStatus::Sealed, changes, Action::VaultSealed, at).await?;
         self.note(Action::VaultSealed, vault.info.id, at).await?;
         Ok(summary(&vault))
     }
@@ -207,11 +224,18 @@ impl Instance {
             return Err(OperateError::WrongState { state: vault.state().name(), needed: "sealed" });
         }
         let root = opening::root(&vault, self.path(&vault.info.custody)?).await?;
-        let open = opening::open(&vault, &root, at).await?;
-        self.set_status(&vault, VaultStatus::Active, Action::VaultUnsealed, at).await?;
+        let open = opening::open(&vault, &root, self.stored(&vault).await?, at).await?;
+        let changes = clear_row::with_status(&vault, &open.records, VaultStatus::Active).await?;
+        self.set_status(&vault, VaultStatus::Active, changes, Action::VaultUnsealed, at).await?;
         vault.state.store(Arc::new(State::Open(Arc::new(open))));
         self.note(Action::VaultUnsealed, vault.info.id, at).await?;
         Ok(summary(&vault))
+    }
+
+    /// The status in the vault's clear row.
+    async fn stored(&self, vault: &Vault) -> Result<VaultStatus, OperateError> {
+        let rows = self.parts.store.vaults().await.map_err(Refusal::from)?;
+        rows.into_iter().find(|row| row.id == vault.info.id).map(|row| row.status).ok_or(OperateError::Damaged)
     }
 
     fn known(&self, name: &str) -> Result<Arc<Vault>, OperateError> {
@@ -253,7 +277,8 @@ impl Instance {
 
     fn register(&self, vault: Arc<Vault>) {
         self.vaults.rcu(|now| {
-            let mut next = Registry { by_name: now.by_name.clone(), by_authority: now.by_authority.clone() };
+            let mut next = Registry::clone(now);
+            next.by_id.insert(vault.info.id, Arc::clone(&vault));
             next.by_name.insert(vault.info.name.clone(), Arc::clone(&vault));
             for authority in &vault.info.authorities {
                 next.by_authority.insert(authority.clone(), Arc::clone(&vault));
@@ -262,9 +287,9 @@ impl Instance {
         });
     }
 
-    async fn open(&self, vault: &Vault, at: Moment) -> Result<(), OperateError> {
+    async fn open(&self, vault: &Vault, stored: VaultStatus, at: Moment) -> Result<(), OperateError> {
         let root = opening::root(vault, self.path(&vault.info.custody)?).await?;
-        let open = opening::open(vault, &root, at).await?;
+        let open = opening::open(vault, &root, stored, at).await?;
         self.note(Action::VaultUnsealed, vault.info.id, at).await?;
         vault.state.store(Arc::new(State::Open(Arc::new(open))));
         Ok(())

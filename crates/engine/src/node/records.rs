@@ -4,10 +4,12 @@ use super::{Instance, NODE_LOG};
 use crate::error::Refusal;
 use crate::operate::OperateError;
 use crate::records::FirstRecord;
+use crate::room::digest;
 use crate::vault::{State, Vault};
-use keystead_audit::{Draft, Outcome, Record, Slot};
+use keystead_audit::waiting::just_written;
+use keystead_audit::{Draft, NotVouched, Outcome, Record, Slot};
 use keystead_model::{Action, Moment, OperationId, VaultId, VaultStatus};
-use keystead_store::{MakeRecord, OutboxRow};
+use keystead_store::{Changes, MakeRecord, OutboxRow};
 use std::sync::Arc;
 
 impl Instance {
@@ -20,16 +22,25 @@ impl Instance {
         self.write(Action::NodeEnrolled, NODE_LOG, vkey, at).await
     }
 
-    /// What was committed and may not have reached the journal: appended exactly once.
+    /// What was committed and may not have reached the journal: appended exactly once. Nothing is appended if one of
+    /// them is not this node's.
     pub(super) async fn replay(&self) -> Result<(), OperateError> {
-        for row in self.parts.store.outbox().await.map_err(Refusal::from)? {
-            if Record::parse(&row.bytes).is_ok_and(|record| record.vault() != row.log) {
-                return Err(OperateError::Damaged);
-            }
-            self.parts.journal.replay(row.operation, row.position, row.bytes).await?;
+        let rows = self.parts.store.outbox().await.map_err(Refusal::from)?;
+        let own = rows.iter().map(|row| self.own(row)).collect::<Result<Vec<_>, _>>()?;
+        for (row, record) in rows.iter().zip(own) {
+            self.parts.journal.replay(row.operation, row.position, record.bytes().to_vec()).await?;
             self.parts.store.forget(row.operation);
         }
         Ok(())
+    }
+
+    fn own(&self, row: &OutboxRow) -> Result<Record, OperateError> {
+        let failed = |why| OperateError::Outbox { operation: row.operation, why };
+        let record = self.parts.journal.vouched(row.position, &row.bytes).map_err(failed)?;
+        if (record.operation(), record.vault()) != (row.operation, row.log) {
+            return Err(failed(NotVouched::Forged));
+        }
+        Ok(record)
     }
 
     /// A record in the node's own log.
@@ -54,12 +65,14 @@ impl Instance {
         &self,
         vault: &Vault,
         status: VaultStatus,
+        changes: Changes,
         action: Action,
         at: Moment,
     ) -> Result<(), OperateError> {
-        let (operation, make) = self.vault_record(vault, action, Vec::new(), at, [0; 32]);
+        let digest = if changes.puts.is_empty() { [0; 32] } else { digest(&changes) };
+        let (operation, make) = self.vault_record(vault, action, Vec::new(), at, digest);
         let slot = self.parts.journal.reserve()?;
-        let committed = self.parts.store.set_status(vault.info.id, status, make).await?;
+        let committed = self.parts.store.set_status(vault.info.id, status, changes, make).await?;
         if status == VaultStatus::Sealed {
             // Not after the journal: whatever becomes of that, the vault is sealed.
             vault.state.store(Arc::new(State::Sealed));
@@ -77,12 +90,13 @@ impl Instance {
         digest: [u8; 32],
     ) -> (OperationId, MakeRecord) {
         let operation = OperationId::from_bytes(keystead_crypto::random());
-        let (log, node, position) = (vault.info.id, self.parts.node, self.parts.journal.position());
+        let (log, node, journal) = (vault.info.id, self.parts.node, self.parts.journal.clone());
+        let position = journal.position();
         let make = Box::new(move |revision| {
             let draft = Draft::vault(action, log, clear, operation, at.now).changed(digest);
             let mut record = draft.encode(Outcome::DONE, None, node);
             record.set_revision(revision);
-            OutboxRow { operation, log, position, bytes: record.bytes().to_vec() }
+            OutboxRow { operation, log, position, bytes: journal.vouch(position, &record) }
         });
         (operation, make)
     }
@@ -95,7 +109,7 @@ impl Instance {
     }
 
     pub(super) async fn append(&self, slot: Slot, operation: OperationId, bytes: &[u8]) -> Result<(), OperateError> {
-        let record = Record::parse(bytes).map_err(|_| OperateError::Damaged)?;
+        let record = just_written(bytes).map_err(|_| OperateError::Damaged)?;
         let _receipt = slot.write(record).await?;
         self.parts.store.forget(operation);
         Ok(())

@@ -124,6 +124,23 @@ fn golden_issuer_record() {
 }
 
 #[test]
+fn golden_vault_record() {
+    is_golden!(
+        "vault-record-v1.hex",
+        VaultRecord {
+            name: "pay".to_owned(),
+            kind: "vault".to_owned(),
+            status: "active".to_owned(),
+            authorities: vec!["pay.vault.example".to_owned(), "pay.localhost:8443".to_owned()],
+            custody: "file".to_owned(),
+            created: 1_900_000_000_000,
+            retention_days: 90,
+            tenant: "adfs".to_owned(),
+        }
+    );
+}
+
+#[test]
 fn golden_first_record() {
     let vkey = "keystead/a/b/c+00000000+AQ==".to_owned();
     let first = FirstRecord { kind: "vault".to_owned(), custody: "file".to_owned(), vkey };

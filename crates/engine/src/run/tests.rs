@@ -4,13 +4,15 @@ use crate::commands::ask;
 use crate::error::{Refusal, TurnedAway};
 use crate::records::KeyRecord;
 use crate::room::{Place, Room};
-use crate::run::{Effect, Execute};
+use crate::run::{Effect, Execute, Run};
 use crate::support::*;
-use crate::{GetKey, RotationPolicy, SetRotationPolicy};
-use keystead_access::{Permit, Policy, PolicyDocument};
+use crate::{
+    DeleteKey, GetKey, PurgeKey, RecoverKey, RotateKey, RotationPolicy, SetAttributes, SetRotationPolicy, UpdateKey,
+};
+use keystead_access::{Permit, Policy, PolicyDocument, Who};
 use keystead_audit::{Answer, Outcome};
 use keystead_identity::Principal;
-use keystead_model::{Action, KeySpec, Moment, ObjectId, Revision, Target};
+use keystead_model::{Action, KeyOperation, KeySpec, Moment, ObjectId, OperationId, Revision, Target};
 use keystead_store::{Changes, Kind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -30,6 +32,8 @@ enum Then {
     Change,
     Refuse,
     Panic,
+    /// Uses the key `gate` before it tells that it is at work, and answers.
+    Use,
 }
 
 ask!(Gate, Sign, |c| Target::Key(name("gate")));
@@ -39,10 +43,13 @@ impl Execute for Gate {
 
     async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<&'static str>, Refusal> {
         let gate = permit.ask();
+        if matches!(gate.then, Then::Use) {
+            room.usable(permit, &key("gate"), KeyOperation::Sign).await?;
+        }
         gate.here.notify_one();
         gate.on.notified().await;
         match gate.then {
-            Then::Answer => Ok(Effect::read("done")),
+            Then::Answer | Then::Use => Ok(Effect::read("done")),
             Then::Change => Ok(Effect::change("changed", change(room))),
             Then::Refuse => Err(Refusal::BadDates),
             Then::Panic => panic!("a command that panics, as this test wants it"),
@@ -193,9 +200,8 @@ async fn a_command_that_does_not_end_is_refused_at_its_deadline() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mandate_does_nothing_that_is_no_longer_due() {
-    use crate::commands::key::{PurgeKey, RotateKey};
-    use crate::{DeleteKey, GetDeletedKey};
-    use keystead_access::{Mandate, Who};
+    use crate::GetDeletedKey;
+    use keystead_access::Mandate;
 
     let node = Node::new().await;
     let mandate = |action| {
@@ -217,4 +223,119 @@ async fn a_mandate_does_nothing_that_is_no_longer_due() {
     let answer = node.vault().run_as(mandate(Action::RotateKey), PurgeKey { name: name("k") }, at(T0)).await.unwrap();
     assert!(matches!(answer.into_parts().1, Err(Refusal::Denied(_))));
     node.stop_and_verify().await;
+}
+
+fn disable() -> UpdateKey {
+    let attributes = SetAttributes { enabled: Some(false), ..SetAttributes::default() };
+    UpdateKey { key: key("gate"), ops: None, attributes, tags: None }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn work_under_way_with_a_key_that_is_revoked_meanwhile_is_not_answered() {
+    for revoke in ["disable", "delete", "purge", "purge and create"] {
+        let bench = Bench::new().await;
+        bench.node.run(create("gate", KeySpec::EcP256)).await.unwrap();
+        let running = bench.start(Then::Use, at(T0)).await;
+        if revoke == "disable" {
+            bench.node.run(disable()).await.unwrap();
+        } else {
+            bench.node.run(DeleteKey { name: name("gate") }).await.unwrap();
+        }
+        if revoke.starts_with("purge") {
+            bench.node.run(PurgeKey { name: name("gate") }).await.unwrap();
+        }
+        if revoke.ends_with("create") {
+            bench.node.run(create("gate", KeySpec::EcP256)).await.unwrap();
+        }
+        let (receipt, result) = bench.end(running).await.unwrap().into_parts();
+        let refusal = result.expect_err(revoke);
+        let right = match revoke {
+            "disable" => matches!(refusal, Refusal::KeyDisabled { .. }),
+            _ => matches!(refusal, Refusal::KeyNotFound { version: None, .. }),
+        };
+        assert!(right, "{revoke}: {refusal}");
+        assert_eq!(bench.node.record(&receipt).outcome(), refusal.outcome());
+        bench.node.stop_and_verify().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn work_under_way_with_a_key_that_is_changed_and_not_revoked_is_answered() {
+    let bench = Bench::new().await;
+    bench.node.run(create("gate", KeySpec::EcP256)).await.unwrap();
+    let running = bench.start(Then::Use, at(T0)).await;
+    bench
+        .node
+        .run(UpdateKey { tags: Some(tags(&[("a", "b")])), attributes: SetAttributes::default(), ..disable() })
+        .await
+        .unwrap();
+    bench.node.run(RotateKey { name: name("gate") }).await.unwrap();
+    bench.node.run(disable()).await.unwrap();
+    bench.node.run(DeleteKey { name: name("gate") }).await.unwrap();
+    bench.node.run(RecoverKey { name: name("gate") }).await.unwrap();
+    // Disabled is the newest version by now, and not the one that works.
+    assert_eq!(bench.end(running).await.unwrap().into_parts().1.unwrap(), "done");
+    bench.node.stop_and_verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_came_of_a_key_that_is_revoked_while_the_record_is_written_is_not_given_out() {
+    let node = Node::new().await;
+    node.run(create("gate", KeySpec::EcP256)).await.unwrap();
+    let (vault, open) = (node.vault(), node.vault().open().unwrap());
+    let run = Run {
+        vault: &vault,
+        open: Arc::clone(&open),
+        slot: node.journal.reserve().unwrap(),
+        operation: OperationId::from_bytes([9; 16]),
+        at: at(T0),
+    };
+    let gate = Gate { here: Arc::default(), on: Arc::default(), then: Then::Use };
+    gate.on.notify_one();
+    let permit = open.policy.load().decide(Who::Caller(node.caller(OFFICER)), gate).unwrap();
+    let effect = run.execute(&permit).await.unwrap();
+    // Here the second decision has been made, and the record is on its way.
+    node.run(disable()).await.unwrap();
+    let (receipt, result) = run.answer(permit, effect).await.unwrap().into_parts();
+    assert!(matches!(result, Err(Refusal::KeyDisabled { .. })), "{result:?}");
+    assert_eq!(node.record(&receipt).outcome(), Outcome::DONE, "the key was used, and the log says so");
+    node.stop_and_verify().await;
+}
+
+/// Whether a signature is given out.
+async fn signs(node: &Node, ask: crate::Sign) -> bool {
+    node.vault().run(node.caller(USER), ask, at(T0)).await.unwrap().into_parts().1.is_ok()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_sent_after_the_revoking_call_returned_succeeds() {
+    use crate::Sign;
+    use keystead_model::SignAlgorithm;
+
+    let node = Arc::new(Node::new().await);
+    let sign = |k: &str| Sign { key: key(k), algorithm: SignAlgorithm::Es256, digest: vec![1; 32] };
+    for round in 0..8 {
+        let named = format!("k{round}");
+        node.run(create(&named, KeySpec::EcP256)).await.unwrap();
+        let busy: Vec<_> = (0..4)
+            .map(|_| {
+                let (node, ask) = (Arc::clone(&node), sign);
+                let named = named.clone();
+                tokio::spawn(async move { while signs(&node, ask(&named)).await {} })
+            })
+            .collect();
+        tokio::task::yield_now().await;
+        if round % 2 == 0 {
+            node.run(UpdateKey { key: key(&named), ..disable() }).await.unwrap();
+        } else {
+            node.run(DeleteKey { name: name(&named) }).await.unwrap();
+        }
+        for _ in 0..5 {
+            assert!(!signs(&node, sign(&named)).await);
+        }
+        for one in busy {
+            one.await.unwrap();
+        }
+    }
+    Arc::into_inner(node).unwrap().stop_and_verify().await;
 }

@@ -19,6 +19,7 @@ fn fault() -> impl Strategy<Value = Option<CommitFault>> {
         1 => Just(Some(CommitFault::Before(CommitError::Busy))),
         1 => Just(Some(CommitFault::Before(CommitError::DiskFull))),
         1 => Just(Some(CommitFault::Before(CommitError::Conflict))),
+        1 => Just(Some(CommitFault::Spent(CommitError::DiskFull))),
         1 => Just(Some(CommitFault::Before(CommitError::Unavailable(LOCKED)))),
         2 => Just(Some(CommitFault::After(CommitError::Unavailable(DISK)))),
     ]
@@ -40,7 +41,10 @@ async fn create_with(node: &Node, fault: Option<CommitFault>, known: &mut Known)
             known.made.insert(view.version);
         }
         (Ok(Err(Refusal::Busy)), Some(CommitFault::Before(CommitError::Busy))) => {}
-        (Ok(Err(Refusal::StoreFull)), Some(CommitFault::Before(CommitError::DiskFull))) => {}
+        (
+            Ok(Err(Refusal::StoreFull)),
+            Some(CommitFault::Before(CommitError::DiskFull) | CommitFault::Spent(CommitError::DiskFull)),
+        ) => {}
         (Ok(Err(Refusal::Unavailable)), Some(CommitFault::Before(CommitError::Unavailable(_)))) => {}
         (Err(TurnedAway::OutcomeUnknown), Some(CommitFault::After(_))) => known.unknown += 1,
         (other, fault) => panic!("{fault:?}: {other:?}"),
@@ -109,6 +113,22 @@ async fn a_read_that_fails_is_refused_with_a_receipt_and_changes_nothing() {
     assert_eq!(node.revision().await, before);
     node.run(DeleteKey { name: name("k") }).await.unwrap();
     node.stop_and_verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_that_finds_the_disk_full_at_the_last_step_is_refused_with_a_record_of_that() {
+    let node = Node::new().await;
+    let (before, records) = (node.revision().await, node.records().len());
+    node.faults.fail_commit(1, CommitFault::Spent(CommitError::DiskFull));
+    // The support holds the receipt against the record, and its outcome against the refusal.
+    let refused = node.run(create("k", KeySpec::EcP256)).await.unwrap_err();
+    assert!(matches!(refused, Refusal::StoreFull), "{refused}");
+    assert_eq!((node.revision().await, node.records().len()), (before, records + 1));
+    let last = node.records().pop().unwrap();
+    assert_eq!((last.revision(), last.digest()), (None, None), "it changed nothing");
+    assert!(matches!(node.run(GetKey { key: key("k") }).await, Err(Refusal::KeyNotFound { .. })));
+    assert!(node.run(create("k", KeySpec::EcP256)).await.is_ok());
+    node.restart().await.stop_and_verify().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -99,6 +99,18 @@ async fn a_vault_whose_seal_was_committed_is_sealed_whatever_becomes_of_the_jour
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_vault_whose_creation_was_committed_is_there_whatever_becomes_of_the_journal() {
+    let node = Node::new().await;
+    let broken = break_journal(&node, Disk::WithoutTheWrite);
+    let failed = node.instance.create(new_vault("two"), at(T0)).await.err().unwrap();
+    assert!(matches!(failed, OperateError::TurnedAway(TurnedAway::JournalDown)), "{failed}");
+    assert_eq!(node.instance.named("two").unwrap().ready(), Err(TurnedAway::Sealed));
+    let node = repaired(node, broken).await;
+    assert!(node.instance.named("two").unwrap().ready().is_ok());
+    node.stop_and_verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_full_journal_refuses_before_the_work_and_heals_when_there_is_room() {
     let limits = Limits { segment_bytes: 64 << 10, max_bytes: 150 << 10, slots: 64 };
     let node = Arc::new(Node::with(limits).await);

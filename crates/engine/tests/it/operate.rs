@@ -34,6 +34,17 @@ async fn a_vault_that_cannot_be_is_refused_by_name_and_leaves_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_vault_that_was_created_and_does_not_open_is_there_and_sealed() {
+    let node = Node::new().await;
+    node.faults.fail_read(1, keystead_store::Unavailable::Locked { code: 5 });
+    assert_eq!(node.instance.create(new_vault("two"), at(T0)).await.unwrap().state, "sealed");
+    assert_eq!(node.instance.named("two").unwrap().ready(), Err(TurnedAway::Sealed));
+    assert!(matches!(refused(&node.instance, new_vault("two")).await, OperateError::Exists));
+    let node = node.restart().await;
+    assert!(node.instance.named("two").unwrap().ready().is_ok(), "nobody sealed it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_vault_is_found_by_each_of_its_authorities_and_no_other() {
     let node = Node::new().await;
     let authorities: Vec<_> = ["a.example", "b.example:8443"].map(|a| a.parse().unwrap()).to_vec();

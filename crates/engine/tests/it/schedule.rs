@@ -146,6 +146,57 @@ async fn scheduled_work_that_is_refused_is_not_counted_and_comes_again() {
     node.faults.fail_commit(1, keystead_store::fault::CommitFault::Before(busy));
     assert_eq!(tick(&node, days(8)).await, Beat::default());
     assert_eq!(node.run(GetKey { key: key("k") }).await.unwrap(), old);
-    assert_eq!(tick(&node, days(8)).await, Beat { rotated: 1, ..Beat::default() });
+    assert_eq!(tick(&node, days(9)).await, Beat { rotated: 1, ..Beat::default() });
     node.stop_and_verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn scheduled_work_that_is_refused_again_and_again_is_tried_ever_more_rarely() {
+    let node = Node::new().await;
+    for k in ["k", "other"] {
+        node.run(create(k, KeySpec::EcP256)).await.unwrap();
+    }
+    node.run(SetRotationPolicy { name: name("k"), policy: policy(7, None) }).await.unwrap();
+    let full = keystead_store::fault::CommitFault::Before(keystead_store::CommitError::DiskFull);
+    let (before, records) = (node.faults.commits(), node.records().len());
+    (1..=1_000).for_each(|nth| node.faults.fail_commit(nth, full));
+    for second in 0..1_000 {
+        assert_eq!(tick(&node, Time(days(8).0 + second * 1_000)).await, Beat::default());
+    }
+    let tries = node.faults.commits() - before;
+    assert_eq!(tries, 10, "at 0, 1, 3, 7, ... 511 seconds");
+    assert_eq!(node.records().len(), records + 10, "each try is in the log, so they must not fill it");
+    (1..=1_000).for_each(|nth| node.faults.unfail_commit(nth));
+    assert_eq!(tick(&node, Time(days(8).0 + 1_023_000)).await, Beat { rotated: 1, ..Beat::default() });
+    node.stop_and_verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn however_much_is_held_back_what_is_due_behind_it_gets_its_turn() {
+    use keystead_model::{ObjectId, OperationId, Revision};
+    use keystead_store::{Changes, Kind, OutboxRow, Row};
+
+    let node = Node::new().await;
+    node.instance.create(new_vault("second"), at(T0)).await.unwrap();
+    let second = node.instance.named("second").unwrap().info().id;
+    let held = 70_000_u32;
+    let row = |n: u32| {
+        let mut lookup = [0; 32];
+        lookup[..4].copy_from_slice(&n.to_be_bytes());
+        let (id, revision) = (ObjectId::from_bytes([1; 16]), Revision(0));
+        Row { kind: Kind::Key, lookup, version: None, id, counter: 1, revision, due: Some(T0), sealed: Vec::new() }
+    };
+    let changes = Changes { puts: (0..held).map(row).collect(), ..Changes::default() };
+    let operation = OperationId::from_bytes([8; 16]);
+    let record = Box::new(move |_| OutboxRow { operation, log: second, position: 0, bytes: Vec::new() });
+    node.store.commit(second, changes, record).await.unwrap();
+    node.instance.seal("second", at(T0)).await.unwrap();
+    node.run(create("k", KeySpec::Oct256)).await.unwrap();
+    node.run(DeleteKey { name: name("k") }).await.unwrap();
+    let mut beats = 1;
+    while tick(&node, days(9)).await.purged == 0 {
+        beats += 1;
+        assert!(beats < 30, "it never gets its turn");
+    }
+    assert!(beats > 1, "a beat is bounded");
 }

@@ -11,7 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 /// What the writer can do.
 pub(super) enum Work {
     CreateVault(Box<VaultRow>, Changes, MakeRecord),
-    SetStatus(VaultId, VaultStatus, MakeRecord),
+    SetStatus(VaultId, VaultStatus, Changes, MakeRecord),
     Commit(VaultId, Changes, MakeRecord),
     /// The answer's record is the value that stands there.
     PutMeta(&'static str, Vec<u8>),
@@ -73,10 +73,11 @@ fn apply(conn: &Connection, outbox: &Outbox, work: Work) -> Result<Done, CommitE
             change_rows(conn, vault.id, &changes, first)?;
             put_record(conn, outbox, first, record)
         }
-        Work::SetStatus(vault, status, record) => {
+        Work::SetStatus(vault, status, changes, record) => {
             let revision = next_revision(conn, vault)?;
             conn.prepare_cached("UPDATE vault SET status = ?2 WHERE id = ?1")?
                 .execute(params![vault.as_bytes(), status.name()])?;
+            change_rows(conn, vault, &changes, revision)?;
             put_record(conn, outbox, revision, record)
         }
         Work::Commit(vault, changes, record) => {

@@ -7,7 +7,7 @@ mod writer;
 
 use crate::error::{CommitError, OpenError, Unavailable};
 use crate::health::{Health, StoreState};
-use crate::row::{Committed, OutboxRow, Row, RowKey, VaultRow};
+use crate::row::{Committed, DueAt, OutboxRow, Row, RowKey, VaultRow};
 use crate::{Changes, Kind, MakeRecord};
 use change::Work;
 use keystead_model::{OperationId, Time, VaultId, VaultStatus, Version};
@@ -62,8 +62,14 @@ impl Sqlite {
         self.write(Work::CreateVault(Box::new(v), c, r)).await
     }
 
-    pub(crate) async fn set_status(&self, v: VaultId, s: VaultStatus, r: MakeRecord) -> Result<Committed, CommitError> {
-        self.write(Work::SetStatus(v, s, r)).await
+    pub(crate) async fn set_status(
+        &self,
+        v: VaultId,
+        s: VaultStatus,
+        c: Changes,
+        r: MakeRecord,
+    ) -> Result<Committed, CommitError> {
+        self.write(Work::SetStatus(v, s, c, r)).await
     }
 
     pub(crate) async fn commit(&self, v: VaultId, c: Changes, r: MakeRecord) -> Result<Committed, CommitError> {
@@ -118,8 +124,8 @@ impl Sqlite {
         self.read(|conn| read::versions(conn, v, kind, lookup, after, n))
     }
 
-    pub(crate) fn due(&self, now: Time, n: u16) -> Result<Vec<(VaultId, Row)>, Unavailable> {
-        self.read(|conn| read::due(conn, now, n))
+    pub(crate) fn due(&self, now: Time, after: Option<DueAt>, n: u16) -> Result<Vec<(VaultId, Row)>, Unavailable> {
+        self.read(|conn| read::due(conn, now, after, n))
     }
 
     pub(crate) fn outbox(&self) -> Result<Vec<OutboxRow>, Unavailable> {

@@ -2,7 +2,7 @@
 
 use super::schema;
 use crate::error::Unavailable;
-use crate::row::{Kind, OutboxRow, Row, RowKey, VaultRow};
+use crate::row::{DueAt, Kind, OutboxRow, Row, RowKey, VaultRow};
 use keystead_model::{ObjectId, OperationId, Revision, Time, VaultId, VaultKind, VaultStatus, Version};
 use rusqlite::types::FromSqlError;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -99,10 +99,23 @@ pub(super) fn versions(
     conn.prepare_cached(sql)?.query_map(args, row)?.collect()
 }
 
-pub(super) fn due(conn: &Connection, now: Time, n: u16) -> rusqlite::Result<Vec<(VaultId, Row)>> {
-    let sql = rows!(", vault FROM item WHERE due IS NOT NULL AND due <= ?1 ORDER BY due LIMIT ?2");
+/// The index on `due` goes on with the primary key, so its order costs no sorting.
+pub(super) fn due(conn: &Connection, now: Time, after: Option<DueAt>, n: u16) -> rusqlite::Result<Vec<(VaultId, Row)>> {
     let both = |r: &rusqlite::Row<'_>| Ok((VaultId::from_bytes(r.get(8)?), row(r)?));
-    conn.prepare_cached(sql)?.query_map(params![now.0, n], both)?.collect()
+    let Some(DueAt { due, vault, key }) = after else {
+        let sql = rows!(
+            ", vault FROM item WHERE due IS NOT NULL AND due <= ?1 ORDER BY due, vault, kind, lookup, version LIMIT ?2"
+        );
+        return conn.prepare_cached(sql)?.query_map(params![now.0, n], both)?.collect();
+    };
+    let sql = rows!(
+        ", vault FROM item WHERE due IS NOT NULL AND due <= ?1
+         AND (due, vault, kind, lookup, version) > (?3, ?4, ?5, ?6, ?7)
+         ORDER BY due, vault, kind, lookup, version LIMIT ?2"
+    );
+    let version = version_bytes(key.version.as_ref());
+    let args = params![now.0, n, due.0, vault.as_bytes(), key.kind.code(), key.lookup, version];
+    conn.prepare_cached(sql)?.query_map(args, both)?.collect()
 }
 
 pub(super) fn outbox(conn: &Connection) -> rusqlite::Result<Vec<OutboxRow>> {

@@ -104,13 +104,19 @@ async fn names_authorities_and_ids_of_vaults_are_unique() {
 #[tokio::test]
 async fn a_status_is_a_change_of_its_vault() {
     let b = Bench::new().await;
-    let done = b.store.set_status(V, VaultStatus::Sealed, record().0).await.unwrap();
+    let done = b.store.set_status(V, VaultStatus::Sealed, puts([row(1, 1)]), record().0).await.unwrap();
     assert_eq!(done.revision, Revision(2));
+    let stale = b.store.set_status(V, VaultStatus::Active, puts([row(1, 1)]), record().0).await;
+    assert_eq!(stale, Err(CommitError::Conflict), "the status and the rows that go with it change together");
     let b = b.reopened().await;
+    assert_eq!(b.store.get(V, key(1)).await.unwrap().unwrap().revision, Revision(2));
     let v = b.store.vaults().await.unwrap().remove(0);
     assert_eq!((v.status, v.revision), (VaultStatus::Sealed, Revision(2)));
     let nobody = VaultId::from_bytes([8; 16]);
-    assert_eq!(b.store.set_status(nobody, VaultStatus::Sealed, record().0).await, Err(CommitError::Conflict));
+    assert_eq!(
+        b.store.set_status(nobody, VaultStatus::Sealed, Changes::default(), record().0).await,
+        Err(CommitError::Conflict)
+    );
     assert_eq!(b.store.commit(nobody, puts([row(1, 1)]), record().0).await, Err(CommitError::Conflict));
 }
 

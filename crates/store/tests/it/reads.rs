@@ -2,7 +2,7 @@
 
 use crate::support::{Bench, V, key, puts, record, row, vault, version};
 use keystead_model::{Time, VaultId, Version};
-use keystead_store::{Changes, Kind, Row};
+use keystead_store::{Changes, DueAt, Kind, Row};
 
 #[tokio::test]
 async fn pages_are_in_the_order_of_tags_and_leave_nothing_out() {
@@ -51,13 +51,33 @@ async fn due_rows_of_all_vaults_come_earliest_first_and_only_once_due() {
     let changes = Changes { puts: vec![due(3, 30), due(4, -1), row(5, 1)], ..Changes::default() };
     b.store.commit(V, changes, record().0).await.unwrap();
     let list = async |now, n| {
-        let rows = b.store.due(Time(now), n).await.unwrap();
+        let rows = b.store.due(Time(now), None, n).await.unwrap();
         rows.iter().map(|(v, r)| (*v, r.lookup[0])).collect::<Vec<_>>()
     };
     assert_eq!(list(30, 9).await, [(V, 4), (other, 1), (V, 3)]);
     assert_eq!(list(100, 2).await, [(V, 4), (other, 1)]);
     b.put(Row { counter: 2, ..row(4, 2) }).await;
     assert_eq!(list(30, 1).await, [(other, 1)]);
+}
+
+#[tokio::test]
+async fn due_rows_are_listed_page_by_page_each_once() {
+    let b = Bench::new().await;
+    let other = VaultId::from_bytes([8; 16]);
+    let due = |lookup, at| Row { due: Some(Time(at)), ..row(lookup, 1) };
+    let many = || Changes { puts: (0..20).map(|n| due(n, i64::from(n / 5))).collect(), ..Changes::default() };
+    b.store.create_vault(vault(other, "other"), many(), record().0).await.unwrap();
+    b.store.commit(V, many(), record().0).await.unwrap();
+    let all = b.store.due(Time(9), None, 99).await.unwrap();
+    assert_eq!(all.len(), 40);
+    let (mut paged, mut after) = (Vec::new(), None);
+    loop {
+        let page = b.store.due(Time(9), after, 7).await.unwrap();
+        let Some((vault, last)) = page.last() else { break };
+        after = Some(DueAt { due: last.due.unwrap(), vault: *vault, key: last.key() });
+        paged.extend(page);
+    }
+    assert_eq!(paged, all);
 }
 
 #[tokio::test]
@@ -78,5 +98,5 @@ async fn a_removed_row_is_gone_from_every_list() {
     b.store.commit(V, changes, record().0).await.unwrap();
     assert_eq!(b.store.get(V, key(1)).await.unwrap(), None);
     assert_eq!(b.store.page(V, Kind::Key, None, 9).await.unwrap(), []);
-    assert_eq!(b.store.due(Time(9), 9).await.unwrap(), []);
+    assert_eq!(b.store.due(Time(9), None, 9).await.unwrap(), []);
 }

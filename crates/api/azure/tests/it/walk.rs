@@ -255,6 +255,25 @@ async fn a_sealed_vault_challenges_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_sealed_vault_turns_away_at_open_routes_is_counted_too() {
+    use keystead_audit::TurnedAwayReason;
+    use keystead_audit::journal::TurnedAway;
+
+    let node = start().await;
+    node.instance.seal("dev", moment()).await.unwrap();
+    for _ in 0..3 {
+        let answer = node.send(Method::GET, "/adfs/.well-known/openid-configuration", None, "").await;
+        assert_eq!(answer.error().0, 403);
+    }
+    let journal = node.instance.journal();
+    journal.close().await;
+    let records = journal.read(node.vault.info().id, 0, 100).unwrap();
+    let counts = records.iter().filter_map(|(_, record)| TurnedAway::of(record)).flat_map(|t| t.counts);
+    let sealed = counts.filter(|(code, _)| *code == TurnedAwayReason::Sealed.code()).map(|(_, n)| n).sum::<u64>();
+    assert_eq!(sealed, 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_denial_names_caller_action_and_target_and_has_a_receipt() {
     let node = start().await;
     let token = node.token(STRANGER).await;

@@ -128,7 +128,8 @@ fn refused(why: &OperateError) -> Reply {
         OperateError::WrongState { .. } => conflict("WrongState"),
         OperateError::NoPath { .. } => conflict("NoUnsealPath"),
         OperateError::Path(_) => conflict("UnsealFailed"),
-        OperateError::Damaged => conflict("StoredRecordDamaged"),
+        OperateError::Damaged | OperateError::Outbox { .. } => conflict("StoredRecordDamaged"),
+        OperateError::Altered { .. } => conflict("VaultRowAltered"),
         OperateError::Refused(why) => errors::of_refusal(why),
         OperateError::TurnedAway(why) => errors::of_turned_away(why),
     }

@@ -9,7 +9,7 @@ use crate::uses;
 use crate::view::KeyResult;
 use keystead_access::{Ask, Permit};
 use keystead_model::{CipherAlgorithm, KeyOperation, KeyRef, Target};
-use keystead_store::Changes;
+use keystead_store::{Changes, Kind, RowKey};
 use tokio::sync::OwnedMutexGuard;
 use zeroize::Zeroizing;
 
@@ -145,7 +145,9 @@ async fn take_use(room: &Room<'_>, used: &Usable) -> Result<Option<(Changes, Own
         tracing::warn!(version = %v.version, "more than 2^31 AES-GCM uses of this key version: rotate the key");
     }
     let row = room.row(Place::next_version(v), &record)?;
-    Ok(Some((Changes { puts: vec![row], ..Changes::default() }, turn)))
+    // The key must still be live: deleting it leaves its versions as they are.
+    let live = RowKey { kind: Kind::Key, lookup: v.tag, version: None };
+    Ok(Some((Changes { puts: vec![row], checks: vec![(live, v.head)], ..Changes::default() }, turn)))
 }
 
 fn result(

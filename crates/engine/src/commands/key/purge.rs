@@ -4,8 +4,9 @@ use crate::commands::ask;
 use crate::error::Refusal;
 use crate::room::{Key, Room};
 use crate::run::{Effect, Execute};
+use crate::vault::Open;
 use keystead_access::Permit;
-use keystead_model::{Name, Target};
+use keystead_model::{Name, Target, Version};
 use keystead_store::{Changes, Kind, RowKey};
 
 /// Removes a deleted key and all its versions. Older copies of the disk stay openable by whoever can open their root.
@@ -24,7 +25,9 @@ impl Execute for PurgeKey {
         let mut removes = vec![(key.at(), key.counter)];
         removes.extend(versions(room, &key).await?);
         let changes = Changes { removes, ..Changes::default() };
-        Ok(Effect::change((), changes).about(key.id, None))
+        let purged: Vec<Version> = changes.removes.iter().filter_map(|(at, _)| at.version).collect();
+        let forget = move |open: &Open| purged.iter().for_each(|version| open.uses.forget(*version));
+        Ok(Effect::change((), changes).about(key.id, None).after(forget))
     }
 }
 

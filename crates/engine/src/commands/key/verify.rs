@@ -3,7 +3,6 @@
 use super::sign::{digest, fits};
 use crate::commands::ask;
 use crate::error::Refusal;
-use crate::lifecycle;
 use crate::room::Room;
 use crate::run::{Effect, Execute};
 use keystead_access::Permit;
@@ -27,8 +26,7 @@ impl Execute for Verify {
 
     async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<bool>, Refusal> {
         let ask = permit.ask();
-        let v = room.version(&ask.key).await?;
-        lifecycle::usable(&v.record, KeyOperation::Verify, room.at.now)?;
+        let v = room.usable_version(&ask.key, KeyOperation::Verify).await?;
         fits(&v, ask.algorithm.spec(), ask.algorithm.wire())?;
         let digest = digest(ask.algorithm, &ask.digest, "digest")?;
         let good = keystead_protection::verify(&v.record.public, ask.algorithm, digest, &ask.signature);

@@ -1,5 +1,6 @@
 //! Seal the vault from inside.
 
+use crate::clear_row;
 use crate::commands::ask;
 use crate::error::Refusal;
 use crate::room::Room;
@@ -15,7 +16,8 @@ ask!(SealVault, SealVault, |c| Target::Vault);
 impl Execute for SealVault {
     type Output = ();
 
-    async fn execute(_: &Permit<Self>, _: &Room<'_>) -> Result<Effect<()>, Refusal> {
-        Ok(Effect::status((), VaultStatus::Sealed))
+    async fn execute(_: &Permit<Self>, room: &Room<'_>) -> Result<Effect<()>, Refusal> {
+        let changes = clear_row::with_status(room.vault(), &room.open().records, VaultStatus::Sealed).await?;
+        Ok(Effect::status((), VaultStatus::Sealed).with(changes))
     }
 }

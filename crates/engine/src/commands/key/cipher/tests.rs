@@ -23,12 +23,12 @@ async fn reserve(node: &Node, uses: u64) {
     record.uses_reserved = uses;
     let changes = Changes { puts: vec![room.row(Place::next_version(&found), &record).unwrap()], ..Changes::default() };
     let (log, operation) = (vault.info().id, OperationId::from_bytes(keystead_crypto::random()));
-    let position = node.journal.position();
+    let (journal, position) = (node.journal.clone(), node.journal.position());
     let make = Box::new(move |revision| {
         let draft = Draft::vault(Action::UpdateKey, log, Vec::new(), operation, T0);
         let mut record = draft.encode(Outcome::DONE, None, NODE);
         record.set_revision(revision);
-        OutboxRow { operation, log, position, bytes: record.bytes().to_vec() }
+        OutboxRow { operation, log, position, bytes: journal.vouch(position, &record) }
     });
     node.store.commit(log, changes, make).await.unwrap();
     open.keys.forget(&found.tag);
@@ -100,4 +100,23 @@ async fn who_finds_nothing_left_while_another_reserves_waits_and_uses_what_the_o
     }
     assert_eq!(node.revision().await, before, "nobody else reserved");
     assert!(!open.uses.take(version), "and each took one");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_is_deleted_meanwhile_reserves_no_uses() {
+    let node = Node::new().await;
+    node.run(create("k", KeySpec::Oct256)).await.unwrap();
+    let (vault, open) = (node.vault(), node.vault().open().unwrap());
+    let room = Room::new(&vault, &open, at(T0));
+    let ask = encrypt();
+    let permit = open.policy.load().decide(keystead_access::Who::Caller(node.caller(OFFICER)), ask).unwrap();
+    let used = room.usable(&permit, &key("k"), KeyOperation::Encrypt).await.unwrap();
+    let (changes, _turn) = take_use(&room, &used).await.unwrap().expect("nothing is reserved yet");
+    node.run(crate::DeleteKey { name: name("k") }).await.unwrap();
+    let log = vault.info().id;
+    let operation = OperationId::from_bytes([7; 16]);
+    let make = Box::new(move |_| OutboxRow { operation, log, position: 0, bytes: Vec::new() });
+    let refused = node.store.commit(log, changes, make).await.unwrap_err();
+    assert_eq!(refused, keystead_store::CommitError::Conflict);
+    node.stop_and_verify().await;
 }
