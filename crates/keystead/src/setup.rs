@@ -6,7 +6,7 @@ use crate::node_key;
 use keystead_api_table::Table;
 use keystead_audit::{FileSink, Journal, Node, Pump};
 use keystead_custody::UnsealPath;
-use keystead_engine::{ClockGuard, Instance, Parts};
+use keystead_engine::{Bounds, ClockGuard, Instance, Parts};
 use keystead_model::{Moment, Time};
 use keystead_protection::Protection;
 use keystead_server::{Limits, Server, tls_config};
@@ -36,6 +36,7 @@ pub(crate) struct Setup {
     pub(crate) sink_file: Option<PathBuf>,
     pub(crate) max_journal_bytes: Option<u64>,
     pub(crate) limits: Limits,
+    pub(crate) bounds: Bounds,
     pub(crate) lock: std::fs::File,
 }
 
@@ -72,6 +73,7 @@ impl Setup {
             sink_file: None,
             max_journal_bytes: None,
             limits: Limits::default(),
+            bounds: Bounds::default(),
             lock,
         })
     }
@@ -88,6 +90,7 @@ impl Setup {
             journal: journal.clone(),
             protection: Protection::software(cores()),
             paths: self.paths(&store).await?,
+            bounds: self.bounds,
         };
         let instance = Instance::start(parts, moment(120))
             .await

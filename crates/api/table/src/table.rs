@@ -264,7 +264,7 @@ impl<'a> Visit<'a> {
             TurnedAway::Sealed => self.count(TurnedAwayReason::Sealed),
             TurnedAway::Inactive { .. } | TurnedAway::Deleted => self.count(TurnedAwayReason::Inactive),
             TurnedAway::JournalFull | TurnedAway::JournalDown => self.count(TurnedAwayReason::JournalDown),
-            TurnedAway::Busy => self.count(TurnedAwayReason::OverBound),
+            TurnedAway::Busy | TurnedAway::Throttled { .. } => self.count(TurnedAwayReason::OverBound),
             TurnedAway::Stopping => {}
         }
     }

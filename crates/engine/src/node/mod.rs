@@ -3,6 +3,7 @@
 
 mod records;
 
+use crate::admission::{Admission, Bounds, WrongProofs};
 use crate::birth;
 use crate::error::Refusal;
 use crate::info::VaultInfo;
@@ -71,12 +72,15 @@ pub struct Parts {
     pub protection: Protection,
     /// The ways to a root, by kind.
     pub paths: Vec<Arc<dyn UnsealPath>>,
+    /// How much is let in.
+    pub bounds: Bounds,
 }
 
 /// This node.
 pub struct Instance {
     parts: Parts,
     vaults: ArcSwap<Registry>,
+    wrong_proofs: Arc<WrongProofs>,
     operating: tokio::sync::Mutex<()>,
 }
 
@@ -89,7 +93,9 @@ const HSM_SETTING: &str = "[[hsm]]";
 impl Instance {
     /// Brings the journal up to the store, then opens what may be open. A vault that does not open starts sealed.
     pub async fn start(parts: Parts, at: Moment) -> Result<Arc<Self>, OperateError> {
-        let instance = Self { parts, vaults: ArcSwap::default(), operating: tokio::sync::Mutex::new(()) };
+        let wrong_proofs = Arc::new(WrongProofs::new(parts.bounds.wrong_proofs));
+        let (vaults, operating) = (ArcSwap::default(), tokio::sync::Mutex::new(()));
+        let instance = Self { parts, vaults, wrong_proofs, operating };
         instance.enrol(at).await?;
         instance.replay().await?;
         for row in instance.parts.store.vaults().await.map_err(Refusal::from)? {
@@ -240,13 +246,15 @@ impl Instance {
             VaultStatus::Deleted => State::Deleted,
             VaultStatus::Active | VaultStatus::Sealed => State::Sealed,
         };
-        let Parts { node, store, journal, protection, .. } = &self.parts;
+        let Parts { node, store, journal, protection, bounds, .. } = &self.parts;
         Arc::new(Vault {
             info,
             node: *node,
             store: store.clone(),
             journal: journal.clone(),
             protection: protection.clone(),
+            admission: Admission::new(*bounds),
+            wrong_proofs: Arc::clone(&self.wrong_proofs),
             state: ArcSwap::from_pointee(state),
         })
     }

@@ -5,7 +5,7 @@ use keystead_access::PolicyDocument;
 use keystead_access::policy::AssignmentDocument;
 use keystead_audit::verify::verify_dir;
 use keystead_audit::{Journal, Limits, Outcome, Receipt, Record, system_clock, tlog};
-use keystead_engine::{BUILT_IN, Command, Instance, NewVault, Parts, Refusal, TurnedAway, Vault};
+use keystead_engine::{BUILT_IN, Bounds, Command, Instance, NewVault, Parts, Refusal, TurnedAway, Vault};
 use keystead_engine::{CreateKey, SetAttributes};
 use keystead_identity::{Caller, Client, Principal, Proof, secret_digest};
 use keystead_model::{
@@ -112,6 +112,17 @@ impl Node {
     }
 
     pub(crate) async fn open_through(dir: TempDir, limits: Limits, key_files: &[&Path]) -> Self {
+        Self::open_bounded(dir, limits, key_files, Bounds::NONE).await
+    }
+
+    /// A new node that lets in no more than this.
+    pub(crate) async fn bounded(bounds: Bounds) -> Self {
+        let dir = Self::new().await.stop().await;
+        let file = dir.path().join("path.key");
+        Self::open_bounded(dir, LIMITS, &[&file], bounds).await
+    }
+
+    async fn open_bounded(dir: TempDir, limits: Limits, key_files: &[&Path], bounds: Bounds) -> Self {
         let owner = keystead_audit::Node {
             instance: InstanceId::from_bytes([1; 16]),
             node: NODE,
@@ -125,7 +136,7 @@ impl Node {
         }
         let (store_of_node, journal_of_node) = (store.clone(), journal.clone());
         let protection = Protection::software(2);
-        let parts = Parts { node: NODE, store: store_of_node, journal: journal_of_node, protection, paths };
+        let parts = Parts { node: NODE, store: store_of_node, journal: journal_of_node, protection, paths, bounds };
         let instance = Instance::start(parts, at(T0)).await.unwrap();
         Self { instance, store, faults, journal, dir, limits }
     }
