@@ -17,7 +17,7 @@ use keystead_custody::UnsealPath;
 use keystead_model::{Action, Authority, Moment, NodeId, Revision, Time, VaultId, VaultKind, VaultStatus};
 use keystead_protection::Protection;
 use keystead_store::{Store, VaultRow};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// A vault to be created.
@@ -52,6 +52,8 @@ pub struct Health {
     pub journal: JournalHealth,
     /// Each vault's state.
     pub vaults: Vec<(String, &'static str)>,
+    /// What is amiss around the vaults: a word for what, and a sentence.
+    pub troubles: Vec<(&'static str, String)>,
 }
 
 #[derive(Default)]
@@ -81,6 +83,7 @@ pub struct Instance {
     parts: Parts,
     vaults: ArcSwap<Registry>,
     wrong_proofs: Arc<WrongProofs>,
+    troubles: ArcSwap<BTreeMap<&'static str, String>>,
     operating: tokio::sync::Mutex<()>,
 }
 
@@ -95,7 +98,7 @@ impl Instance {
     pub async fn start(parts: Parts, at: Moment) -> Result<Arc<Self>, OperateError> {
         let wrong_proofs = Arc::new(WrongProofs::new(parts.bounds.wrong_proofs));
         let (vaults, operating) = (ArcSwap::default(), tokio::sync::Mutex::new(()));
-        let instance = Self { parts, vaults, wrong_proofs, operating };
+        let instance = Self { parts, vaults, wrong_proofs, troubles: ArcSwap::default(), operating };
         instance.enrol(at).await?;
         instance.replay().await?;
         for row in instance.parts.store.vaults().await.map_err(Refusal::from)? {
@@ -130,7 +133,20 @@ impl Instance {
     /// The journal's and the vaults' states.
     pub fn health(&self) -> Health {
         let vaults = self.list().into_iter().map(|v| (v.info.name, v.state)).collect();
-        Health { journal: self.parts.journal.health(), vaults }
+        let troubles = self.troubles.load().iter().map(|(what, why)| (*what, why.clone())).collect();
+        Health { journal: self.parts.journal.health(), vaults, troubles }
+    }
+
+    /// What the embedder found amiss with something of its own, or that it is well again: for health.
+    pub fn trouble(&self, what: &'static str, why: Option<String>) {
+        self.troubles.rcu(|now| {
+            let mut next = BTreeMap::clone(now);
+            match &why {
+                Some(why) => drop(next.insert(what, why.clone())),
+                None => drop(next.remove(what)),
+            }
+            next
+        });
     }
 
     /// Counts a request that never came as far as a vault.
