@@ -10,7 +10,7 @@ use keystead_custody::UnsealPath;
 use keystead_engine::{Bounds, ClockGuard, Instance, Parts};
 use keystead_model::{Moment, Time};
 use keystead_protection::Protection;
-use keystead_server::{Limits, Server, TlsIdentity, tls_config};
+use keystead_server::{BoxFuture, Limits, Server, TlsIdentity, tls_config};
 use keystead_store::Store;
 use keystead_unseal::KeyFile;
 use rustix::fs::{FlockOperation, flock};
@@ -42,6 +42,7 @@ pub(crate) struct Running {
     pub(crate) instance: Arc<Instance>,
     server: Server,
     follower: Option<Follower>,
+    stop: BoxFuture<'static, ()>,
     store: Store,
     journal: Journal,
     _pump: Option<Pump>,
@@ -101,10 +102,12 @@ impl Setup {
         };
         let tls = tls_config(&self.pair.chain, &self.pair.key).map_err(|e| Failure::usage(e.to_string()))?;
         let identity = TlsIdentity::from(tls);
+        // Heard before anybody can know that the server is there.
+        let stop = stop();
         let server = self.server(&instance, &identity).await?;
         let files = self.certificate.take();
         let follower = files.map(|files| Follower::new(files, &self.pair, identity, Arc::clone(&instance)));
-        Ok(Running { instance, server, follower, store, journal, _pump: pump, _lock: self.lock })
+        Ok(Running { instance, server, follower, stop, store, journal, _pump: pump, _lock: self.lock })
     }
 
     async fn store(&self) -> Result<Store, Failure> {
@@ -168,7 +171,7 @@ impl Running {
     pub(crate) async fn serve(self) -> Result<(), Failure> {
         let beats = tokio::spawn(beat(Arc::clone(&self.instance)));
         let following = self.follower.map(|follower| tokio::spawn(follower.run()));
-        let ended = self.server.run(stop()).await;
+        let ended = self.server.run(self.stop).await;
         if ended.cut > 0 {
             tracing::warn!("{} requests were still under way when the grace time ended", ended.cut);
         }
@@ -202,15 +205,17 @@ async fn beat(instance: Arc<Instance>) {
     }
 }
 
-async fn stop() {
+/// SIGTERM or Ctrl-C, heard from now on.
+fn stop() -> BoxFuture<'static, ()> {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = term.recv() => {}
-        _ = int.recv() => {}
-    }
+    let heard = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
+    Box::pin(async move {
+        let (Ok(mut term), Ok(mut int)) = heard else { return std::future::pending().await };
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = int.recv() => {}
+        }
+    })
 }
 
 /// Where time enters for work that no request brings.
