@@ -17,6 +17,7 @@ use std::path::Path;
 use std::sync::Arc;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 /// How to reach a server of this machine, called `localhost` in its certificate.
 #[derive(Clone)]
@@ -55,11 +56,26 @@ impl Door {
         Ok(())
     }
 
-    pub(crate) async fn connect(&self) -> Result<Connection, Failure> {
+    /// Names another vault at the same address.
+    pub(crate) fn host(&mut self, name: &str) -> Result<(), Failure> {
+        self.host = HeaderValue::try_from(format!("{name}:{}", self.address.port()))?;
+        Ok(())
+    }
+
+    /// A connection that has said nothing.
+    pub(crate) async fn tcp(&self) -> Result<TcpStream, Failure> {
         let tcp = TcpStream::connect(self.address).await?;
         tcp.set_nodelay(true)?;
-        let tls = self.tls.connect(ServerName::try_from("localhost")?, tcp).await?;
-        let (sender, connection) = handshake(TokioIo::new(tls)).await?;
+        Ok(tcp)
+    }
+
+    /// A connection that has been greeted.
+    pub(crate) async fn stream(&self) -> Result<TlsStream<TcpStream>, Failure> {
+        Ok(self.tls.connect(ServerName::try_from("localhost")?, self.tcp().await?).await?)
+    }
+
+    pub(crate) async fn connect(&self) -> Result<Connection, Failure> {
+        let (sender, connection) = handshake(TokioIo::new(self.stream().await?)).await?;
         tokio::spawn(connection);
         Ok(Connection { sender, door: self.clone() })
     }

@@ -1,7 +1,7 @@
 //! The load: connections that each send the next request when the last one is answered.
 
 use crate::Failure;
-use crate::client::Connection;
+use crate::client::{Connection, Door};
 use crate::op::Op;
 use crate::target::{Target, Template};
 use std::time::{Duration, Instant};
@@ -34,13 +34,18 @@ const SETTLE: Duration = Duration::from_millis(100);
 impl Lanes {
     /// Opens the connections and sends requests over them for a while.
     pub(crate) async fn open(target: &Target, op: Op, connections: usize, warm: Duration) -> Result<Self, Failure> {
-        let mut lanes = Vec::new();
-        for _ in 0..connections {
-            lanes.push(target.door.connect().await?);
-        }
-        let mut opened = Self { lanes, template: target.template(op)?.clone() };
+        let mut opened = Self::over(&target.door, target.template(op)?, connections).await?;
         opened.send(warm).await?;
         Ok(opened)
+    }
+
+    /// Opens the connections through a door.
+    pub(crate) async fn over(door: &Door, template: &Template, connections: usize) -> Result<Self, Failure> {
+        let mut lanes = Vec::new();
+        for _ in 0..connections {
+            lanes.push(door.connect().await?);
+        }
+        Ok(Self { lanes, template: template.clone() })
     }
 
     /// Sends requests for a while and says what that cost the server.
@@ -55,7 +60,8 @@ impl Lanes {
         Ok(turn)
     }
 
-    async fn send(&mut self, span: Duration) -> Result<Turn, Failure> {
+    /// Sends requests for a while.
+    pub(crate) async fn send(&mut self, span: Duration) -> Result<Turn, Failure> {
         let now = Instant::now();
         let end = now.checked_add(span).unwrap_or(now);
         let mut lanes = JoinSet::new();

@@ -111,7 +111,7 @@ pub(crate) fn median(values: &[f64]) -> f64 {
 }
 
 /// Of sorted values, by nearest rank; 0 of nothing.
-fn percentile(sorted: &[u32], percent: usize) -> u32 {
+pub(crate) fn percentile(sorted: &[u32], percent: usize) -> u32 {
     let rank = sorted.len().saturating_mul(percent).div_ceil(100).saturating_sub(1);
     sorted.get(rank).copied().unwrap_or(0)
 }

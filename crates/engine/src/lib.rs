@@ -1,7 +1,8 @@
-//! The engine: one way in, [`Vault::run`], and one order for everything that is done in a vault: decide, reserve room
-//! in the journal, work, decide again if the policy moved or the vault was sealed, commit, journal, answer.
+//! The engine: one way in, [`Vault::run`], and one order for everything that is done in a vault: let in within bounds,
+//! decide, reserve room in the journal, work, decide again if the policy moved or the vault was sealed, commit,
+//! journal, answer.
 //!
-//! - [`run`]: that order
+//! - [`run`]: that order; [`admission`]: who may come in now
 //! - [`room`]: what a command may touch
 //! - [`commands`]: every command, one file each: what it asks, what it does
 //! - [`vault`]: a vault on this node, and what exists only while it is open
@@ -21,6 +22,7 @@ extern crate self as keystead_engine;
 #[path = "../tests/it/support.rs"]
 mod support;
 
+pub mod admission;
 pub(crate) mod backoff;
 pub(crate) mod birth;
 pub(crate) mod cache;
@@ -44,6 +46,7 @@ pub(crate) mod uses;
 pub mod vault;
 pub mod view;
 
+pub use admission::{Bound, Bounds, Rate, Share};
 pub use birth::BUILT_IN;
 pub use commands::audit::{AuditEntry, ReadAudit};
 pub use commands::key::{

@@ -7,7 +7,7 @@ use crate::view::KeyView;
 use keystead_access::{Ask, Permit, Who};
 use keystead_crypto::sealed::Binding;
 use keystead_model::{KeyOperation, KeyRef, Moment, Name, ObjectId, Target, Time, Version};
-use keystead_protection::OpenKey;
+use keystead_protection::{Lane, OpenKey, Protection};
 use keystead_store::{Changes, Kind, Row, RowKey};
 use minicbor::Encode;
 use std::sync::{Arc, Mutex};
@@ -49,6 +49,7 @@ pub(crate) struct Usable {
 pub struct Room<'a> {
     vault: &'a Vault,
     open: &'a Arc<Open>,
+    lane: Lane,
     /// When the work entered.
     pub(crate) at: Moment,
     used: Mutex<Vec<Used>>,
@@ -56,7 +57,17 @@ pub struct Room<'a> {
 
 impl<'a> Room<'a> {
     pub(crate) fn new(vault: &'a Vault, open: &'a Arc<Open>, at: Moment) -> Self {
-        Self { vault, open, at, used: Mutex::default() }
+        Self { vault, open, lane: Lane::default(), at, used: Mutex::default() }
+    }
+
+    /// For one caller, whose work takes turns with others'.
+    pub(crate) fn in_lane(self, lane: Lane) -> Self {
+        Self { lane, ..self }
+    }
+
+    /// Where keys are made and opened for this command.
+    pub(crate) fn protection(&self) -> Protection {
+        self.vault.protection.in_lane(self.lane)
     }
 
     pub(crate) fn vault(&self) -> &Vault {
@@ -167,7 +178,7 @@ impl<'a> Room<'a> {
             return Err(Refusal::Fault);
         }
         let version = self.usable_version(key, op).await?;
-        let key = version.key.get_or_try_init(|| self.open_material(&version)).await?.clone();
+        let key = version.key.get_or_try_init(|| self.open_material(&version)).await?.in_lane(self.lane);
         Ok(Usable { version, key })
     }
 
@@ -175,7 +186,7 @@ impl<'a> Room<'a> {
         let binding = self.material_binding(v.id, v.version);
         let material = &v.record.material;
         let by = self.at.deadline;
-        Ok(self.vault.protection.open(&self.open.material, &binding, v.record.spec, material, by).await?)
+        Ok(self.protection().open(&self.open.material, &binding, v.record.spec, material, by).await?)
     }
 
     /// What key material is bound to: it is sealed once, so its counter is always 1.

@@ -1,6 +1,7 @@
-//! The one way in. One order for everything: decide, reserve room in the journal, work, decide again if the policy
-//! moved or the vault was sealed, commit, journal, answer.
+//! The one way in. One order for everything: let in within bounds, decide, reserve room in the journal, work, decide
+//! again if the policy moved or the vault was sealed, commit, journal, answer.
 
+use crate::admission::Place;
 use crate::error::{Refusal, TurnedAway};
 use crate::room::{Room, Used, digest};
 use crate::to_end::ToEnd;
@@ -110,25 +111,31 @@ impl Vault {
         at: Moment,
     ) -> Result<Answer<C::Output, Refusal>, TurnedAway> {
         let vault = Arc::clone(self);
-        ToEnd::new(async move { Run::begin(&vault, at)?.decide(who, ask).await }).await
+        ToEnd::new(async move { Run::begin(&vault, &who, at)?.decide(who, ask).await }).await
     }
 }
 
-/// One run: the vault as it was open at the start, and the room reserved for its record.
+/// One run: the vault as it was open at the start, the room reserved for its record, and its place among those let in.
 struct Run<'a> {
     vault: &'a Arc<Vault>,
     open: Arc<Open>,
     slot: Slot,
     operation: OperationId,
     at: Moment,
+    /// None for a mandate, which only the scheduler brings.
+    place: Option<Place>,
 }
 
 impl<'a> Run<'a> {
-    fn begin(vault: &'a Arc<Vault>, at: Moment) -> Result<Self, TurnedAway> {
+    fn begin(vault: &'a Arc<Vault>, who: &Who, at: Moment) -> Result<Self, TurnedAway> {
         let open = vault.open()?;
+        let place = match who {
+            Who::Caller(caller) => Some(vault.admission.enter(caller, at.now)?),
+            Who::Mandate(_) => None,
+        };
         let slot = vault.journal.reserve()?;
         let operation = OperationId::from_bytes(keystead_crypto::random());
-        Ok(Self { vault, open, slot, operation, at })
+        Ok(Self { vault, open, slot, operation, at, place })
     }
 
     async fn decide<C: Command>(self, who: Who, ask: C) -> Result<Answer<C::Output, Refusal>, TurnedAway> {
@@ -140,6 +147,9 @@ impl<'a> Run<'a> {
     }
 
     async fn deny<T>(self, denial: Denial) -> Result<Answer<T, Refusal>, TurnedAway> {
+        if let Some(place) = &self.place {
+            place.denied();
+        }
         let refusal = Refusal::Denied(Box::new(denial.clone()));
         let info = &self.vault.info;
         let draft = Draft::denied(denial, self.operation, self.at.now, info.id, &self.open.details);
@@ -171,7 +181,8 @@ impl<'a> Run<'a> {
     /// The command itself, within the deadline, and then whether the keys it used may still be used; a panic in it is
     /// a fault of ours, and is recorded.
     async fn execute<C: Command>(&self, permit: &Permit<C>) -> Result<Effect<C::Output>, Refusal> {
-        let room = Room::new(self.vault, &self.open, self.at);
+        let lane = self.place.as_ref().map(Place::lane).unwrap_or_default();
+        let room = Room::new(self.vault, &self.open, self.at).in_lane(lane);
         let work = async {
             let effect = C::execute(permit, &room).await?;
             let used = room.take_used();

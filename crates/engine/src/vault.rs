@@ -1,5 +1,6 @@
 //! A vault on this node: what it is, and what exists only while it is open.
 
+use crate::admission::{Admission, WrongProofs};
 use crate::cache::KeyCache;
 use crate::error::TurnedAway;
 use crate::info::{IssuerInfo, VaultInfo};
@@ -90,9 +91,17 @@ impl Open {
     }
 
     /// Verifies a proof, once per token until it expires. Rights are never part of what is remembered.
-    fn authenticate(&self, proof: Proof<'_>, address: Option<IpAddr>, now: Time) -> Result<Caller, NotAuthenticated> {
+    fn authenticate(
+        &self,
+        proof: Proof<'_>,
+        address: Option<IpAddr>,
+        now: Time,
+        wrong_proofs: &WrongProofs,
+    ) -> Result<Caller, NotLetIn> {
+        let examine =
+            |proof| wrong_proofs.examine(address, now, || Ok(self.identity.authenticate(proof, address, now)?));
         let Proof::Bearer(token) = proof else {
-            return self.identity.authenticate(proof, address, now).map(|p| p.caller);
+            return examine(proof).map(|p| p.caller);
         };
         let digest = keystead_crypto::sha256(&[token.as_bytes()]);
         if let Some(p) = self.proven.get(&digest) {
@@ -101,7 +110,7 @@ impl Open {
             }
             self.proven.remove(&digest);
         }
-        let proven = self.identity.authenticate(proof, address, now)?;
+        let proven: Proven = examine(proof)?;
         self.proven.insert(digest, proven.clone());
         Ok(proven.caller)
     }
@@ -125,6 +134,8 @@ pub struct Vault {
     pub(crate) store: Store,
     pub(crate) journal: Journal,
     pub(crate) protection: Protection,
+    pub(crate) admission: Admission,
+    pub(crate) wrong_proofs: Arc<WrongProofs>,
     pub(crate) state: ArcSwap<State>,
 }
 
@@ -154,9 +165,10 @@ impl Vault {
         matches!(&**self.state.load(), State::Open(now) if Arc::ptr_eq(now, open))
     }
 
-    /// Proof to caller. The vault's state is looked at first: a sealed vault challenges nobody.
+    /// Proof to caller. The vault's state is looked at first: a sealed vault challenges nobody. Where too many wrong
+    /// proofs came from, none is examined for a while.
     pub fn authenticate(&self, proof: Proof<'_>, address: Option<IpAddr>, now: Time) -> Result<Caller, NotLetIn> {
-        Ok(self.open()?.authenticate(proof, address, now)?)
+        self.open()?.authenticate(proof, address, now, &self.wrong_proofs)
     }
 
     /// Whether it lets anybody in now.

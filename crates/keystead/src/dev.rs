@@ -1,9 +1,11 @@
 //! `keystead dev`: a server of one's own, with a vault to try.
 
+use crate::certificate::Pair;
+use crate::config::{self, LimitsSection};
 use crate::exit::Failure;
 use crate::new_client::NewClient;
 use crate::node_key::write_private;
-use crate::setup::{Listener, Running, Setup, moment};
+use crate::setup::{Running, Setup, moment};
 use crate::tls;
 use crate::vault::policy::FirstPolicy;
 use keystead_access::PolicyDocument;
@@ -33,6 +35,9 @@ pub(crate) struct Args {
     /// Address of the vault `dev-hsm`; default: the port after the vault's
     #[arg(long, value_name = "ADDRESS")]
     listen_hsm: Option<SocketAddr>,
+    /// A file with the section `[limits]` of docs/keystead.example.toml
+    #[arg(long, value_name = "FILE")]
+    limits: Option<PathBuf>,
 }
 
 /// The file that a shell can source.
@@ -50,6 +55,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
             SocketAddr::new(args.listen.ip(), port)
         }
     };
+    let limits = args.limits.as_deref().map(config::read_limits).transpose()?;
     let setup = Setup::prepare(&args.data)?;
     let file = args.data.join(ENV_FILE);
     // Its appearance says that the server is ready.
@@ -57,14 +63,16 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     let tls_directory = args.data.join("tls");
     crate::setup::directory(&tls_directory)?;
     let certificate = tls::dev(&tls_directory, &[args.listen.ip(), hsm.ip()], moment(0).now)?;
-    let listener = |address| Listener {
-        address,
+    let pair = Pair {
         chain: certificate.chain.clone().into_bytes(),
         key: Zeroizing::new(certificate.key.as_bytes().to_vec()),
     };
     let setup = Setup {
         key_file: Some(args.data.join("path.key")),
-        listeners: vec![listener(args.listen), listener(hsm)],
+        addresses: vec![args.listen, hsm],
+        pair,
+        bounds: limits.as_ref().map_or(setup.bounds, LimitsSection::bounds),
+        limits: limits.as_ref().map_or_else(|| setup.limits.clone(), LimitsSection::server),
         ..setup
     };
     let running = setup.start().await?;

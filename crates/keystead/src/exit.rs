@@ -38,6 +38,11 @@ impl Failure {
         Self { code: UNAVAILABLE, message: message.into() }
     }
 
+    /// What to do, for whoever says it elsewhere.
+    pub(crate) fn into_message(self) -> String {
+        self.message
+    }
+
     pub(crate) fn show(&self) -> ExitCode {
         let _ = writeln!(std::io::stderr(), "keystead: {}", self.message);
         ExitCode::from(self.code)

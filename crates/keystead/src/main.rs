@@ -1,6 +1,7 @@
 //! Keystead: customer-controlled key management. One binary; each subcommand is one file.
 //!
-//! - [`dev`], [`serve`]: the server; [`setup`] is what they share, [`config`] what `serve` reads
+//! - [`dev`], [`serve`]: the server; [`setup`] is what they share, [`config`] what `serve` reads,
+//!   [`certificate`] what it reads again
 //! - [`vault`]: the operator's commands over the local socket
 //! - [`key`], [`audit`]: a client's commands over HTTPS
 //! - [`exit`]: exit codes and how errors are shown
@@ -8,6 +9,7 @@
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::disallowed_methods))]
 
 mod audit;
+mod certificate;
 mod config;
 mod dev;
 mod exit;

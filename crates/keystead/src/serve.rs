@@ -1,12 +1,10 @@
 //! `keystead serve`: a server as its configuration says.
 
+use crate::certificate::CertificateFiles;
 use crate::config::{self, Config};
 use crate::exit::Failure;
-use crate::secret_file;
-use crate::setup::{Listener, Setup};
-use keystead_server::Limits;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use crate::setup::Setup;
+use std::path::PathBuf;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -27,33 +25,20 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
 }
 
 fn setup(config: Config) -> Result<Setup, Failure> {
-    let limits = limits(&config);
+    let (limits, bounds) = (config.limits.server(), config.limits.bounds());
     let prepared = Setup::prepare(config.node.data.get_ref())?;
-    let chain = read(&config.listen.certificate)?;
-    let key = secret_file::read(&config.listen.private_key)?;
-    let addresses = config.listen.tls.into_inner();
-    let listener = |address| Listener { address, chain: chain.clone(), key: key.clone() };
+    let files = CertificateFiles::new(config.listen.certificate, config.listen.private_key);
+    let pair = files.read()?;
     Ok(Setup {
         key_file: config.custody.map(|c| c.key_file.into_inner()),
-        listeners: addresses.into_iter().map(listener).collect(),
+        addresses: config.listen.tls.into_inner(),
+        pair,
+        certificate: Some(files),
         operator_socket: config.listen.operator_socket.unwrap_or_else(|| prepared.operator_socket.clone()),
         sink_file: config.audit.sink_file.map(toml::Spanned::into_inner),
         max_journal_bytes: config.audit.max_bytes,
         limits,
+        bounds,
         ..prepared
     })
-}
-
-fn limits(config: &Config) -> Limits {
-    let (default, set) = (Limits::default(), &config.limits);
-    Limits {
-        max_connections: set.max_connections.unwrap_or(default.max_connections),
-        max_body: set.max_body_bytes.unwrap_or(default.max_body),
-        request_deadline: set.request_deadline_ms.map_or(Duration::from_secs(10), Duration::from_millis),
-        ..default
-    }
-}
-
-fn read(file: &Path) -> Result<Vec<u8>, Failure> {
-    std::fs::read(file).map_err(|e| Failure::usage(format!("cannot read {}: {e}", file.display())))
 }

@@ -1,15 +1,16 @@
 //! What `dev` and `serve` share: from directories and files to a running node.
 
+use crate::certificate::{CertificateFiles, Follower, Pair};
 use crate::exit::Failure;
 use crate::handler;
 use crate::node_key;
 use keystead_api_table::Table;
 use keystead_audit::{FileSink, Journal, Node, Pump};
 use keystead_custody::UnsealPath;
-use keystead_engine::{ClockGuard, Instance, Parts};
+use keystead_engine::{Bounds, ClockGuard, Instance, Parts};
 use keystead_model::{Moment, Time};
 use keystead_protection::Protection;
-use keystead_server::{Limits, Server, tls_config};
+use keystead_server::{Limits, Server, TlsIdentity, tls_config};
 use keystead_store::Store;
 use keystead_unseal::KeyFile;
 use rustix::fs::{FlockOperation, flock};
@@ -19,24 +20,21 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use zeroize::Zeroizing;
-
-/// An address with its certificate.
-pub(crate) struct Listener {
-    pub(crate) address: SocketAddr,
-    pub(crate) chain: Vec<u8>,
-    pub(crate) key: Zeroizing<Vec<u8>>,
-}
+use tokio::task::JoinHandle;
 
 /// Everything a node needs to start.
 pub(crate) struct Setup {
     pub(crate) data: PathBuf,
     pub(crate) key_file: Option<PathBuf>,
-    pub(crate) listeners: Vec<Listener>,
+    pub(crate) addresses: Vec<SocketAddr>,
+    pub(crate) pair: Pair,
+    /// Where the pair is read from, to be followed.
+    pub(crate) certificate: Option<CertificateFiles>,
     pub(crate) operator_socket: PathBuf,
     pub(crate) sink_file: Option<PathBuf>,
     pub(crate) max_journal_bytes: Option<u64>,
     pub(crate) limits: Limits,
+    pub(crate) bounds: Bounds,
     pub(crate) lock: std::fs::File,
 }
 
@@ -44,6 +42,7 @@ pub(crate) struct Setup {
 pub(crate) struct Running {
     pub(crate) instance: Arc<Instance>,
     server: Server,
+    follower: Option<Follower>,
     store: Store,
     journal: Journal,
     stop: StopSignals,
@@ -69,17 +68,20 @@ impl Setup {
         Ok(Self {
             data: data.to_owned(),
             key_file: None,
-            listeners: Vec::new(),
+            addresses: Vec::new(),
+            pair: Pair::default(),
+            certificate: None,
             operator_socket: data.join("operator.sock"),
             sink_file: None,
             max_journal_bytes: None,
             limits: Limits::default(),
+            bounds: Bounds::default(),
             lock,
         })
     }
 
     /// Opens store and journal, opens the vaults that may be open, binds the listeners.
-    pub(crate) async fn start(self) -> Result<Running, Failure> {
+    pub(crate) async fn start(mut self) -> Result<Running, Failure> {
         // Before anything says that the server is ready: who waits for that may tell it to stop at once.
         let stop = StopSignals::new()?;
         let store = self.store().await?;
@@ -92,6 +94,7 @@ impl Setup {
             journal: journal.clone(),
             protection: Protection::software(cores()),
             paths: self.paths(&store).await?,
+            bounds: self.bounds,
         };
         let instance = Instance::start(parts, moment(120))
             .await
@@ -100,8 +103,12 @@ impl Setup {
             None => None,
             Some(file) => Some(pump(&journal, file)?),
         };
-        let server = self.server(&instance).await?;
-        Ok(Running { instance, server, store, journal, stop, _pump: pump, _lock: self.lock })
+        let tls = tls_config(&self.pair.chain, &self.pair.key).map_err(|e| Failure::usage(e.to_string()))?;
+        let identity = TlsIdentity::from(tls);
+        let server = self.server(&instance, &identity).await?;
+        let files = self.certificate.take();
+        let follower = files.map(|files| Follower::new(files, &self.pair, identity, Arc::clone(&instance)));
+        Ok(Running { instance, server, follower, stop, store, journal, _pump: pump, _lock: self.lock })
     }
 
     async fn store(&self) -> Result<Store, Failure> {
@@ -146,14 +153,14 @@ impl Setup {
         Ok(vec![Arc::new(path)])
     }
 
-    async fn server(&self, instance: &Arc<Instance>) -> Result<Server, Failure> {
+    async fn server(&self, instance: &Arc<Instance>, identity: &TlsIdentity) -> Result<Server, Failure> {
         let protocols = vec![keystead_api_azure::protocol(), keystead_api_own::protocol()];
         let table = Arc::new(Table::new(keystead_api_azure::front(), protocols, keystead_crypto::random()));
         let handler = handler::handler(instance, &table);
         let mut server = Server::new(self.limits.clone(), handler, handler::faults(instance, &table));
-        for listener in &self.listeners {
-            let tls = tls_config(&listener.chain, &listener.key).map_err(|e| Failure::usage(e.to_string()))?;
-            server.listen_tls(listener.address, tls).await.map_err(|e| Failure::unavailable(e.to_string()))?;
+        for address in &self.addresses {
+            let listening = server.listen_tls(*address, identity.clone()).await;
+            listening.map_err(|e| Failure::unavailable(e.to_string()))?;
         }
         server.listen_unix(&self.operator_socket).map_err(|e| Failure::unavailable(e.to_string()))?;
         Ok(server)
@@ -164,11 +171,13 @@ impl Running {
     /// Serves until SIGTERM or Ctrl-C, then makes all state durable.
     pub(crate) async fn serve(self) -> Result<(), Failure> {
         let beats = tokio::spawn(beat(Arc::clone(&self.instance)));
+        let following = self.follower.map(|follower| tokio::spawn(follower.run()));
         let ended = self.server.run(self.stop.received()).await;
         if ended.cut > 0 {
             tracing::warn!("{} requests were still under way when the grace time ended", ended.cut);
         }
         beats.abort();
+        following.inspect(JoinHandle::abort);
         self.journal.close().await;
         self.store.close().await;
         Ok(())

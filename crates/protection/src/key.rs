@@ -1,7 +1,7 @@
 //! An open key: parsed once, used many times.
 
 use crate::material::Material;
-use crate::software::{Pool, Weight};
+use crate::software::{Lane, Pool, Weight};
 use crate::{KeyError, Limit};
 use keystead_crypto::rsa::{OAEP_MOST, Padding};
 use keystead_model::{CipherAlgorithm, KeySpec, SignAlgorithm};
@@ -31,6 +31,12 @@ pub struct Encrypted {
 impl OpenKey {
     pub(crate) fn new(material: Material, pool: Pool) -> Self {
         Self { material: Arc::new(material), pool }
+    }
+
+    /// The same key at work for another caller: callers take turns at the pool.
+    #[must_use]
+    pub fn in_lane(&self, lane: Lane) -> Self {
+        Self { material: Arc::clone(&self.material), pool: self.pool.lane(lane) }
     }
 
     /// What kind of key it is.

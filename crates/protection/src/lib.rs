@@ -2,7 +2,7 @@
 //! public half with sealed material, or gives sealed material and gets an [`OpenKey`] that works with it.
 //!
 //! Work under 100 us (P-256, AES, RSA encryption) runs where it is asked for; RSA private operations and RSA key
-//! generation run on a bounded pool of threads, in which every job has a deadline.
+//! generation run on a bounded pool of threads, in which every job has a deadline and callers take turns.
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::disallowed_methods))]
 
 mod error;
@@ -14,6 +14,7 @@ pub mod software;
 
 pub use error::{KeyError, Limit};
 pub use key::{Encrypted, OpenKey};
+pub use software::Lane;
 
 use keystead_crypto::sealed::{Binding, Sealer};
 use keystead_crypto::{p256, rsa};
@@ -55,6 +56,13 @@ impl Protection {
     /// Keys in this process's memory, with a pool of so many threads (at least one).
     pub fn software(threads: usize) -> Self {
         Self::Software(software::Pool::new(threads))
+    }
+
+    /// The same place of work, for one caller's work: callers take turns.
+    #[must_use]
+    pub fn in_lane(&self, lane: Lane) -> Self {
+        let Self::Software(pool) = self;
+        Self::Software(pool.lane(lane))
     }
 
     /// Makes a key and seals it for its row. The sealer is one of usage `KeyMaterial`.

@@ -1,10 +1,14 @@
 //! The cipher pool: a bounded number of threads behind a bounded queue, for work that would hold up everything else.
 //!
-//! Work is taken in the order it came, with one exception: heavy work (making RSA keys, up to hundreds of milliseconds)
-//! leaves one thread free for light work, if there is more than one. A job whose deadline has passed, or whose caller
-//! has gone, is dropped when its turn comes. A panic ends its job and nothing else.
+//! Callers take turns by the time each has had ([`turns`]); one caller's work is done in the order it came. Heavy work
+//! (making RSA keys, up to hundreds of milliseconds) leaves one thread free for light work, if there is more than one.
+//! A job whose deadline has passed, or whose caller has gone, is dropped when its turn comes. A panic ends its job and
+//! nothing else.
 
 mod queue;
+mod turns;
+
+pub use turns::Lane;
 
 use crate::KeyError;
 use queue::{Job, Queue};
@@ -22,9 +26,21 @@ pub(crate) enum Weight {
     Heavy,
 }
 
-/// A pool of threads. Cheap to clone; its threads end with the last clone.
+/// What becomes of a piece of work that waited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// Its turn has come.
+    Turn,
+    /// It gave way to a caller of whose work less was waiting.
+    Displaced,
+}
+
+/// A pool of threads, as one lane of work sees it. Cheap to clone; its threads end with the last clone.
 #[derive(Clone)]
-pub struct Pool(Arc<Owner>);
+pub struct Pool {
+    owner: Arc<Owner>,
+    lane: Lane,
+}
 
 /// Closes the queue when the last clone of the pool is gone. Threads are not waited for: the last clone may go on one
 /// of them.
@@ -49,12 +65,18 @@ impl Pool {
         if started == 0 {
             queue.close();
         }
-        Self(Arc::new(Owner(queue)))
+        Self { owner: Arc::new(Owner(queue)), lane: Lane::default() }
     }
 
-    /// Runs work on the pool. [`KeyError::Busy`] at once if the queue is full; [`KeyError::Deadline`] if the work is
-    /// not done by then: it never begins after its deadline, and what it gives later is dropped. [`KeyError::Stopped`]
-    /// if it panicked.
+    /// The same pool for another's work.
+    #[must_use]
+    pub(crate) fn lane(&self, lane: Lane) -> Self {
+        Self { owner: Arc::clone(&self.owner), lane }
+    }
+
+    /// Runs work on the pool. [`KeyError::Busy`] if the queue is full of others' work or of one's own;
+    /// [`KeyError::Deadline`] if the work is not done by then: it never begins after its deadline, and what it gives
+    /// later is dropped. [`KeyError::Stopped`] if it panicked.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         weight: Weight,
@@ -62,7 +84,8 @@ impl Pool {
         work: impl FnOnce() -> Result<T, KeyError> + Send + 'static,
     ) -> Result<T, KeyError> {
         let (answer, answered) = oneshot::channel();
-        self.0.0.push(Job { weight, work: Box::new(move || unless_in_vain(answer, by, work)) })?;
+        let work = Box::new(move |fate| unless_in_vain(fate, answer, by, work));
+        self.owner.0.push(self.lane, Job { weight, work })?;
         match tokio::time::timeout_at(by.into(), answered).await {
             Ok(Ok(result)) => result,
             Ok(Err(_)) => Err(KeyError::Stopped),
@@ -73,11 +96,16 @@ impl Pool {
 
 /// Does the work when its turn has come, if anyone still waits for it.
 fn unless_in_vain<T>(
+    fate: Fate,
     answer: oneshot::Sender<Result<T, KeyError>>,
     by: Instant,
     work: impl FnOnce() -> Result<T, KeyError>,
 ) {
     if answer.is_closed() {
+        return;
+    }
+    if fate == Fate::Displaced {
+        drop(answer.send(Err(KeyError::Busy)));
         return;
     }
     #[expect(
@@ -92,7 +120,18 @@ fn unless_in_vain<T>(
 
 fn start(number: usize, queue: &Arc<Queue>) -> bool {
     let queue = Arc::clone(queue);
-    thread::Builder::new().name(format!("cipher-{number}")).spawn(move || queue.serve()).is_ok()
+    let started = thread::Builder::new().name(format!("cipher-{number}")).spawn(move || {
+        give_way();
+        queue.serve();
+    });
+    started.is_ok()
+}
+
+/// Long work gives way to the threads that answer short requests where they are: about a third of a processor each
+/// beside a thread that is as busy, and all of an idle one. On Linux a priority is a thread's own; where it cannot be
+/// lowered, it stays.
+fn give_way() {
+    let _ = rustix::process::setpriority_process(None, 5);
 }
 
 #[cfg(test)]

@@ -57,7 +57,7 @@ pub use fault::{Fault, FaultAnswer};
 pub use limits::Limits;
 pub use listen::ListenError;
 pub use server::{Ended, Server};
-pub use tls::{TlsError, tls_config};
+pub use tls::{TlsError, TlsIdentity, tls_config};
 
 /// A request with its whole body, which is at most [`Limits::max_body`] long.
 pub type Request = hyper::Request<Bytes>;

@@ -9,13 +9,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::server::conn::http1;
-use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_rustls::TlsAcceptor;
 
 use crate::connection::{greet, serve};
 use crate::listen::{self, ListenError, LocalSocket};
+use crate::tls::TlsIdentity;
 use crate::{Counters, FaultAnswer, Handler, Limits, Peer};
 
 /// Number of headers that the HTTP parser takes without a setting of its own.
@@ -24,7 +24,7 @@ const PARSER_HEADERS: usize = 100;
 /// A server with its listeners open; it answers once it runs.
 pub struct Server {
     shared: Arc<Shared>,
-    tls: Vec<(TcpListener, TlsAcceptor)>,
+    tls: Vec<(TcpListener, TlsIdentity)>,
     local: Vec<LocalSocket>,
 }
 
@@ -42,14 +42,14 @@ impl Server {
     }
 
     /// Opens a TLS port; may be called several times. Returns the address, its port chosen by the system if 0 was
-    /// asked.
+    /// asked. Each connection is greeted with what the identity is then.
     pub async fn listen_tls(
         &mut self,
         address: SocketAddr,
-        config: Arc<ServerConfig>,
+        identity: impl Into<TlsIdentity>,
     ) -> Result<SocketAddr, ListenError> {
         let (listener, bound) = listen::tcp(address).await?;
-        self.tls.push((listener, TlsAcceptor::from(config)));
+        self.tls.push((listener, identity.into()));
         Ok(bound)
     }
 
@@ -71,9 +71,9 @@ impl Server {
         let (say, heard) = watch::channel(Stop::Not);
         // Each connection holds a sender: the receiver ends when the last of them is gone.
         let (alive, mut all_gone) = mpsc::channel::<Infallible>(1);
-        for (listener, acceptor) in self.tls {
+        for (listener, identity) in self.tls {
             let door = Door { shared: Arc::clone(&self.shared), stop: heard.clone(), alive: alive.clone() };
-            tokio::spawn(accept_tls(door, listener, acceptor));
+            tokio::spawn(accept_tls(door, listener, identity));
         }
         for socket in self.local {
             let door = Door { shared: Arc::clone(&self.shared), stop: heard.clone(), alive: alive.clone() };
@@ -185,10 +185,10 @@ impl Door {
     }
 }
 
-async fn accept_tls(mut door: Door, listener: TcpListener, acceptor: TlsAcceptor) {
+async fn accept_tls(mut door: Door, listener: TcpListener, identity: TlsIdentity) {
     while let Some((tcp, from)) = door.next(|| listener.accept()).await {
         let peer = Peer { address: Some(canonical(from)), unix_uid: None };
-        let acceptor = acceptor.clone();
+        let acceptor = TlsAcceptor::from(identity.current());
         let places = Arc::clone(&door.shared.remote);
         door.enter(&places, |shared, stop| serve_tls(shared, acceptor, tcp, peer, stop));
     }

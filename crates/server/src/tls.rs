@@ -1,6 +1,6 @@
 //! The TLS identity and settings of a listener.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs::{self, Ticketer, kx_group};
@@ -40,6 +40,28 @@ pub enum TlsError {
     /// The cryptographic library refused to start.
     #[error("TLS cannot be set up: {0}")]
     Library(rustls::Error),
+}
+
+/// Who a TLS listener is, which may change while it listens. Clones are the same one.
+#[derive(Clone)]
+pub struct TlsIdentity(Arc<RwLock<Arc<ServerConfig>>>);
+
+impl TlsIdentity {
+    /// From now on new connections are greeted with this; those that are open stay as they are, and none of their
+    /// session tickets is taken any more.
+    pub fn replace(&self, config: Arc<ServerConfig>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = config;
+    }
+
+    pub(crate) fn current(&self) -> Arc<ServerConfig> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl From<Arc<ServerConfig>> for TlsIdentity {
+    fn from(config: Arc<ServerConfig>) -> Self {
+        Self(Arc::new(RwLock::new(config)))
+    }
 }
 
 /// Settings for a TLS listener: TLS 1.3 and 1.2, X25519MLKEM768 preferred, stateless session tickets, HTTP/1.1 only.

@@ -49,8 +49,10 @@ def sourced(script):
 class DevServer:
     """One running `keystead dev` with its own data directory."""
 
-    def __init__(self, data):
+    def __init__(self, data, limits=None):
+        """`limits`: lines of the section `[limits]`."""
         self.data = Path(data)
+        self.limits = limits
         self.port, self.hsm_port = free_ports(2)
         self.url = f"https://localhost:{self.port}"
         self.named_url = f"https://dev.localhost:{self.port}"
@@ -65,6 +67,10 @@ class DevServer:
             str(KEYSTEAD), "dev", "--data", str(self.data),
             "--listen", f"127.0.0.1:{self.port}", "--listen-hsm", f"127.0.0.1:{self.hsm_port}",
         ]  # fmt: skip
+        if self.limits:
+            file = self.data.parent / "limits.toml"
+            file.write_text(f"[limits]\n{self.limits}\n")
+            command += ["--limits", str(file)]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:

@@ -2,6 +2,7 @@
 
 mod lines;
 mod markdown;
+pub(crate) mod sections;
 
 use crate::budget::Verdict;
 use crate::figures::Cell;

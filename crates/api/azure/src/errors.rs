@@ -34,7 +34,8 @@ pub fn turned_away(why: &TurnedAway, _: &Context<'_>) -> Reply {
         TurnedAway::Inactive { .. } => Reply::error(StatusCode::FORBIDDEN, "VaultNotActivated", None, &text),
         TurnedAway::Deleted => Reply::error(StatusCode::FORBIDDEN, "VaultDeleted", None, &text),
         TurnedAway::JournalFull | TurnedAway::JournalDown | TurnedAway::OutcomeUnknown => unavailable(&text, 10),
-        TurnedAway::Busy => throttled(&text),
+        TurnedAway::Busy => throttled(&text, 1),
+        TurnedAway::Throttled { seconds, .. } => throttled(&text, *seconds),
         TurnedAway::Stopping => unavailable(&text, 1),
     }
 }
@@ -108,7 +109,7 @@ pub fn refusal(why: &Refusal, context: &Context<'_>) -> Reply {
         Refusal::DecryptFailed | Refusal::BadDates | Refusal::OverBound { .. } | Refusal::BadPageToken => {
             bad(&sentence(why))
         }
-        Refusal::Busy => throttled(&sentence(why)),
+        Refusal::Busy => throttled(&sentence(why), 1),
         Refusal::Deadline => unavailable(&sentence(why), 1),
         Refusal::StoreFull | Refusal::Unavailable => unavailable(&sentence(why), 10),
         Refusal::Damaged => forbidden("StoredRecordDamaged", &sentence(why)),
@@ -157,8 +158,8 @@ fn conflict(inner: Option<&str>, message: &str) -> Reply {
     Reply::error(StatusCode::CONFLICT, "Conflict", inner, message)
 }
 
-fn throttled(message: &str) -> Reply {
-    Reply::error(StatusCode::TOO_MANY_REQUESTS, "Throttled", None, message).retry_after(1)
+fn throttled(message: &str, seconds: u16) -> Reply {
+    Reply::error(StatusCode::TOO_MANY_REQUESTS, "Throttled", None, message).retry_after(seconds)
 }
 
 fn unavailable(message: &str, seconds: u16) -> Reply {

@@ -45,7 +45,7 @@ pub(crate) fn of_refusal(why: &Refusal) -> Reply {
         | Refusal::BadDates
         | Refusal::OverBound { .. }
         | Refusal::BadPageToken => Reply::error(StatusCode::BAD_REQUEST, "BadParameter", None, text),
-        Refusal::Busy => throttled(&text),
+        Refusal::Busy => throttled(&text, 1),
         Refusal::Deadline => unavailable(&text, 1),
         Refusal::StoreFull | Refusal::Unavailable => unavailable(&text, 10),
         Refusal::Fault => Reply::error(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError", None, text),
@@ -59,13 +59,14 @@ pub(crate) fn of_turned_away(why: &TurnedAway) -> Reply {
         TurnedAway::Inactive { .. } => Reply::error(StatusCode::FORBIDDEN, "VaultNotActivated", None, text),
         TurnedAway::Deleted => Reply::error(StatusCode::FORBIDDEN, "VaultDeleted", None, text),
         TurnedAway::JournalFull | TurnedAway::JournalDown | TurnedAway::OutcomeUnknown => unavailable(&text, 10),
-        TurnedAway::Busy => throttled(&text),
+        TurnedAway::Busy => throttled(&text, 1),
+        TurnedAway::Throttled { seconds, .. } => throttled(&text, *seconds),
         TurnedAway::Stopping => unavailable(&text, 1),
     }
 }
 
-fn throttled(text: &str) -> Reply {
-    Reply::error(StatusCode::TOO_MANY_REQUESTS, "Throttled", None, text).retry_after(1)
+fn throttled(text: &str, seconds: u16) -> Reply {
+    Reply::error(StatusCode::TOO_MANY_REQUESTS, "Throttled", None, text).retry_after(seconds)
 }
 
 fn unavailable(text: &str, seconds: u16) -> Reply {

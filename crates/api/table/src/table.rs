@@ -268,7 +268,7 @@ impl<'a> Visit<'a> {
             TurnedAway::Inactive { .. } | TurnedAway::Deleted => self.count(TurnedAwayReason::Inactive),
             TurnedAway::JournalFull | TurnedAway::JournalDown => self.count(TurnedAwayReason::JournalDown),
             TurnedAway::OutcomeUnknown => self.count(TurnedAwayReason::OutcomeUnknown),
-            TurnedAway::Busy => self.count(TurnedAwayReason::OverBound),
+            TurnedAway::Busy | TurnedAway::Throttled { .. } => self.count(TurnedAwayReason::OverBound),
             TurnedAway::Stopping => {}
         }
     }

@@ -3,6 +3,7 @@
 
 mod records;
 
+use crate::admission::{Admission, Bounds, WrongProofs};
 use crate::birth;
 use crate::clear_row;
 use crate::error::Refusal;
@@ -18,7 +19,7 @@ use keystead_custody::UnsealPath;
 use keystead_model::{Action, Authority, Moment, NodeId, Revision, Time, VaultId, VaultKind, VaultStatus};
 use keystead_protection::Protection;
 use keystead_store::{Changes, Store, VaultRow};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// A vault to be created.
@@ -53,6 +54,8 @@ pub struct Health {
     pub journal: JournalHealth,
     /// Each vault's state.
     pub vaults: Vec<(String, &'static str)>,
+    /// What is amiss around the vaults: a word for what, and a sentence.
+    pub troubles: Vec<(&'static str, String)>,
 }
 
 #[derive(Clone, Default)]
@@ -74,12 +77,16 @@ pub struct Parts {
     pub protection: Protection,
     /// The ways to a root, by kind.
     pub paths: Vec<Arc<dyn UnsealPath>>,
+    /// How much is let in.
+    pub bounds: Bounds,
 }
 
 /// This node.
 pub struct Instance {
     parts: Parts,
     vaults: ArcSwap<Registry>,
+    wrong_proofs: Arc<WrongProofs>,
+    troubles: ArcSwap<BTreeMap<&'static str, String>>,
     operating: tokio::sync::Mutex<()>,
     pub(crate) schedule: tokio::sync::Mutex<Schedule>,
 }
@@ -93,8 +100,9 @@ const HSM_SETTING: &str = "[[hsm]]";
 impl Instance {
     /// Brings the journal up to the store, then opens what may be open. A vault that does not open starts sealed.
     pub async fn start(parts: Parts, at: Moment) -> Result<Arc<Self>, OperateError> {
+        let wrong_proofs = Arc::new(WrongProofs::new(parts.bounds.wrong_proofs));
         let (vaults, operating, schedule) = Default::default();
-        let instance = Self { parts, vaults, operating, schedule };
+        let instance = Self { parts, vaults, wrong_proofs, troubles: ArcSwap::default(), operating, schedule };
         instance.enrol(at).await?;
         instance.replay().await?;
         for row in instance.parts.store.vaults().await.map_err(Refusal::from)? {
@@ -134,7 +142,20 @@ impl Instance {
     /// The journal's and the vaults' states.
     pub fn health(&self) -> Health {
         let vaults = self.list().into_iter().map(|v| (v.info.name, v.state)).collect();
-        Health { journal: self.parts.journal.health(), vaults }
+        let troubles = self.troubles.load().iter().map(|(what, why)| (*what, why.clone())).collect();
+        Health { journal: self.parts.journal.health(), vaults, troubles }
+    }
+
+    /// What the embedder found amiss with something of its own, or that it is well again: for health.
+    pub fn trouble(&self, what: &'static str, why: Option<String>) {
+        self.troubles.rcu(|now| {
+            let mut next = BTreeMap::clone(now);
+            match &why {
+                Some(why) => drop(next.insert(what, why.clone())),
+                None => drop(next.remove(what)),
+            }
+            next
+        });
     }
 
     /// Counts a request that never came as far as a vault.
@@ -264,13 +285,15 @@ impl Instance {
             VaultStatus::Deleted => State::Deleted,
             VaultStatus::Active | VaultStatus::Sealed => State::Sealed,
         };
-        let Parts { node, store, journal, protection, .. } = &self.parts;
+        let Parts { node, store, journal, protection, bounds, .. } = &self.parts;
         Arc::new(Vault {
             info,
             node: *node,
             store: store.clone(),
             journal: journal.clone(),
             protection: protection.clone(),
+            admission: Admission::new(*bounds),
+            wrong_proofs: Arc::clone(&self.wrong_proofs),
             state: ArcSwap::from_pointee(state),
         })
     }

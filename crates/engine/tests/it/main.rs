@@ -4,6 +4,7 @@
 
 mod access;
 mod altered;
+mod bounds;
 mod canaries;
 mod cancelled;
 mod ciphers;

@@ -5,7 +5,7 @@ use keystead_access::PolicyDocument;
 use keystead_access::policy::AssignmentDocument;
 use keystead_audit::verify::verify_dir;
 use keystead_audit::{Journal, Limits, Outcome, Receipt, Record, system_clock, tlog};
-use keystead_engine::{BUILT_IN, Command, Instance, NewVault, OperateError, Parts, Refusal, TurnedAway, Vault};
+use keystead_engine::{BUILT_IN, Bounds, Command, Instance, NewVault, OperateError, Parts, Refusal, TurnedAway, Vault};
 use keystead_engine::{CreateKey, SetAttributes};
 use keystead_identity::{Caller, Client, Principal, Proof, secret_digest};
 use keystead_model::{
@@ -112,19 +112,27 @@ impl Node {
     }
 
     pub(crate) async fn open_through(dir: TempDir, limits: Limits, key_files: &[&Path]) -> Self {
-        Self::try_open_through(dir, limits, key_files).await.unwrap_or_else(|(why, _)| panic!("{why}"))
+        Self::try_open_through(dir, limits, key_files, Bounds::NONE).await.unwrap_or_else(|(why, _)| panic!("{why}"))
     }
 
     /// As [`Node::open`]; where the instance does not start, why not, and the directory.
     pub(crate) async fn try_open(dir: TempDir, limits: Limits) -> Result<Self, (OperateError, TempDir)> {
         let file = dir.path().join("path.key");
-        Self::try_open_through(dir, limits, &[&file]).await
+        Self::try_open_through(dir, limits, &[&file], Bounds::NONE).await
+    }
+
+    /// A new node that lets in no more than this.
+    pub(crate) async fn bounded(bounds: Bounds) -> Self {
+        let dir = Self::new().await.stop().await;
+        let file = dir.path().join("path.key");
+        Self::try_open_through(dir, LIMITS, &[&file], bounds).await.unwrap_or_else(|(why, _)| panic!("{why}"))
     }
 
     async fn try_open_through(
         dir: TempDir,
         limits: Limits,
         key_files: &[&Path],
+        bounds: Bounds,
     ) -> Result<Self, (OperateError, TempDir)> {
         let owner = keystead_audit::Node {
             instance: InstanceId::from_bytes([1; 16]),
@@ -139,7 +147,7 @@ impl Node {
         }
         let (store_of_node, journal_of_node) = (store.clone(), journal.clone());
         let protection = Protection::software(2);
-        let parts = Parts { node: NODE, store: store_of_node, journal: journal_of_node, protection, paths };
+        let parts = Parts { node: NODE, store: store_of_node, journal: journal_of_node, protection, paths, bounds };
         match Instance::start(parts, at(T0)).await {
             Ok(instance) => Ok(Self { instance, store, faults, journal, dir, limits }),
             Err(why) => {

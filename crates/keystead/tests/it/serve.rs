@@ -1,6 +1,8 @@
 //! `keystead serve`: what a configuration may say, the path key's first start, and vaults that know nothing of one
 //! another.
 
+mod bounds;
+mod certificate;
 mod configuration;
 
 use crate::support::{Http, Place, Reply};

@@ -28,7 +28,7 @@ async fn hold(pool: &Pool, weight: Weight) -> mpsc::Sender<()> {
 
 /// Lets other tasks run until so many jobs wait.
 async fn until_waiting(pool: &Pool, jobs: usize) {
-    while pool.0.0.waiting() < jobs {
+    while pool.owner.0.waiting() < jobs {
         tokio::task::yield_now().await;
     }
 }
@@ -171,7 +171,7 @@ async fn what_waits_when_the_queue_is_closed_is_told_so() {
         tokio::spawn(async move { pool.run(Weight::Light, soon(), || Ok(())).await })
     };
     until_waiting(&pool, 1).await;
-    pool.0.0.close();
+    pool.owner.0.close();
     assert_eq!(waiting.await.unwrap(), Err(KeyError::Stopped));
     assert_eq!(pool.run(Weight::Light, soon(), || Ok(())).await, Err(KeyError::Stopped));
     drop(release);
@@ -180,7 +180,7 @@ async fn what_waits_when_the_queue_is_closed_is_told_so() {
 #[tokio::test]
 async fn its_threads_end_with_the_last_clone() {
     let pool = Pool::new(3);
-    let queue = Arc::downgrade(&pool.0.0);
+    let queue = Arc::downgrade(&pool.owner.0);
     pool.run(Weight::Light, soon(), || Ok(())).await.unwrap();
     let clone = pool.clone();
     drop(pool);
@@ -191,5 +191,60 @@ async fn its_threads_end_with_the_last_clone() {
     while queue.upgrade().is_some() {
         assert!(Instant::now() < until, "threads still live");
         tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_caller_who_fills_the_queue_does_not_keep_another_out() {
+    let pool = Pool::new(1);
+    let release = hold(&pool, Weight::Light).await;
+    let flood = pool.lane(Lane(1));
+    let flooding: Vec<_> = (0..WAITING_PER_THREAD)
+        .map(|number| {
+            let flood = flood.clone();
+            tokio::spawn(async move { flood.run(Weight::Light, soon(), move || Ok(number)).await })
+        })
+        .collect();
+    until_waiting(&pool, WAITING_PER_THREAD).await;
+    assert_eq!(flood.run(Weight::Light, soon(), || Ok(())).await, Err(KeyError::Busy), "its own share is used up");
+    let other = pool.lane(Lane(2));
+    let light = tokio::spawn(async move { other.run(Weight::Light, soon(), || Ok(7)).await });
+    // The newest of the flood gives way, and is told so.
+    let mut answers = flooding;
+    assert_eq!(answers.pop().unwrap().await.unwrap(), Err(KeyError::Busy));
+    drop(release);
+    assert_eq!(light.await.unwrap(), Ok(7));
+    for (number, task) in answers.into_iter().enumerate() {
+        assert_eq!(task.await.unwrap(), Ok(number));
+    }
+}
+
+#[tokio::test]
+async fn work_of_another_caller_is_done_after_one_job_of_a_flood_and_not_behind_all_of_it() {
+    let pool = Pool::new(1);
+    let release = hold(&pool, Weight::Light).await;
+    let done = Arc::new(AtomicUsize::new(0));
+    let flood = pool.lane(Lane(1));
+    let flooding: Vec<_> = (0..WAITING_PER_THREAD - 1)
+        .map(|_| {
+            let (flood, done) = (flood.clone(), Arc::clone(&done));
+            let work = move || {
+                std::thread::sleep(Duration::from_millis(1));
+                Ok(done.fetch_add(1, Ordering::SeqCst))
+            };
+            tokio::spawn(async move { flood.run(Weight::Light, soon(), work).await })
+        })
+        .collect();
+    until_waiting(&pool, WAITING_PER_THREAD - 1).await;
+    let other = pool.lane(Lane(2));
+    let seen = Arc::clone(&done);
+    let light =
+        tokio::spawn(async move { other.run(Weight::Light, soon(), move || Ok(seen.load(Ordering::SeqCst))).await });
+    until_waiting(&pool, WAITING_PER_THREAD).await;
+    drop(release);
+    let before = light.await.unwrap().unwrap();
+    assert!(before <= 1, "{before} jobs of the flood came first");
+    for task in flooding {
+        assert!(task.await.unwrap().is_ok());
     }
 }

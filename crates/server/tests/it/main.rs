@@ -4,6 +4,7 @@
 #![allow(clippy::expect_used, clippy::disallowed_methods)]
 
 mod bounds;
+mod identity;
 mod local;
 mod requests;
 mod stopping;

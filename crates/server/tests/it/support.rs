@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use keystead_server::{Counters, Ended, Fault, FaultAnswer, Handler, Limits, Response, Server, tls_config};
+use keystead_server::{
+    Counters, Ended, Fault, FaultAnswer, Handler, Limits, Response, Server, TlsIdentity, tls_config,
+};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -25,6 +27,7 @@ pub(crate) struct Running {
     pub(crate) counters: Arc<Counters>,
     pub(crate) client: Arc<ClientConfig>,
     pub(crate) certificate: rustls::pki_types::CertificateDer<'static>,
+    pub(crate) identity: TlsIdentity,
     stop: oneshot::Sender<()>,
     done: JoinHandle<Ended>,
 }
@@ -52,7 +55,8 @@ pub(crate) async fn start_with(limits: Limits, handler: Handler, more: impl FnOn
     let made = rcgen::generate_simple_self_signed(["vault.localhost".to_owned()]).unwrap();
     let config = tls_config(made.cert.pem().as_bytes(), made.signing_key.serialize_pem().as_bytes()).unwrap();
     let mut server = Server::new(limits, handler, faults());
-    let address = server.listen_tls("127.0.0.1:0".parse().unwrap(), config).await.unwrap();
+    let identity = TlsIdentity::from(config);
+    let address = server.listen_tls("127.0.0.1:0".parse().unwrap(), identity.clone()).await.unwrap();
     more(&mut server);
     let counters = server.counters();
     let (stop, stopped) = oneshot::channel();
@@ -61,7 +65,7 @@ pub(crate) async fn start_with(limits: Limits, handler: Handler, more: impl FnOn
     }));
     let certificate = made.cert.der().clone();
     let client = client_config(&certificate, rustls::ALL_VERSIONS);
-    Running { address, counters, client, certificate, stop, done }
+    Running { address, counters, client, certificate, identity, stop, done }
 }
 
 pub(crate) fn client_config(

@@ -84,6 +84,7 @@ impl Node {
             journal,
             protection: Protection::software(2),
             paths: vec![Arc::new(KeyFile::create(&at("path.key")).unwrap())],
+            bounds: keystead_engine::Bounds::NONE,
         };
         let instance = Instance::start(parts, moment()).await.unwrap();
         instance.create(new_vault(), moment()).await.unwrap();

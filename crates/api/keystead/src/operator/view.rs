@@ -52,12 +52,19 @@ pub(super) fn one(vault: &VaultSummary) -> Body {
     Body::json(&Vault::of(vault))
 }
 
-/// The journal, and each vault's state.
+/// The journal, each vault's state, and what else is amiss.
 pub(super) fn health(health: &Health) -> Body {
     #[derive(Serialize)]
     struct Whole<'a> {
         journal: Journal<'a>,
         vaults: Vec<State<'a>>,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        troubles: Vec<Trouble<'a>>,
+    }
+    #[derive(Serialize)]
+    struct Trouble<'a> {
+        what: &'static str,
+        why: &'a str,
     }
     #[derive(Serialize)]
     struct State<'a> {
@@ -65,7 +72,8 @@ pub(super) fn health(health: &Health) -> Body {
         status: &'static str,
     }
     let vaults = health.vaults.iter().map(|(name, status)| State { name, status }).collect();
-    Body::json(&Whole { journal: Journal::of(&health.journal), vaults })
+    let troubles = health.troubles.iter().map(|(what, why)| Trouble { what, why }).collect();
+    Body::json(&Whole { journal: Journal::of(&health.journal), vaults, troubles })
 }
 
 #[derive(Serialize)]

@@ -75,7 +75,7 @@ async fn generate(
 ) -> Result<VersionRecord, Refusal> {
     let binding = room.material_binding(id, version);
     let (open, now, by) = (room.open(), room.at.now, room.at.deadline);
-    let generated = room.vault().protection.generate(&open.material, &binding, new.spec, by).await?;
+    let generated = room.protection().generate(&open.material, &binding, new.spec, by).await?;
     let mut record = VersionRecord {
         spec: new.spec,
         ops: new.ops,
