@@ -89,6 +89,11 @@ impl Open {
         }
     }
 
+    /// Opened keys and remembered tokens that are held.
+    pub(crate) fn held(&self) -> (usize, usize) {
+        (self.keys.len(), self.proven.len())
+    }
+
     /// Verifies a proof, once per token until it expires. Rights are never part of what is remembered.
     fn authenticate(&self, proof: Proof<'_>, address: Option<IpAddr>, now: Time) -> Result<Caller, NotAuthenticated> {
         let Proof::Bearer(token) = proof else {

@@ -1,6 +1,7 @@
 //! What `serve` reads. Unknown and contradictory settings are refused with file and line.
 
 use crate::exit::Failure;
+use crate::watch::log::{Form, Level};
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -17,6 +18,10 @@ pub(crate) struct Config {
     pub(crate) audit: AuditSection,
     #[serde(default)]
     pub(crate) limits: LimitsSection,
+    #[serde(default)]
+    pub(crate) log: LogSection,
+    #[serde(default)]
+    pub(crate) metrics: MetricsSection,
 }
 
 /// `[node]`
@@ -68,6 +73,24 @@ pub(crate) struct LimitsSection {
     pub(crate) request_deadline_ms: Option<u64>,
 }
 
+/// `[log]`
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LogSection {
+    #[serde(default)]
+    pub(crate) level: Level,
+    #[serde(default)]
+    pub(crate) format: Form,
+}
+
+/// `[metrics]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MetricsSection {
+    /// A plain port on this machine; absent: none.
+    pub(crate) listen: Option<Spanned<SocketAddr>>,
+}
+
 /// Reads and checks a file.
 pub(crate) fn read(file: &Path) -> Result<Config, Failure> {
     let text = std::fs::read_to_string(file)
@@ -99,6 +122,12 @@ fn check(config: &Config) -> Result<(), (usize, String)> {
     {
         let what = "audit.sink_file lies in the journal's directory: a copy must stand elsewhere";
         return Err((sink.span().start, what.to_owned()));
+    }
+    if let Some(address) = &config.metrics.listen
+        && !address.get_ref().ip().is_loopback()
+    {
+        let what = "metrics.listen is not a loopback address: the port has no TLS and asks for no credential";
+        return Err((address.span().start, what.to_owned()));
     }
     Ok(())
 }
@@ -132,6 +161,18 @@ mod tests {
         let (at, what) = parse(&text).unwrap_err();
         assert!(text.lines().nth(at - 1).unwrap().contains("key_file"), "{at}");
         assert!(what.contains("would open itself"), "{what}");
+    }
+
+    #[test]
+    fn metrics_leave_this_machine_only_through_something_else() {
+        let with = |address: &str| EXAMPLE.replace("# listen = \"127.0.0.1:9464\"", &format!("listen = \"{address}\""));
+        for good in ["127.0.0.1:9464", "[::1]:9464"] {
+            assert_eq!(parse(&with(good)).unwrap().metrics.listen.unwrap().into_inner().to_string(), good);
+        }
+        for bad in ["0.0.0.0:9464", "[::]:9464", "192.0.2.1:9464"] {
+            let (at, what) = parse(&with(bad)).unwrap_err();
+            assert!(with(bad).lines().nth(at - 1).unwrap().contains(bad), "{what}");
+        }
     }
 
     #[test]

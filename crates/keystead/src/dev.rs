@@ -1,5 +1,6 @@
 //! `keystead dev`: a server of one's own, with a vault to try.
 
+use crate::config::LogSection;
 use crate::exit::Failure;
 use crate::new_client::NewClient;
 use crate::node_key::write_private;
@@ -50,7 +51,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
             SocketAddr::new(args.listen.ip(), port)
         }
     };
-    let setup = Setup::prepare(&args.data)?;
+    let setup = Setup::prepare(&args.data, LogSection::default())?;
     let file = args.data.join(ENV_FILE);
     // Its appearance says that the server is ready.
     let _ = std::fs::remove_file(&file);

@@ -3,6 +3,7 @@
 //! - [`dev`], [`serve`]: the server; [`setup`] is what they share, [`config`] what `serve` reads
 //! - [`vault`]: the operator's commands over the local socket
 //! - [`key`], [`audit`]: a client's commands over HTTPS
+//! - [`watch`]: metrics, readiness and the server's own log
 //! - [`exit`]: exit codes and how errors are shown
 
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::disallowed_methods))]
@@ -21,6 +22,7 @@ mod serve;
 mod setup;
 mod tls;
 mod vault;
+mod watch;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 use std::process::ExitCode;

@@ -28,7 +28,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
 
 fn setup(config: Config) -> Result<Setup, Failure> {
     let limits = limits(&config);
-    let prepared = Setup::prepare(config.node.data.get_ref())?;
+    let prepared = Setup::prepare(config.node.data.get_ref(), config.log)?;
     let chain = read(&config.listen.certificate)?;
     let key = Zeroizing::new(read(&config.listen.private_key)?);
     let addresses = config.listen.tls.into_inner();
@@ -38,6 +38,7 @@ fn setup(config: Config) -> Result<Setup, Failure> {
         listeners: addresses.into_iter().map(listener).collect(),
         operator_socket: config.listen.operator_socket.unwrap_or_else(|| prepared.operator_socket.clone()),
         sink_file: config.audit.sink_file.map(toml::Spanned::into_inner),
+        metrics: config.metrics.listen.map(toml::Spanned::into_inner),
         max_journal_bytes: config.audit.max_bytes,
         limits,
         ..prepared

@@ -1,9 +1,12 @@
 //! What `dev` and `serve` share: from directories and files to a running node.
 
+use crate::config::LogSection;
 use crate::exit::Failure;
-use crate::handler;
+use crate::handler::Front;
 use crate::node_key;
-use keystead_api_table::Table;
+use crate::watch::gather::{Held, Sources};
+use crate::watch::state::Said;
+use crate::watch::{log, port};
 use keystead_audit::{FileSink, Journal, Node, Pump};
 use keystead_custody::UnsealPath;
 use keystead_engine::{ClockGuard, Instance, Parts};
@@ -35,6 +38,8 @@ pub(crate) struct Setup {
     pub(crate) operator_socket: PathBuf,
     pub(crate) sink_file: Option<PathBuf>,
     pub(crate) max_journal_bytes: Option<u64>,
+    /// The plain port for metrics and probes.
+    pub(crate) metrics: Option<SocketAddr>,
     pub(crate) limits: Limits,
     pub(crate) lock: std::fs::File,
 }
@@ -43,17 +48,19 @@ pub(crate) struct Setup {
 pub(crate) struct Running {
     pub(crate) instance: Arc<Instance>,
     server: Server,
+    port: Option<Server>,
+    held: Arc<Held>,
     store: Store,
     journal: Journal,
-    _pump: Option<Pump>,
+    _pumps: Arc<Vec<Pump>>,
     _lock: std::fs::File,
 }
 
 impl Setup {
     /// Makes the directory and takes it: one process at a time.
-    pub(crate) fn prepare(data: &Path) -> Result<Self, Failure> {
+    pub(crate) fn prepare(data: &Path, lines: LogSection) -> Result<Self, Failure> {
         directory(data)?;
-        init_log();
+        log::begin(lines.level, lines.format);
         crate::harden::lock_memory();
         let file = data.join("lock");
         let lock = std::fs::File::create(&file)
@@ -71,6 +78,7 @@ impl Setup {
             operator_socket: data.join("operator.sock"),
             sink_file: None,
             max_journal_bytes: None,
+            metrics: None,
             limits: Limits::default(),
             lock,
         })
@@ -92,12 +100,23 @@ impl Setup {
         let instance = Instance::start(parts, moment(120))
             .await
             .map_err(|e| Failure::unavailable(format!("cannot start: {e}")))?;
-        let pump = match &self.sink_file {
+        let pumps = Arc::new(self.pumps(&journal)?);
+        let (front, held) = (Front::new(&instance), Arc::new(Held::default()));
+        let server = front.server(self.limits.clone());
+        let sources = Arc::new(Sources {
+            metrics: Arc::clone(&front.metrics),
+            instance: Arc::clone(&instance),
+            counters: server.counters(),
+            pumps: Arc::clone(&pumps),
+            held: Arc::clone(&held),
+        });
+        front.show(&sources);
+        let server = self.listen(server).await?;
+        let port = match self.metrics {
             None => None,
-            Some(file) => Some(pump(&journal, file)?),
+            Some(address) => Some(port::server(address, &sources).await?),
         };
-        let server = self.server(&instance).await?;
-        Ok(Running { instance, server, store, journal, _pump: pump, _lock: self.lock })
+        Ok(Running { instance, server, port, held, store, journal, _pumps: pumps, _lock: self.lock })
     }
 
     async fn store(&self) -> Result<Store, Failure> {
@@ -142,11 +161,11 @@ impl Setup {
         Ok(vec![Arc::new(path)])
     }
 
-    async fn server(&self, instance: &Arc<Instance>) -> Result<Server, Failure> {
-        let protocols = vec![keystead_api_azure::protocol(), keystead_api_own::protocol()];
-        let table = Arc::new(Table::new(keystead_api_azure::front(), protocols, keystead_crypto::random()));
-        let handler = handler::handler(instance, &table);
-        let mut server = Server::new(self.limits.clone(), handler, handler::faults(instance, &table));
+    fn pumps(&self, journal: &Journal) -> Result<Vec<Pump>, Failure> {
+        self.sink_file.iter().map(|file| pump(journal, file)).collect()
+    }
+
+    async fn listen(&self, mut server: Server) -> Result<Server, Failure> {
         for listener in &self.listeners {
             let tls = tls_config(&listener.chain, &listener.key).map_err(|e| Failure::usage(e.to_string()))?;
             server.listen_tls(listener.address, tls).await.map_err(|e| Failure::unavailable(e.to_string()))?;
@@ -159,12 +178,15 @@ impl Setup {
 impl Running {
     /// Serves until SIGTERM or Ctrl-C, then makes all state durable.
     pub(crate) async fn serve(self) -> Result<(), Failure> {
-        let beats = tokio::spawn(beat(Arc::clone(&self.instance)));
+        let beats = tokio::spawn(beat(Arc::clone(&self.instance), self.held));
+        let port = self.port.map(|port| tokio::spawn(port.run(std::future::pending())));
         let ended = self.server.run(stop()).await;
         if ended.cut > 0 {
             tracing::warn!("{} requests were still under way when the grace time ended", ended.cut);
         }
         beats.abort();
+        // Probes are answered until here, so that whoever watches sees the stop.
+        port.inspect(tokio::task::JoinHandle::abort);
         self.journal.close().await;
         self.store.close().await;
         Ok(())
@@ -178,8 +200,8 @@ fn pump(journal: &Journal, file: &Path) -> Result<Pump, Failure> {
 }
 
 /// Carries out what is due, each second.
-async fn beat(instance: Arc<Instance>) {
-    let mut guard = ClockGuard::default();
+async fn beat(instance: Arc<Instance>, held: Arc<Held>) {
+    let (mut guard, mut said) = (ClockGuard::default(), Said::default());
     let before = instance.last_recorded();
     let mut every = tokio::time::interval(Duration::from_secs(1));
     every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -187,9 +209,15 @@ async fn beat(instance: Arc<Instance>) {
         every.tick().await;
         let at = moment(60);
         let irreversible = guard.beat(at.now, steady_millis(), before);
-        if let Err(e) = instance.tick(at, irreversible).await {
-            tracing::warn!("the scheduler could not read what is due: {e}");
+        match instance.tick(at, irreversible).await {
+            Ok(beat) => {
+                held.set(beat.held);
+                said.held(beat.held);
+            }
+            Err(e) => tracing::warn!("the scheduler could not read what is due: {e}"),
         }
+        let health = instance.journal().health();
+        said.journal(&health.state, health.publish_error.as_ref());
     }
 }
 
@@ -241,10 +269,4 @@ pub(crate) fn directory(path: &Path) -> Result<(), Failure> {
 
 fn cores() -> usize {
     std::thread::available_parallelism().map_or(2, std::num::NonZero::get)
-}
-
-fn init_log() {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("KEYSTEAD_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
 }

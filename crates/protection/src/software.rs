@@ -52,6 +52,11 @@ impl Pool {
         Self(Arc::new(Owner(queue)))
     }
 
+    /// How many jobs wait for a thread.
+    pub(crate) fn waiting(&self) -> usize {
+        self.0.0.waiting()
+    }
+
     /// Runs work on the pool. [`KeyError::Busy`] at once if the queue is full; [`KeyError::Deadline`] if the work is
     /// not done by then: it never begins after its deadline, and what it gives later is dropped. [`KeyError::Stopped`]
     /// if it panicked.

@@ -3,7 +3,7 @@
 use crate::bad::BadParameter;
 use crate::parts::{Context, Parts};
 use crate::path::{Pattern, Segments};
-use crate::protocol::{Front, NoRoute, Protocol, RouteInfo};
+use crate::protocol::{Front, NoRoute, Operation, Protocol, RouteInfo};
 use crate::reply::{Reply, Response};
 use crate::route::{OpenRoute, ProofRoute, Route, Served, TokenAsk, TokenFault, run};
 use crate::stamp::Stamp;
@@ -13,7 +13,7 @@ use hyper::{HeaderMap, Method, Request};
 
 use keystead_engine::{NotLetIn, TurnedAway, TurnedAwayReason, Vault};
 use keystead_identity::{Caller, NotAuthenticated, Proof};
-use keystead_model::{Authority, Moment};
+use keystead_model::{Authority, Moment, OperationId};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ pub struct Table {
 /// A reply, its receipt, and the route that made it.
 struct Outcome {
     reply: Reply,
-    receipt: Option<String>,
+    receipt: Option<(String, OperationId)>,
     route: Option<RouteInfo>,
 }
 
@@ -69,7 +69,11 @@ impl Table {
         };
         let visit = Visit { table: self, vault, request: &request, path: &path, authority: &authority, peer, at };
         let outcome = visit.answer().await;
-        let mut response = self.stamp.finish(request.headers(), outcome.reply, outcome.receipt.as_deref());
+        let receipt = outcome.receipt.as_ref().map(|(text, _)| text.as_str());
+        let mut response = self.stamp.finish(request.headers(), outcome.reply, receipt);
+        if let Some((_, operation)) = outcome.receipt {
+            response.extensions_mut().insert(Operation(operation));
+        }
         if let Some(route) = outcome.route {
             response.extensions_mut().insert(route);
         }
@@ -152,12 +156,12 @@ impl<'a> Visit<'a> {
     async fn token(&self, protocol: &Protocol, route: &'a ProofRoute) -> Outcome {
         let context = self.context(Some(&route.pattern));
         let (reply, receipt) = match self.issue(route, &context).await {
-            Ok(Served { receipt, result }) => {
+            Ok(Served { receipt, operation, result }) => {
                 let reply = match result {
                     Ok(body) => Reply::new(hyper::StatusCode::OK, body),
                     Err(refusal) => (route.fault)(&TokenFault::Refusal(&refusal), &context),
                 };
-                (reply, Some(receipt))
+                (reply, Some((receipt, operation)))
             }
             Err(reply) => (reply, None),
         };
@@ -207,12 +211,12 @@ impl<'a> Visit<'a> {
             (protocol.version)(&context.parts).and_then(|()| route.serve.serve(self.vault, caller, &context, self.at));
         let outcome = match parsed {
             Ok(serving) => match serving.await {
-                Ok(Served { receipt, result }) => {
+                Ok(Served { receipt, operation, result }) => {
                     let reply = match result {
                         Ok(body) => Reply::new(route.ok, body),
                         Err(refusal) => (protocol.refusal)(&refusal, &context),
                     };
-                    Outcome { receipt: Some(receipt), ..Outcome::of(reply) }
+                    Outcome { receipt: Some((receipt, operation)), ..Outcome::of(reply) }
                 }
                 Err(why) => {
                     self.count_state(why);
