@@ -13,6 +13,7 @@ use keystead_model::{Moment, ObjectId, OperationId, VaultStatus, Version};
 use keystead_store::{Changes, CommitError, MakeRecord, OutboxRow};
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
+use tracing::{Instrument as _, trace_span};
 
 /// A command that `run` takes. Closed: [`Execute`] cannot be named outside this crate.
 pub trait Command: Execute {}
@@ -108,7 +109,7 @@ impl Vault {
         at: Moment,
     ) -> Result<Answer<C::Output, Refusal>, TurnedAway> {
         let vault = Arc::clone(self);
-        ToEnd::new(async move { Run::begin(&vault, at)?.decide(who, ask).await }).await
+        ToEnd::new(async move { Run::begin(&vault, at)?.decide(who, ask).await }.in_current_span()).await
     }
 }
 
@@ -130,7 +131,8 @@ impl<'a> Run<'a> {
     }
 
     async fn decide<C: Command>(self, who: Who, ask: C) -> Result<Answer<C::Output, Refusal>, TurnedAway> {
-        let decision = self.open.policy.load().decide(who, ask);
+        let decide = trace_span!(target: "keystead::walk", "decide");
+        let decision = decide.in_scope(|| self.open.policy.load().decide(who, ask));
         match decision {
             Ok(permit) => self.work(permit).await,
             Err(denial) => self.deny(denial).await,
@@ -142,7 +144,7 @@ impl<'a> Run<'a> {
         let info = &self.vault.info;
         let draft = Draft::denied(denial, self.operation, self.at.now, info.id, &self.open.details);
         let record = draft.encode(Outcome::DENIED, None, self.vault.node);
-        Ok(Answer::new(self.slot.write(record).await?, Err(refusal)))
+        Ok(Answer::new(write(self.slot, record).await?, Err(refusal)))
     }
 
     async fn work<C: Command>(self, permit: Permit<C>) -> Result<Answer<C::Output, Refusal>, TurnedAway> {
@@ -169,7 +171,8 @@ impl<'a> Run<'a> {
     /// The command itself, within the deadline; a panic in it is a fault of ours, and is recorded.
     async fn execute<C: Command>(&self, permit: &Permit<C>) -> Result<Effect<C::Output>, Refusal> {
         let room = Room::new(self.vault, &self.open, self.at);
-        let work = AssertUnwindSafe(C::execute(permit, &room)).catch_unwind();
+        let span = trace_span!(target: "keystead::walk", "work");
+        let work = AssertUnwindSafe(C::execute(permit, &room)).catch_unwind().instrument(span);
         match tokio::time::timeout_at(self.at.deadline.into(), work).await {
             Ok(Ok(result)) => result,
             Ok(Err(_panic)) => Err(Refusal::Fault),
@@ -201,7 +204,7 @@ impl<'a> Run<'a> {
     async fn refuse_draft<T>(self, draft: Draft, refusal: Refusal) -> Result<Answer<T, Refusal>, TurnedAway> {
         let reason = refusal.to_string();
         let record = draft.encode(refusal.outcome(), Some(&reason), self.vault.node);
-        Ok(Answer::new(self.slot.write(record).await?, Err(refusal)))
+        Ok(Answer::new(write(self.slot, record).await?, Err(refusal)))
     }
 
     async fn answer<C: Command>(
@@ -211,7 +214,7 @@ impl<'a> Run<'a> {
     ) -> Result<Answer<C::Output, Refusal>, TurnedAway> {
         let draft = about(self.draft(permit), effect.about);
         let record = draft.encode(Outcome::DONE, None, self.vault.node);
-        Ok(Answer::new(self.slot.write(record).await?, Ok(effect.value)))
+        Ok(Answer::new(write(self.slot, record).await?, Ok(effect.value)))
     }
 }
 
@@ -231,9 +234,10 @@ impl Run<'_> {
         let held = Held::new(permit);
         let make = self.make_record(&held, about, digest(&changes));
         let store = &self.vault.store;
+        let span = trace_span!(target: "keystead::walk", "commit");
         let committed = match status {
-            Some(status) => store.set_status(self.vault.info.id, status, make).await,
-            None => store.commit(self.vault.info.id, changes, make).await,
+            Some(status) => store.set_status(self.vault.info.id, status, make).instrument(span).await,
+            None => store.commit(self.vault.info.id, changes, make).instrument(span).await,
         };
         // Whatever came of it: after some failures that is not known.
         tags.iter().for_each(|tag| self.open.keys.forget(tag));
@@ -282,7 +286,7 @@ impl Run<'_> {
     /// The journal gets what the transaction holds; once it has it, the outbox may forget it.
     async fn journal(self, bytes: &[u8]) -> Result<Receipt, TurnedAway> {
         let record = Record::parse(bytes).map_err(|_| TurnedAway::JournalDown)?;
-        let receipt = self.slot.write(record).await?;
+        let receipt = write(self.slot, record).await?;
         self.vault.store.forget(self.operation);
         Ok(receipt)
     }
@@ -322,6 +326,12 @@ impl<C> Held<C> {
     fn spent(&self) -> Option<Draft> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).1.take()
     }
+}
+
+/// Puts a record into the journal; it is on disk when this returns.
+async fn write(slot: Slot, record: Record) -> Result<Receipt, TurnedAway> {
+    let span = trace_span!(target: "keystead::walk", "journal");
+    Ok(slot.write(record).instrument(span).await?)
 }
 
 fn removed(changes: &Changes) -> impl Iterator<Item = [u8; 32]> {

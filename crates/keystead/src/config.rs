@@ -1,7 +1,9 @@
 //! What `serve` reads. Unknown and contradictory settings are refused with file and line.
 
 use crate::exit::Failure;
+use crate::syslog::Target;
 use crate::watch::log::{Form, Level};
+use crate::watch::traces::Settings;
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -22,6 +24,7 @@ pub(crate) struct Config {
     pub(crate) log: LogSection,
     #[serde(default)]
     pub(crate) metrics: MetricsSection,
+    pub(crate) traces: Option<TracesSection>,
 }
 
 /// `[node]`
@@ -60,6 +63,10 @@ pub(crate) struct CustodySection {
 pub(crate) struct AuditSection {
     /// A copy of every record, one JSON line each.
     pub(crate) sink_file: Option<Spanned<PathBuf>>,
+    /// A copy of every record's clear part, one RFC 5424 message each.
+    pub(crate) syslog: Option<Target>,
+    /// CAs of a syslog daemon behind TLS, besides the system's.
+    pub(crate) syslog_ca: Option<Spanned<PathBuf>>,
     /// Most bytes of the journal; absent: the disk.
     pub(crate) max_bytes: Option<u64>,
 }
@@ -89,6 +96,22 @@ pub(crate) struct LogSection {
 pub(crate) struct MetricsSection {
     /// A plain port on this machine; absent: none.
     pub(crate) listen: Option<Spanned<SocketAddr>>,
+}
+
+/// `[traces]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TracesSection {
+    /// A collector's OTLP/HTTP address.
+    pub(crate) otlp: String,
+    /// Of the requests that bring no trace of their own.
+    pub(crate) ratio: Option<Spanned<f64>>,
+}
+
+impl TracesSection {
+    pub(crate) fn settings(&self) -> Settings {
+        Settings { otlp: self.otlp.clone(), ratio: self.ratio.as_ref().map_or(1.0, |r| *r.get_ref()) }
+    }
 }
 
 /// Reads and checks a file.
@@ -123,11 +146,22 @@ fn check(config: &Config) -> Result<(), (usize, String)> {
         let what = "audit.sink_file lies in the journal's directory: a copy must stand elsewhere";
         return Err((sink.span().start, what.to_owned()));
     }
+    if let Some(ca) = &config.audit.syslog_ca
+        && !matches!(config.audit.syslog, Some(Target::Tls(..)))
+    {
+        let what = "audit.syslog_ca is for audit.syslog = \"tls://...\", which is not set: it would do nothing";
+        return Err((ca.span().start, what.to_owned()));
+    }
     if let Some(address) = &config.metrics.listen
         && !address.get_ref().ip().is_loopback()
     {
         let what = "metrics.listen is not a loopback address: the port has no TLS and asks for no credential";
         return Err((address.span().start, what.to_owned()));
+    }
+    if let Some(ratio) = config.traces.as_ref().and_then(|t| t.ratio.as_ref())
+        && !(0.0..=1.0).contains(ratio.get_ref())
+    {
+        return Err((ratio.span().start, "traces.ratio is from 0.0 to 1.0".to_owned()));
     }
     Ok(())
 }

@@ -51,7 +51,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
             SocketAddr::new(args.listen.ip(), port)
         }
     };
-    let setup = Setup::prepare(&args.data, LogSection::default())?;
+    let setup = Setup::prepare(&args.data, LogSection::default(), None)?;
     let file = args.data.join(ENV_FILE);
     // Its appearance says that the server is ready.
     let _ = std::fs::remove_file(&file);

@@ -10,6 +10,7 @@ use keystead_engine::{Instance, TurnedAwayReason};
 use keystead_model::Authority;
 use keystead_server::{Fault, FaultAnswer, Handler, Limits, Request, Response, Server};
 use std::sync::{Arc, OnceLock};
+use tracing::{Instrument as _, Span};
 
 /// What stands behind the listeners: the vaults' tables, the operator's, and what is counted of both.
 pub(crate) struct Front {
@@ -17,11 +18,13 @@ pub(crate) struct Front {
     table: Arc<Table>,
     operator: Arc<Operator>,
     sources: Arc<OnceLock<Arc<Sources>>>,
+    /// How many traces are begun; none if none are wanted.
+    ratio: Option<f64>,
     pub(crate) metrics: Arc<Metrics>,
 }
 
 impl Front {
-    pub(crate) fn new(instance: &Arc<Instance>) -> Self {
+    pub(crate) fn new(instance: &Arc<Instance>, ratio: Option<f64>) -> Self {
         let protocols = vec![keystead_api_azure::protocol(), keystead_api_own::protocol()];
         let table = Arc::new(Table::new(keystead_api_azure::front(), protocols, keystead_crypto::random()));
         let sources: Arc<OnceLock<Arc<Sources>>> = Arc::default();
@@ -37,7 +40,7 @@ impl Front {
         }));
         let routes = table.entries().chain(operator.infos()).map(|r| (r.protocol, r.name));
         let metrics = Arc::new(Metrics::new(routes));
-        Self { instance: Arc::clone(instance), table, operator: Arc::new(operator), sources, metrics }
+        Self { instance: Arc::clone(instance), table, operator: Arc::new(operator), sources, ratio, metrics }
     }
 
     /// A server without listeners that answers with this.
@@ -56,19 +59,31 @@ impl Front {
     fn handler(&self) -> Handler {
         let (instance, table, operator) =
             (Arc::clone(&self.instance), Arc::clone(&self.table), Arc::clone(&self.operator));
+        let ratio = self.ratio;
         Arc::new(move |request, peer, at| {
             let (instance, table, operator) = (Arc::clone(&instance), Arc::clone(&table), Arc::clone(&operator));
             Box::pin(async move {
                 if peer.unix_uid.is_some() {
                     return operator.dispatch(&instance, request, at).await;
                 }
-                match authority(&request).and_then(|a| instance.vault(&a)) {
-                    Some(vault) => table.dispatch(&vault, request, peer.address.map(|a| a.ip()), at).await,
-                    None => unknown(&instance, &table, &request),
-                }
+                let span = ratio.map_or_else(Span::none, |ratio| root(ratio, &request));
+                let answer = async {
+                    match authority(&request).and_then(|a| instance.vault(&a)) {
+                        Some(vault) => table.dispatch(&vault, request, peer.address.map(|a| a.ip()), at).await,
+                        None => unknown(&instance, &table, &request),
+                    }
+                };
+                let answer = answer.instrument(span.clone()).await;
+                watch::note(&span, &answer);
+                answer
             })
         })
     }
+}
+
+fn root(ratio: f64, request: &Request) -> Span {
+    let parent = request.headers().get("traceparent").and_then(|v| v.to_str().ok());
+    watch::traces::root(ratio, parent)
 }
 
 /// What the server says itself, in the protocol's shape.

@@ -1,6 +1,6 @@
 //! `keystead serve`: a server as its configuration says.
 
-use crate::config::{self, Config};
+use crate::config::{self, Config, TracesSection};
 use crate::exit::Failure;
 use crate::setup::{Listener, Setup};
 use keystead_server::Limits;
@@ -28,7 +28,8 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
 
 fn setup(config: Config) -> Result<Setup, Failure> {
     let limits = limits(&config);
-    let prepared = Setup::prepare(config.node.data.get_ref(), config.log)?;
+    let traces = config.traces.as_ref().map(TracesSection::settings);
+    let prepared = Setup::prepare(config.node.data.get_ref(), config.log, traces)?;
     let chain = read(&config.listen.certificate)?;
     let key = Zeroizing::new(read(&config.listen.private_key)?);
     let addresses = config.listen.tls.into_inner();
@@ -38,6 +39,8 @@ fn setup(config: Config) -> Result<Setup, Failure> {
         listeners: addresses.into_iter().map(listener).collect(),
         operator_socket: config.listen.operator_socket.unwrap_or_else(|| prepared.operator_socket.clone()),
         sink_file: config.audit.sink_file.map(toml::Spanned::into_inner),
+        syslog: config.audit.syslog,
+        syslog_ca: config.audit.syslog_ca.map(toml::Spanned::into_inner),
         metrics: config.metrics.listen.map(toml::Spanned::into_inner),
         max_journal_bytes: config.audit.max_bytes,
         limits,

@@ -3,11 +3,11 @@
 use crate::config::LogSection;
 use crate::exit::Failure;
 use crate::handler::Front;
-use crate::node_key;
 use crate::watch::gather::{Held, Sources};
 use crate::watch::state::Said;
-use crate::watch::{log, port};
-use keystead_audit::{FileSink, Journal, Node, Pump};
+use crate::watch::{log, port, traces};
+use crate::{node_key, syslog};
+use keystead_audit::{FileSink, Journal, Node, Pump, Sink};
 use keystead_custody::UnsealPath;
 use keystead_engine::{ClockGuard, Instance, Parts};
 use keystead_model::{Moment, Time};
@@ -37,9 +37,13 @@ pub(crate) struct Setup {
     pub(crate) listeners: Vec<Listener>,
     pub(crate) operator_socket: PathBuf,
     pub(crate) sink_file: Option<PathBuf>,
+    pub(crate) syslog: Option<syslog::Target>,
+    pub(crate) syslog_ca: Option<PathBuf>,
     pub(crate) max_journal_bytes: Option<u64>,
     /// The plain port for metrics and probes.
     pub(crate) metrics: Option<SocketAddr>,
+    /// What sends traces, and how many are begun.
+    pub(crate) traces: Option<(traces::Ready, traces::Settings)>,
     pub(crate) limits: Limits,
     pub(crate) lock: std::fs::File,
 }
@@ -49,6 +53,7 @@ pub(crate) struct Running {
     pub(crate) instance: Arc<Instance>,
     server: Server,
     port: Option<Server>,
+    traces: Option<traces::Sender>,
     held: Arc<Held>,
     store: Store,
     journal: Journal,
@@ -58,9 +63,9 @@ pub(crate) struct Running {
 
 impl Setup {
     /// Makes the directory and takes it: one process at a time.
-    pub(crate) fn prepare(data: &Path, lines: LogSection) -> Result<Self, Failure> {
+    pub(crate) fn prepare(data: &Path, lines: LogSection, traces: Option<traces::Settings>) -> Result<Self, Failure> {
         directory(data)?;
-        log::begin(lines.level, lines.format);
+        let traces = log::begin(lines.level, lines.format, traces.as_ref())?.zip(traces);
         crate::harden::lock_memory();
         let file = data.join("lock");
         let lock = std::fs::File::create(&file)
@@ -77,15 +82,18 @@ impl Setup {
             listeners: Vec::new(),
             operator_socket: data.join("operator.sock"),
             sink_file: None,
+            syslog: None,
+            syslog_ca: None,
             max_journal_bytes: None,
             metrics: None,
+            traces,
             limits: Limits::default(),
             lock,
         })
     }
 
     /// Opens store and journal, opens the vaults that may be open, binds the listeners.
-    pub(crate) async fn start(self) -> Result<Running, Failure> {
+    pub(crate) async fn start(mut self) -> Result<Running, Failure> {
         let store = self.store().await?;
         let node = node_key::load_or_create(&self.data.join("node.key"), &store).await?;
         let id = node.node;
@@ -101,7 +109,11 @@ impl Setup {
             .await
             .map_err(|e| Failure::unavailable(format!("cannot start: {e}")))?;
         let pumps = Arc::new(self.pumps(&journal)?);
-        let (front, held) = (Front::new(&instance), Arc::new(Held::default()));
+        let (traces, ratio) = match self.traces.take() {
+            None => (None, None),
+            Some((ready, settings)) => (Some(ready.start(id.to_string())), Some(settings.ratio)),
+        };
+        let (front, held) = (Front::new(&instance, ratio), Arc::new(Held::default()));
         let server = front.server(self.limits.clone());
         let sources = Arc::new(Sources {
             metrics: Arc::clone(&front.metrics),
@@ -109,6 +121,7 @@ impl Setup {
             counters: server.counters(),
             pumps: Arc::clone(&pumps),
             held: Arc::clone(&held),
+            traces: traces.as_ref().map(|t| Arc::clone(&t.fate)),
         });
         front.show(&sources);
         let server = self.listen(server).await?;
@@ -116,7 +129,7 @@ impl Setup {
             None => None,
             Some(address) => Some(port::server(address, &sources).await?),
         };
-        Ok(Running { instance, server, port, held, store, journal, _pumps: pumps, _lock: self.lock })
+        Ok(Running { instance, server, port, traces, held, store, journal, _pumps: pumps, _lock: self.lock })
     }
 
     async fn store(&self) -> Result<Store, Failure> {
@@ -162,7 +175,16 @@ impl Setup {
     }
 
     fn pumps(&self, journal: &Journal) -> Result<Vec<Pump>, Failure> {
-        self.sink_file.iter().map(|file| pump(journal, file)).collect()
+        let mut pumps = Vec::new();
+        if let Some(file) = &self.sink_file {
+            let sink = FileSink::open(file)
+                .map_err(|e| Failure::usage(format!("cannot open the audit sink {}: {e}", file.display())))?;
+            pumps.push(pump(journal, sink)?);
+        }
+        if let Some(target) = &self.syslog {
+            pumps.push(pump(journal, syslog::sink(target, self.syslog_ca.as_deref(), &self.data)?)?);
+        }
+        Ok(pumps)
     }
 
     async fn listen(&self, mut server: Server) -> Result<Server, Failure> {
@@ -187,15 +209,16 @@ impl Running {
         beats.abort();
         // Probes are answered until here, so that whoever watches sees the stop.
         port.inspect(tokio::task::JoinHandle::abort);
+        if let Some(traces) = self.traces {
+            traces.close().await;
+        }
         self.journal.close().await;
         self.store.close().await;
         Ok(())
     }
 }
 
-fn pump(journal: &Journal, file: &Path) -> Result<Pump, Failure> {
-    let sink = FileSink::open(file)
-        .map_err(|e| Failure::usage(format!("cannot open the audit sink {}: {e}", file.display())))?;
+fn pump(journal: &Journal, sink: impl Sink) -> Result<Pump, Failure> {
     Pump::start(journal, sink).map_err(|e| Failure::unavailable(format!("cannot start the audit sink: {e}")))
 }
 

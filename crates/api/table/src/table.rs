@@ -16,6 +16,7 @@ use keystead_identity::{Caller, NotAuthenticated, Proof};
 use keystead_model::{Authority, Moment, OperationId};
 use std::net::IpAddr;
 use std::sync::Arc;
+use tracing::trace_span;
 
 /// Everything that answers at a vault's authority.
 pub struct Table {
@@ -123,7 +124,8 @@ impl<'a> Visit<'a> {
             return self.token(protocol, route).await;
         }
         let context = self.context(None);
-        let caller = match self.caller() {
+        let identity = trace_span!(target: "keystead::walk", "identity");
+        let caller = match identity.in_scope(|| self.caller()) {
             Ok(caller) => caller,
             Err(NotLetIn::TurnedAway(why)) => {
                 self.count_state(why);
@@ -180,7 +182,9 @@ impl<'a> Visit<'a> {
             fault(TokenFault::BadParameter(&why))
         })?;
         let proof = Proof::ClientSecret { client: &client, secret: &secret };
-        let caller = self.vault.authenticate(proof, self.peer, self.at.now).map_err(|why| match why {
+        let identity = trace_span!(target: "keystead::walk", "identity");
+        let caller = identity.in_scope(|| self.vault.authenticate(proof, self.peer, self.at.now));
+        let caller = caller.map_err(|why| match why {
             NotLetIn::TurnedAway(why) => turned_away(why),
             NotLetIn::NotAuthenticated(why) => {
                 self.count(TurnedAwayReason::NotAuthenticated);
@@ -207,8 +211,11 @@ impl<'a> Visit<'a> {
             self.count(TurnedAwayReason::Malformed);
             Outcome::of((protocol.bad_parameter)(why, &context))
         };
-        let parsed =
-            (protocol.version)(&context.parts).and_then(|()| route.serve.serve(self.vault, caller, &context, self.at));
+        let parse = || {
+            (protocol.version)(&context.parts)?;
+            route.serve.serve(self.vault, caller, &context, self.at)
+        };
+        let parsed = trace_span!(target: "keystead::walk", "parse").in_scope(parse);
         let outcome = match parsed {
             Ok(serving) => match serving.await {
                 Ok(Served { receipt, operation, result }) => {

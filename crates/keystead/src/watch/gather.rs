@@ -2,6 +2,7 @@
 
 use super::metrics::Metrics;
 use super::page::{Kind, Page};
+use super::traces::Fate;
 use keystead_audit::Pump;
 use keystead_audit::journal::JournalState;
 use keystead_engine::Instance;
@@ -19,6 +20,7 @@ pub(crate) struct Sources {
     pub(crate) counters: Arc<Counters>,
     pub(crate) pumps: Arc<Vec<Pump>>,
     pub(crate) held: Arc<Held>,
+    pub(crate) traces: Option<Arc<Fate>>,
 }
 
 /// Scheduled work that waits for the clock to be trusted again.
@@ -42,6 +44,10 @@ impl Sources {
         self.server(&mut page);
         self.journal(&mut page);
         self.node(&mut page, store);
+        if let Some((sent, dropped)) = self.traces.as_ref().map(|t| t.read()) {
+            page.one("keystead_spans_sent_total", Kind::Counter, "Spans that the collector took.", sent);
+            page.one("keystead_spans_dropped_total", Kind::Counter, "Spans that were lost.", dropped);
+        }
         process(&mut page);
         page.into_text()
     }

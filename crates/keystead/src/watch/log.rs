@@ -1,8 +1,12 @@
 //! How the server's own log is written: to standard error, as text for people or JSON for collectors. It is not the
 //! audit: it never names a key, a caller or a secret, and a line may be lost.
 
+use super::traces::{self, Ready, Settings};
+use crate::exit::Failure;
 use serde::Deserialize;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{EnvFilter, Targets};
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// How lines are written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
@@ -41,14 +45,21 @@ impl Level {
     }
 }
 
-/// Begins to write. `KEYSTEAD_LOG` goes before the level. Only the first call of a process has an effect.
-pub(crate) fn begin(level: Level, form: Form) {
+/// Begins to write, and to collect spans if traces are wanted. `KEYSTEAD_LOG` goes before the level. Only the first call
+/// of a process has an effect.
+pub(crate) fn begin(level: Level, form: Form, traces: Option<&Settings>) -> Result<Option<Ready>, Failure> {
     let filter = EnvFilter::try_from_env("KEYSTEAD_LOG").unwrap_or_else(|_| EnvFilter::new(level.filter()));
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let _ = match form {
-        Form::Text => lines.try_init(),
-        Form::Json => lines.json().flatten_event(true).try_init(),
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = match form {
+        Form::Text => lines.with_filter(filter).boxed(),
+        Form::Json => lines.json().flatten_event(true).with_filter(filter).boxed(),
     };
+    let (spans, ready) = traces.map(traces::prepare).transpose()?.unzip();
+    // Nothing but the walk: libraries have spans of their own.
+    let walk = Targets::new().with_target("keystead::walk", tracing::Level::TRACE);
+    let spans = spans.map(|spans| spans.with_filter(walk));
+    let _ = tracing_subscriber::registry().with(lines).with(spans).try_init();
+    Ok(ready)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //!
 //! - [`metrics`]: what is counted per route; [`page`]: how numbers are written; [`gather`]: all of them
 //! - [`port`]: the plain port on this machine that shows them; [`log`]: how lines are written
+//! - [`traces`]: where a request's time went, for a collector
 //! - [`state`]: what is said when the journal's or the store's state changes
 
 pub(crate) mod gather;
@@ -11,9 +12,10 @@ pub(crate) mod metrics;
 mod page;
 pub(crate) mod port;
 pub(crate) mod state;
+pub(crate) mod traces;
 
 use keystead_api_table::{Operation, RouteInfo};
-use keystead_server::{Observe, Seen};
+use keystead_server::{Observe, Response, Seen};
 use metrics::Metrics;
 use std::sync::Arc;
 
@@ -28,6 +30,20 @@ pub(crate) fn observe(metrics: &Arc<Metrics>) -> Observe {
             line(seen, route, extensions.get::<Operation>());
         }
     })
+}
+
+/// Notes in a request's span what came of it.
+pub(crate) fn note(span: &tracing::Span, answer: &Response) {
+    if span.is_none() {
+        return;
+    }
+    if let Some(route) = answer.extensions().get::<RouteInfo>() {
+        span.record("protocol", route.protocol).record("route", route.name);
+    }
+    if let Some(operation) = answer.extensions().get::<Operation>() {
+        span.record("operation", tracing::field::display(operation.0));
+    }
+    span.record("status", u64::from(answer.status().as_u16()));
 }
 
 fn line(seen: &Seen<'_>, route: Option<&RouteInfo>, operation: Option<&Operation>) {
