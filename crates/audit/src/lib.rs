@@ -21,7 +21,7 @@
 //! - [`journal`]: segments on disk, the one writer, recovery, reading
 //! - [`tlog`]: RFC 6962 tree, C2SP tiles, signed checkpoints, proofs; usable offline
 //! - [`verify`]: a data directory checked from first record to last
-//! - [`sink`]: copies for elsewhere, each with its own cursor, never in a request's way
+//! - [`sink`]: copies for elsewhere, each with its own cursor, never in a request's way; [`syslog`]: one of them
 //! - [`error`]: every way this can fail, with its remedy
 
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::disallowed_methods))]
@@ -34,6 +34,7 @@ pub mod journal;
 pub mod receipt;
 pub mod record;
 pub mod sink;
+pub mod syslog;
 pub mod tlog;
 pub mod verify;
 pub mod waiting;
@@ -44,4 +45,5 @@ pub use journal::{Clock, Journal, JournalHealth, Limits, Node, Slot, TurnedAwayR
 pub use receipt::{Answer, Receipt, ReceiptText};
 pub use record::{BadRecord, Record};
 pub use sink::{FileSink, Pump, Sink};
+pub use syslog::{Connect, Line, SyslogSettings, SyslogSink};
 pub use waiting::NotVouched;

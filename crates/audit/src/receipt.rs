@@ -3,6 +3,7 @@
 use crate::tlog;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use keystead_model::OperationId;
 use std::fmt;
 use std::str::FromStr;
 
@@ -15,8 +16,8 @@ use std::str::FromStr;
 /// ```
 /// Nobody else can make one, and it cannot be spent twice:
 /// ```compile_fail,E0624
-/// fn forged() -> keystead_audit::Answer<u8, ()> {
-///     keystead_audit::Answer::new(keystead_audit::Receipt::new([0; 16], 0, [0; 32]), Ok(1))
+/// fn forged(id: keystead_model::OperationId) -> keystead_audit::Answer<u8, ()> {
+///     keystead_audit::Answer::new(keystead_audit::Receipt::new([0; 16], 0, [0; 32], id), Ok(1))
 /// }
 /// ```
 /// ```compile_fail,E0382
@@ -28,11 +29,17 @@ use std::str::FromStr;
 #[must_use]
 pub struct Receipt {
     text: ReceiptText,
+    operation: OperationId,
 }
 
 impl Receipt {
-    pub(crate) fn new(log: [u8; 16], index: u64, entry: [u8; 32]) -> Self {
-        Self { text: ReceiptText { log, index, leaf: tlog::leaf_hash(&entry) } }
+    pub(crate) fn new(log: [u8; 16], index: u64, entry: [u8; 32], operation: OperationId) -> Self {
+        Self { text: ReceiptText { log, index, leaf: tlog::leaf_hash(&entry) }, operation }
+    }
+
+    /// The operation that the record names, for the server's own log.
+    pub const fn operation(&self) -> OperationId {
+        self.operation
     }
 
     /// `1.<log id, 32 hex>.<index, decimal>.<leaf hash, base64url without padding>`.
@@ -125,7 +132,7 @@ mod tests {
 
     #[test]
     fn a_receipt_parses_as_it_prints() {
-        let receipt = Receipt::new([0xab; 16], 1234, [7; 32]);
+        let receipt = Receipt::new([0xab; 16], 1234, [7; 32], OperationId::from_bytes([1; 16]));
         let text: ReceiptText = receipt.header().parse().unwrap();
         assert_eq!(&text, receipt.text());
         assert_eq!((text.log, text.index, text.leaf), ([0xab; 16], 1234, tlog::leaf_hash(&[7; 32])));
@@ -134,7 +141,7 @@ mod tests {
 
     #[test]
     fn anything_else_is_refused() {
-        let good = Receipt::new([0xab; 16], 7, [7; 32]).header();
+        let good = Receipt::new([0xab; 16], 7, [7; 32], OperationId::from_bytes([1; 16])).header();
         let cases = [
             String::new(),
             good.replacen('1', "2", 1),

@@ -170,6 +170,14 @@ pub(crate) struct Cursor {
 }
 
 impl Cursor {
+    pub(crate) const fn at(next: u64) -> Self {
+        Self { next, len: 0 }
+    }
+
+    pub(crate) const fn next(self) -> u64 {
+        self.next
+    }
+
     pub(crate) fn parse(text: &[u8]) -> Option<Self> {
         let line = std::str::from_utf8(text).ok()?.strip_suffix('\n')?;
         let mut parts = line.strip_prefix("1 ")?.split(' ');
@@ -177,7 +185,7 @@ impl Cursor {
         (parts.next().is_none() && cursor.to_text().as_bytes() == text).then_some(cursor)
     }
 
-    fn to_text(self) -> String {
+    pub(crate) fn to_text(self) -> String {
         format!("1 {} {}\n", self.next, self.len)
     }
 }
@@ -266,7 +274,8 @@ fn cursor_path(path: &Path) -> PathBuf {
     path.with_added_extension("cursor")
 }
 
-fn line(delivery: &Delivery) -> serde_json::Value {
+/// The clear fields of a record.
+pub(crate) fn fields(delivery: &Delivery) -> serde_json::Value {
     let Delivery { frame, index, record } = delivery;
     json!({
         "frame": frame,
@@ -281,8 +290,16 @@ fn line(delivery: &Delivery) -> serde_json::Value {
         "version": record.version().map(|v| v.to_string()),
         "revision": record.revision().map(|r| r.0),
         "policy": record.policy().0,
-        "record": STANDARD.encode(record.bytes()),
     })
+}
+
+/// The clear fields and the whole record.
+fn line(delivery: &Delivery) -> serde_json::Value {
+    let mut line = fields(delivery);
+    if let Some(line) = line.as_object_mut() {
+        line.insert("record".to_owned(), STANDARD.encode(delivery.record.bytes()).into());
+    }
+    line
 }
 
 #[cfg(test)]

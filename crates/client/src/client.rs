@@ -21,7 +21,7 @@ use crate::{ClientError, NextLink, tls};
 /// The version of the Key Vault API that is spoken.
 pub const API_VERSION: &str = "2025-07-01";
 
-const AGENT: &str = concat!("keystead/", env!("CARGO_PKG_VERSION"));
+pub(crate) const AGENT: &str = concat!("keystead/", env!("CARGO_PKG_VERSION"));
 
 /// What a client needs to know.
 pub struct Config {
@@ -86,6 +86,11 @@ impl Client {
     /// A GET without a token; with one if the server insists.
     pub(crate) async fn get_open(&self, path: &str) -> Result<Done<Bytes>, ClientError> {
         within(self.inner.deadline, self.inner.get_open(path)).await.and_then(accept)
+    }
+
+    /// A GET without a token, whatever its status.
+    pub(crate) async fn ask_open(&self, path: &str) -> Result<Reply, ClientError> {
+        within(self.inner.deadline, self.inner.send(&Method::GET, path, &Body::none(), None)).await
     }
 
     /// The path of a link to a next page, which must lead to this vault.

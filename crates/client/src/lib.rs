@@ -22,7 +22,8 @@
 //! ```
 //!
 //! - `client`: calls with a credential        - `operator`: calls over the unix socket
-//! - `keys`, `audit`: the typed calls         - `wire`, `operation`: what they send and read
+//! - `keys`, `audit`, `ready`: typed calls   - `wire`, `operation`: what they send and read
+//! - `line`: a stream for an audit sink     - `collector`: telemetry on its way out
 //! - `token`, `challenge`, `form`: logging in - `transport`, `tls`, `pool`: connections
 
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::disallowed_methods))]
@@ -31,12 +32,15 @@ mod audit;
 mod base64url;
 mod challenge;
 mod client;
+mod collector;
 mod error;
 mod form;
 mod keys;
+mod line;
 mod operation;
 mod operator;
 mod pool;
+mod ready;
 mod reply;
 mod tls;
 mod token;
@@ -45,9 +49,12 @@ mod wire;
 
 pub use audit::LogInfo;
 pub use client::{API_VERSION, Client, Config};
+pub use collector::Collector;
 pub use error::ClientError;
+pub use line::{Trust, tcp_line, tls_line};
 pub use operation::{Ciphertext, Plaintext, Sealed, Signature};
 pub use operator::{OperatorClient, VaultInfo};
+pub use ready::{Readiness, Reason};
 pub use reply::Done;
 pub use token::Credential;
 pub use wire::{

@@ -23,6 +23,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
 pub(crate) enum Place {
     /// Over TLS.
     Tls { authority: Authority, config: Arc<ClientConfig> },
+    /// In plain, for what needs no credential.
+    Plain { host: String, port: u16, name: String },
     /// On this machine.
     Unix(PathBuf),
 }
@@ -32,6 +34,7 @@ impl Place {
     pub(crate) fn name(&self) -> String {
         match self {
             Self::Tls { authority, .. } => authority.to_string(),
+            Self::Plain { name, .. } => name.clone(),
             Self::Unix(path) => path.display().to_string(),
         }
     }
@@ -40,6 +43,7 @@ impl Place {
     pub(crate) fn host(&self) -> &str {
         match self {
             Self::Tls { authority, .. } => authority.as_str(),
+            Self::Plain { name, .. } => name,
             Self::Unix(_) => "localhost",
         }
     }
@@ -49,6 +53,12 @@ impl Place {
         let failed = |source| ClientError::Connect { to: self.name(), source };
         match self {
             Self::Unix(path) => Ok(Box::new(UnixStream::connect(path).await.map_err(failed)?)),
+            Self::Plain { host, port, .. } => {
+                let host = host.trim_start_matches('[').trim_end_matches(']');
+                let tcp = connect_first(&addresses(host, *port).await.map_err(failed)?).await.map_err(failed)?;
+                let _ = tcp.set_nodelay(true);
+                Ok(Box::new(tcp))
+            }
             Self::Tls { authority, config } => {
                 let host = authority.host().trim_start_matches('[').trim_end_matches(']');
                 let port = authority.port().unwrap_or(443);

@@ -68,6 +68,12 @@ impl<V: Clone> KeyCache<V> {
         }
     }
 
+    /// How many entries are held.
+    pub(crate) fn len(&self) -> usize {
+        let held = |s: &Mutex<Shard<V>>| s.lock().unwrap_or_else(PoisonError::into_inner).entries.len();
+        self.shards.iter().map(held).fold(0, usize::saturating_add)
+    }
+
     /// Drops everything of a key: called after its commit, before its answer.
     pub(crate) fn forget(&self, tag: &[u8; 32]) {
         let Some(mut s) = self.shard(tag) else { return };

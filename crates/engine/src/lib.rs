@@ -10,6 +10,7 @@
 //!   [`operate`]: why that was not done
 //! - [`schedule`]: stored decisions of the customer, carried out by mandate
 //! - [`view`]: what commands take and give; [`records`]: what stands in the sealed rows
+//! - [`gauges`]: how full the node is
 //! - [`lifecycle`]: what a key may be used for; [`log`]: the vault's log as anyone may see it
 
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::disallowed_methods))]
@@ -29,6 +30,7 @@ pub(crate) mod cache;
 pub(crate) mod clear_row;
 pub mod commands;
 pub mod error;
+pub mod gauges;
 pub mod info;
 pub(crate) mod issuer;
 pub mod lifecycle;
@@ -56,6 +58,7 @@ pub use commands::key::{
 pub use commands::token::{IssueToken, IssuedToken};
 pub use commands::vault::SealVault;
 pub use error::{Refusal, TurnedAway};
+pub use gauges::Gauges;
 pub use info::{IssuerInfo, VaultInfo};
 pub use issuer::resource;
 pub use keystead_audit::{Answer, TurnedAwayReason};

@@ -9,12 +9,13 @@ use crate::vault::{Open, State, Vault};
 use futures_util::FutureExt as _;
 use keystead_access::{Ask, Denial, Permit, Who};
 use keystead_audit::waiting::just_written;
-use keystead_audit::{Answer, Draft, Outcome, Receipt, Slot};
+use keystead_audit::{Answer, Draft, Outcome, Receipt, Record, Slot};
 use keystead_identity::Caller;
 use keystead_model::{Moment, ObjectId, OperationId, VaultStatus, Version};
 use keystead_store::{Changes, CommitError, MakeRecord, OutboxRow};
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
+use tracing::{Instrument as _, trace_span};
 
 /// A command that `run` takes. Closed: [`Execute`] cannot be named outside this crate.
 pub trait Command: Execute {}
@@ -111,7 +112,7 @@ impl Vault {
         at: Moment,
     ) -> Result<Answer<C::Output, Refusal>, TurnedAway> {
         let vault = Arc::clone(self);
-        ToEnd::new(async move { Run::begin(&vault, &who, at)?.decide(who, ask).await }).await
+        ToEnd::new(async move { Run::begin(&vault, &who, at)?.decide(who, ask).await }.in_current_span()).await
     }
 }
 
@@ -139,7 +140,8 @@ impl<'a> Run<'a> {
     }
 
     async fn decide<C: Command>(self, who: Who, ask: C) -> Result<Answer<C::Output, Refusal>, TurnedAway> {
-        let decision = self.open.policy.load().decide(who, ask);
+        let decide = trace_span!(target: "keystead::walk", "decide");
+        let decision = decide.in_scope(|| self.open.policy.load().decide(who, ask));
         match decision {
             Ok(permit) => self.work(permit).await,
             Err(denial) => self.deny(denial).await,
@@ -154,7 +156,7 @@ impl<'a> Run<'a> {
         let info = &self.vault.info;
         let draft = Draft::denied(denial, self.operation, self.at.now, info.id, &self.open.details);
         let record = draft.encode(Outcome::DENIED, None, self.vault.node);
-        Ok(Answer::new(self.slot.write(record).await?, Err(refusal)))
+        Ok(Answer::new(write(self.slot, record).await?, Err(refusal)))
     }
 
     async fn work<C: Command>(self, permit: Permit<C>) -> Result<Answer<C::Output, Refusal>, TurnedAway> {
@@ -189,7 +191,7 @@ impl<'a> Run<'a> {
             room.still_usable(&used).await?;
             Ok(Effect { used, ..effect })
         };
-        let work = AssertUnwindSafe(work).catch_unwind();
+        let work = AssertUnwindSafe(work).catch_unwind().instrument(trace_span!(target: "keystead::walk", "work"));
         match tokio::time::timeout_at(self.at.deadline.into(), work).await {
             Ok(Ok(result)) => result,
             Ok(Err(_panic)) => Err(Refusal::Fault),
@@ -221,7 +223,7 @@ impl<'a> Run<'a> {
     async fn refuse_draft<T>(self, draft: Draft, refusal: Refusal) -> Result<Answer<T, Refusal>, TurnedAway> {
         let reason = refusal.to_string();
         let record = draft.encode(refusal.outcome(), Some(&reason), self.vault.node);
-        Ok(Answer::new(self.slot.write(record).await?, Err(refusal)))
+        Ok(Answer::new(write(self.slot, record).await?, Err(refusal)))
     }
 
     async fn answer<C: Command>(
@@ -231,7 +233,7 @@ impl<'a> Run<'a> {
     ) -> Result<Answer<C::Output, Refusal>, TurnedAway> {
         let draft = about(self.draft(permit), effect.about);
         let record = draft.encode(Outcome::DONE, None, self.vault.node);
-        let receipt = self.slot.write(record).await?;
+        let receipt = write(self.slot, record).await?;
         if !self.vault.still_open(&self.open) {
             return Err(TurnedAway::Sealed);
         }
@@ -255,9 +257,10 @@ impl Run<'_> {
         let held = Held::new(permit);
         let make = self.make_record(&held, about, digest(&changes));
         let store = &self.vault.store;
+        let span = trace_span!(target: "keystead::walk", "commit");
         let committed = match status {
-            Some(status) => store.set_status(self.vault.info.id, status, changes, make).await,
-            None => store.commit(self.vault.info.id, changes, make).await,
+            Some(status) => store.set_status(self.vault.info.id, status, changes, make).instrument(span).await,
+            None => store.commit(self.vault.info.id, changes, make).instrument(span).await,
         };
         // Whatever came of it: after some failures that is not known.
         tags.iter().for_each(|tag| self.open.keys.forget(tag));
@@ -308,7 +311,7 @@ impl Run<'_> {
     /// The journal gets what the transaction holds; once it has it, the outbox may forget it.
     async fn journal(self, bytes: &[u8]) -> Result<Receipt, TurnedAway> {
         let record = just_written(bytes).map_err(|_| TurnedAway::JournalDown)?;
-        let receipt = self.slot.write(record).await?;
+        let receipt = write(self.slot, record).await?;
         self.vault.store.forget(self.operation);
         Ok(receipt)
     }
@@ -354,6 +357,12 @@ impl<C> Held<C> {
     fn spent(&self) -> Option<Draft> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).1.take()
     }
+}
+
+/// Puts a record into the journal; it is on disk when this returns.
+async fn write(slot: Slot, record: Record) -> Result<Receipt, TurnedAway> {
+    let span = trace_span!(target: "keystead::walk", "journal");
+    Ok(slot.write(record).instrument(span).await?)
 }
 
 fn removed(changes: &Changes) -> impl Iterator<Item = [u8; 32]> {

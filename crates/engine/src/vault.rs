@@ -90,6 +90,11 @@ impl Open {
         }
     }
 
+    /// Opened keys and remembered tokens that are held.
+    pub(crate) fn held(&self) -> (usize, usize) {
+        (self.keys.len(), self.proven.len())
+    }
+
     /// Verifies a proof, once per token until it expires. Rights are never part of what is remembered.
     fn authenticate(
         &self,

@@ -1,6 +1,9 @@
 //! What `serve` reads. Unknown and contradictory settings are refused with file and line.
 
 use crate::exit::Failure;
+use crate::syslog::Target;
+use crate::watch::log::{Form, Level};
+use crate::watch::traces::Settings;
 use keystead_engine::{Bounds, Rate, Share};
 use keystead_server::Limits;
 use serde::Deserialize;
@@ -23,6 +26,11 @@ pub(crate) struct Config {
     pub(crate) audit: AuditSection,
     #[serde(default)]
     pub(crate) limits: LimitsSection,
+    #[serde(default)]
+    pub(crate) log: LogSection,
+    #[serde(default)]
+    pub(crate) metrics: MetricsSection,
+    pub(crate) traces: Option<TracesSection>,
 }
 
 /// `[node]`
@@ -61,6 +69,10 @@ pub(crate) struct CustodySection {
 pub(crate) struct AuditSection {
     /// A copy of every record, one JSON line each.
     pub(crate) sink_file: Option<Spanned<PathBuf>>,
+    /// A copy of every record's clear part, one RFC 5424 message each.
+    pub(crate) syslog: Option<Target>,
+    /// CAs of a syslog daemon behind TLS, besides the system's.
+    pub(crate) syslog_ca: Option<Spanned<PathBuf>>,
     /// Most bytes of the journal; absent: the disk.
     pub(crate) max_bytes: Option<u64>,
 }
@@ -138,6 +150,40 @@ fn rate(per_second: NonZeroU32, seconds: u32) -> Rate {
     Rate { per_second: per_second.get(), burst: per_second.get().saturating_mul(seconds) }
 }
 
+/// `[log]`
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LogSection {
+    #[serde(default)]
+    pub(crate) level: Level,
+    #[serde(default)]
+    pub(crate) format: Form,
+}
+
+/// `[metrics]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MetricsSection {
+    /// A plain port on this machine; absent: none.
+    pub(crate) listen: Option<Spanned<SocketAddr>>,
+}
+
+/// `[traces]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TracesSection {
+    /// A collector's OTLP/HTTP address.
+    pub(crate) otlp: String,
+    /// Of the requests that bring no trace of their own.
+    pub(crate) ratio: Option<Spanned<f64>>,
+}
+
+impl TracesSection {
+    pub(crate) fn settings(&self) -> Settings {
+        Settings { otlp: self.otlp.clone(), ratio: self.ratio.as_ref().map_or(1.0, |r| *r.get_ref()) }
+    }
+}
+
 /// Reads and checks a file.
 pub(crate) fn read(file: &Path) -> Result<Config, Failure> {
     read_as(file, parse)
@@ -182,7 +228,30 @@ fn check(config: &Config) -> Result<(), (usize, String)> {
         let what = "audit.sink_file lies in the journal's directory: a copy must stand elsewhere";
         outside(sink, &data.join("audit"), what)?;
     }
+    check_watched(config)?;
     config.limits.check()
+}
+
+/// What shows the server to others.
+fn check_watched(config: &Config) -> Result<(), (usize, String)> {
+    if let Some(ca) = &config.audit.syslog_ca
+        && !matches!(config.audit.syslog, Some(Target::Tls(..)))
+    {
+        let what = "audit.syslog_ca is for audit.syslog = \"tls://...\", which is not set: it would do nothing";
+        return Err((ca.span().start, what.to_owned()));
+    }
+    if let Some(address) = &config.metrics.listen
+        && !address.get_ref().ip().is_loopback()
+    {
+        let what = "metrics.listen is not a loopback address: the port has no TLS and asks for no credential";
+        return Err((address.span().start, what.to_owned()));
+    }
+    if let Some(ratio) = config.traces.as_ref().and_then(|t| t.ratio.as_ref())
+        && !(0.0..=1.0).contains(ratio.get_ref())
+    {
+        return Err((ratio.span().start, "traces.ratio is from 0.0 to 1.0".to_owned()));
+    }
+    Ok(())
 }
 
 /// Refuses a file under a directory, wherever links and `..` lead, and whether or not either is there yet.
@@ -347,6 +416,18 @@ mod tests {
             let (at, what) = parse(&text).unwrap_err();
             assert_eq!(text.lines().nth(at - 1).unwrap(), set);
             assert!(what.contains(part), "{what}");
+        }
+    }
+
+    #[test]
+    fn metrics_leave_this_machine_only_through_something_else() {
+        let with = |address: &str| EXAMPLE.replace("# listen = \"127.0.0.1:9464\"", &format!("listen = \"{address}\""));
+        for good in ["127.0.0.1:9464", "[::1]:9464"] {
+            assert_eq!(parse(&with(good)).unwrap().metrics.listen.unwrap().into_inner().to_string(), good);
+        }
+        for bad in ["0.0.0.0:9464", "[::]:9464", "192.0.2.1:9464"] {
+            let (at, what) = parse(&with(bad)).unwrap_err();
+            assert!(with(bad).lines().nth(at - 1).unwrap().contains(bad), "{what}");
         }
     }
 

@@ -1,7 +1,7 @@
 //! `keystead dev`: a server of one's own, with a vault to try.
 
 use crate::certificate::Pair;
-use crate::config::{self, LimitsSection};
+use crate::config::{self, LimitsSection, LogSection};
 use crate::exit::Failure;
 use crate::new_client::NewClient;
 use crate::node_key::write_private;
@@ -56,7 +56,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         }
     };
     let limits = args.limits.as_deref().map(config::read_limits).transpose()?;
-    let setup = Setup::prepare(&args.data)?;
+    let setup = Setup::prepare(&args.data, LogSection::default(), None)?;
     let file = args.data.join(ENV_FILE);
     // Its appearance says that the server is ready.
     let _ = std::fs::remove_file(&file);

@@ -1,32 +1,93 @@
 //! From a request to its vault: the authority selects it, the tables do the rest.
 
+use crate::watch;
+use crate::watch::gather::Sources;
+use crate::watch::metrics::Metrics;
 use hyper::StatusCode;
+use keystead_api_own::Operator;
 use keystead_api_table::{Reply, Table};
 use keystead_engine::{Instance, TurnedAwayReason};
 use keystead_model::Authority;
-use keystead_server::{Fault, FaultAnswer, Handler, Request, Response};
-use std::sync::Arc;
+use keystead_server::{Fault, FaultAnswer, Handler, Limits, Request, Response, Server};
+use std::sync::{Arc, OnceLock};
+use tracing::{Instrument as _, Span};
 
-/// The handler of every listener: vaults' tables over TLS, the operator's over the local socket.
-pub(crate) fn handler(instance: &Arc<Instance>, table: &Arc<Table>) -> Handler {
-    let operator = Arc::new(keystead_api_own::Operator::new(keystead_crypto::random()));
-    let (instance, table) = (Arc::clone(instance), Arc::clone(table));
-    Arc::new(move |request, peer, at| {
-        let (instance, table, operator) = (Arc::clone(&instance), Arc::clone(&table), Arc::clone(&operator));
-        Box::pin(async move {
-            if peer.unix_uid.is_some() {
-                return operator.dispatch(&instance, request, at).await;
-            }
-            match authority(&request).and_then(|a| instance.vault(&a)) {
-                Some(vault) => table.dispatch(&vault, request, peer.address.map(|a| a.ip()), at).await,
-                None => unknown(&instance, &table, &request),
-            }
+/// What stands behind the listeners: the vaults' tables, the operator's, and what is counted of both.
+pub(crate) struct Front {
+    instance: Arc<Instance>,
+    table: Arc<Table>,
+    operator: Arc<Operator>,
+    sources: Arc<OnceLock<Arc<Sources>>>,
+    /// How many traces are begun; none if none are wanted.
+    ratio: Option<f64>,
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+impl Front {
+    pub(crate) fn new(instance: &Arc<Instance>, ratio: Option<f64>) -> Self {
+        let protocols = vec![keystead_api_azure::protocol(), keystead_api_own::protocol()];
+        let table = Arc::new(Table::new(keystead_api_azure::front(), protocols, keystead_crypto::random()));
+        let sources: Arc<OnceLock<Arc<Sources>>> = Arc::default();
+        let page = Arc::clone(&sources);
+        let operator = Operator::new(keystead_crypto::random()).with_metrics(Arc::new(move || {
+            let sources = page.get().cloned();
+            Box::pin(async move {
+                match sources {
+                    Some(sources) => sources.page().await,
+                    None => String::new(),
+                }
+            })
+        }));
+        let routes = table.entries().chain(operator.infos()).map(|r| (r.protocol, r.name));
+        let metrics = Arc::new(Metrics::new(routes));
+        Self { instance: Arc::clone(instance), table, operator: Arc::new(operator), sources, ratio, metrics }
+    }
+
+    /// A server without listeners that answers with this.
+    pub(crate) fn server(&self, limits: Limits) -> Server {
+        Server::new(limits, self.handler(), faults(&self.instance, &self.table))
+            .observed_by(watch::observe(&self.metrics))
+    }
+
+    /// What the operator's metrics are made of, once the server is there.
+    pub(crate) fn show(&self, sources: &Arc<Sources>) {
+        // Said once, at the start.
+        let _ = self.sources.set(Arc::clone(sources));
+    }
+
+    /// The handler of every listener: vaults' tables over TLS, the operator's over the local socket.
+    fn handler(&self) -> Handler {
+        let (instance, table, operator) =
+            (Arc::clone(&self.instance), Arc::clone(&self.table), Arc::clone(&self.operator));
+        let ratio = self.ratio;
+        Arc::new(move |request, peer, at| {
+            let (instance, table, operator) = (Arc::clone(&instance), Arc::clone(&table), Arc::clone(&operator));
+            Box::pin(async move {
+                if peer.unix_uid.is_some() {
+                    return operator.dispatch(&instance, request, at).await;
+                }
+                let span = ratio.map_or_else(Span::none, |ratio| root(ratio, &request));
+                let answer = async {
+                    match authority(&request).and_then(|a| instance.vault(&a)) {
+                        Some(vault) => table.dispatch(&vault, request, peer.address.map(|a| a.ip()), at).await,
+                        None => unknown(&instance, &table, &request),
+                    }
+                };
+                let answer = answer.instrument(span.clone()).await;
+                watch::note(&span, &answer);
+                answer
+            })
         })
-    })
+    }
+}
+
+fn root(ratio: f64, request: &Request) -> Span {
+    let parent = request.headers().get("traceparent").and_then(|v| v.to_str().ok());
+    watch::traces::root(ratio, parent)
 }
 
 /// What the server says itself, in the protocol's shape.
-pub(crate) fn faults(instance: &Arc<Instance>, table: &Arc<Table>) -> FaultAnswer {
+fn faults(instance: &Arc<Instance>, table: &Arc<Table>) -> FaultAnswer {
     let (instance, table) = (Arc::clone(instance), Arc::clone(table));
     Arc::new(move |fault: Fault| {
         if let Some(why) = counted(fault) {

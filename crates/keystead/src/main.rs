@@ -4,6 +4,8 @@
 //!   [`certificate`] what it reads again
 //! - [`vault`]: the operator's commands over the local socket
 //! - [`key`], [`audit`]: a client's commands over HTTPS
+//! - [`syslog`]: where a copy of the audit goes
+//! - [`watch`]: metrics, readiness and the server's own log
 //! - [`exit`]: exit codes and how errors are shown
 
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::disallowed_methods))]
@@ -24,8 +26,10 @@ mod output;
 mod secret_file;
 mod serve;
 mod setup;
+mod syslog;
 mod tls;
 mod vault;
+mod watch;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 use std::process::ExitCode;
@@ -52,6 +56,12 @@ Examples:
 
 Exit codes: 0 done, 1 a check failed, 2 usage, 3 denied, 4 unavailable.";
 
+const COMPLETIONS: &str = "\
+Examples:
+  keystead completion bash > ~/.local/share/bash-completion/completions/keystead
+  keystead completion zsh > ~/.zfunc/_keystead
+  keystead completion fish > ~/.config/fish/completions/keystead.fish";
+
 #[derive(Subcommand)]
 enum Command {
     /// Run a server for development: own CA, one open vault, state kept in a directory
@@ -65,6 +75,7 @@ enum Command {
     /// Read and check the audit log
     Audit(audit::Args),
     /// Print a completion script for a shell
+    #[command(visible_alias = "completion", after_help = COMPLETIONS)]
     Completions {
         /// Which shell
         shell: clap_complete::Shell,

@@ -1,7 +1,7 @@
 //! `keystead serve`: a server as its configuration says.
 
 use crate::certificate::CertificateFiles;
-use crate::config::{self, Config};
+use crate::config::{self, Config, TracesSection};
 use crate::exit::Failure;
 use crate::setup::Setup;
 use std::path::PathBuf;
@@ -26,7 +26,8 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
 
 fn setup(config: Config) -> Result<Setup, Failure> {
     let (limits, bounds) = (config.limits.server(), config.limits.bounds());
-    let prepared = Setup::prepare(config.node.data.get_ref())?;
+    let traces = config.traces.as_ref().map(TracesSection::settings);
+    let prepared = Setup::prepare(config.node.data.get_ref(), config.log, traces)?;
     let files = CertificateFiles::new(config.listen.certificate, config.listen.private_key);
     let pair = files.read()?;
     Ok(Setup {
@@ -36,6 +37,9 @@ fn setup(config: Config) -> Result<Setup, Failure> {
         certificate: Some(files),
         operator_socket: config.listen.operator_socket.unwrap_or_else(|| prepared.operator_socket.clone()),
         sink_file: config.audit.sink_file.map(toml::Spanned::into_inner),
+        syslog: config.audit.syslog,
+        syslog_ca: config.audit.syslog_ca.map(toml::Spanned::into_inner),
+        metrics: config.metrics.listen.map(toml::Spanned::into_inner),
         max_journal_bytes: config.audit.max_bytes,
         limits,
         bounds,

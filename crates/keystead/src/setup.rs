@@ -1,11 +1,14 @@
 //! What `dev` and `serve` share: from directories and files to a running node.
 
 use crate::certificate::{CertificateFiles, Follower, Pair};
+use crate::config::LogSection;
 use crate::exit::Failure;
-use crate::handler;
-use crate::node_key;
-use keystead_api_table::Table;
-use keystead_audit::{FileSink, Journal, Node, Pump};
+use crate::handler::Front;
+use crate::watch::gather::{Held, Sources};
+use crate::watch::state::Said;
+use crate::watch::{log, port, traces};
+use crate::{node_key, syslog};
+use keystead_audit::{FileSink, Journal, Node, Pump, Sink};
 use keystead_custody::UnsealPath;
 use keystead_engine::{Bounds, ClockGuard, Instance, Parts};
 use keystead_model::{Moment, Time};
@@ -32,7 +35,13 @@ pub(crate) struct Setup {
     pub(crate) certificate: Option<CertificateFiles>,
     pub(crate) operator_socket: PathBuf,
     pub(crate) sink_file: Option<PathBuf>,
+    pub(crate) syslog: Option<syslog::Target>,
+    pub(crate) syslog_ca: Option<PathBuf>,
     pub(crate) max_journal_bytes: Option<u64>,
+    /// The plain port for metrics and probes.
+    pub(crate) metrics: Option<SocketAddr>,
+    /// What sends traces, and how many are begun.
+    pub(crate) traces: Option<(traces::Ready, traces::Settings)>,
     pub(crate) limits: Limits,
     pub(crate) bounds: Bounds,
     pub(crate) lock: std::fs::File,
@@ -43,18 +52,21 @@ pub(crate) struct Running {
     pub(crate) instance: Arc<Instance>,
     server: Server,
     follower: Option<Follower>,
+    port: Option<Server>,
+    traces: Option<traces::Sender>,
+    held: Arc<Held>,
     store: Store,
     journal: Journal,
     stop: StopSignals,
-    _pump: Option<Pump>,
+    _pumps: Arc<Vec<Pump>>,
     _lock: std::fs::File,
 }
 
 impl Setup {
     /// Makes the directory and takes it: one process at a time.
-    pub(crate) fn prepare(data: &Path) -> Result<Self, Failure> {
+    pub(crate) fn prepare(data: &Path, lines: LogSection, traces: Option<traces::Settings>) -> Result<Self, Failure> {
         directory(data)?;
-        init_log();
+        let traces = log::begin(lines.level, lines.format, traces.as_ref())?.zip(traces);
         crate::harden::lock_memory();
         let file = data.join("lock");
         let lock = std::fs::File::create(&file)
@@ -73,7 +85,11 @@ impl Setup {
             certificate: None,
             operator_socket: data.join("operator.sock"),
             sink_file: None,
+            syslog: None,
+            syslog_ca: None,
             max_journal_bytes: None,
+            metrics: None,
+            traces,
             limits: Limits::default(),
             bounds: Bounds::default(),
             lock,
@@ -99,16 +115,33 @@ impl Setup {
         let instance = Instance::start(parts, moment(120))
             .await
             .map_err(|e| Failure::unavailable(format!("cannot start: {e}")))?;
-        let pump = match &self.sink_file {
-            None => None,
-            Some(file) => Some(pump(&journal, file)?),
+        let pumps = Arc::new(self.pumps(&journal)?);
+        let (traces, ratio) = match self.traces.take() {
+            None => (None, None),
+            Some((ready, settings)) => (Some(ready.start(id.to_string())), Some(settings.ratio)),
         };
         let tls = tls_config(&self.pair.chain, &self.pair.key).map_err(|e| Failure::usage(e.to_string()))?;
         let identity = TlsIdentity::from(tls);
-        let server = self.server(&instance, &identity).await?;
+        let (front, held) = (Front::new(&instance, ratio), Arc::new(Held::default()));
+        let server = front.server(self.limits.clone());
+        let sources = Arc::new(Sources {
+            metrics: Arc::clone(&front.metrics),
+            instance: Arc::clone(&instance),
+            counters: server.counters(),
+            pumps: Arc::clone(&pumps),
+            held: Arc::clone(&held),
+            traces: traces.as_ref().map(|t| Arc::clone(&t.fate)),
+        });
+        front.show(&sources);
+        let server = self.listen(server, &identity).await?;
+        let port = match self.metrics {
+            None => None,
+            Some(address) => Some(port::server(address, &sources).await?),
+        };
         let files = self.certificate.take();
         let follower = files.map(|files| Follower::new(files, &self.pair, identity, Arc::clone(&instance)));
-        Ok(Running { instance, server, follower, stop, store, journal, _pump: pump, _lock: self.lock })
+        let _lock = self.lock;
+        Ok(Running { instance, server, follower, port, traces, held, store, journal, stop, _pumps: pumps, _lock })
     }
 
     async fn store(&self) -> Result<Store, Failure> {
@@ -153,11 +186,20 @@ impl Setup {
         Ok(vec![Arc::new(path)])
     }
 
-    async fn server(&self, instance: &Arc<Instance>, identity: &TlsIdentity) -> Result<Server, Failure> {
-        let protocols = vec![keystead_api_azure::protocol(), keystead_api_own::protocol()];
-        let table = Arc::new(Table::new(keystead_api_azure::front(), protocols, keystead_crypto::random()));
-        let handler = handler::handler(instance, &table);
-        let mut server = Server::new(self.limits.clone(), handler, handler::faults(instance, &table));
+    fn pumps(&self, journal: &Journal) -> Result<Vec<Pump>, Failure> {
+        let mut pumps = Vec::new();
+        if let Some(file) = &self.sink_file {
+            let sink = FileSink::open(file)
+                .map_err(|e| Failure::usage(format!("cannot open the audit sink {}: {e}", file.display())))?;
+            pumps.push(pump(journal, sink)?);
+        }
+        if let Some(target) = &self.syslog {
+            pumps.push(pump(journal, syslog::sink(target, self.syslog_ca.as_deref(), &self.data)?)?);
+        }
+        Ok(pumps)
+    }
+
+    async fn listen(&self, mut server: Server, identity: &TlsIdentity) -> Result<Server, Failure> {
         for address in &self.addresses {
             let listening = server.listen_tls(*address, identity.clone()).await;
             listening.map_err(|e| Failure::unavailable(e.to_string()))?;
@@ -170,29 +212,33 @@ impl Setup {
 impl Running {
     /// Serves until SIGTERM or Ctrl-C, then makes all state durable.
     pub(crate) async fn serve(self) -> Result<(), Failure> {
-        let beats = tokio::spawn(beat(Arc::clone(&self.instance)));
+        let beats = tokio::spawn(beat(Arc::clone(&self.instance), self.held));
         let following = self.follower.map(|follower| tokio::spawn(follower.run()));
+        let port = self.port.map(|port| tokio::spawn(port.run(std::future::pending())));
         let ended = self.server.run(self.stop.received()).await;
         if ended.cut > 0 {
             tracing::warn!("{} requests were still under way when the grace time ended", ended.cut);
         }
         beats.abort();
         following.inspect(JoinHandle::abort);
+        // Probes are answered until here, so that whoever watches sees the stop.
+        port.inspect(JoinHandle::abort);
+        if let Some(traces) = self.traces {
+            traces.close().await;
+        }
         self.journal.close().await;
         self.store.close().await;
         Ok(())
     }
 }
 
-fn pump(journal: &Journal, file: &Path) -> Result<Pump, Failure> {
-    let sink = FileSink::open(file)
-        .map_err(|e| Failure::usage(format!("cannot open the audit sink {}: {e}", file.display())))?;
+fn pump(journal: &Journal, sink: impl Sink) -> Result<Pump, Failure> {
     Pump::start(journal, sink).map_err(|e| Failure::unavailable(format!("cannot start the audit sink: {e}")))
 }
 
 /// Carries out what is due, each second.
-async fn beat(instance: Arc<Instance>) {
-    let mut guard = ClockGuard::default();
+async fn beat(instance: Arc<Instance>, held: Arc<Held>) {
+    let (mut guard, mut said) = (ClockGuard::default(), Said::default());
     let before = instance.last_recorded();
     let mut every = tokio::time::interval(Duration::from_secs(1));
     every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -200,9 +246,15 @@ async fn beat(instance: Arc<Instance>) {
         every.tick().await;
         let at = moment(60);
         let irreversible = guard.beat(at.now, steady_millis(), before);
-        if let Err(e) = instance.tick(at, irreversible).await {
-            tracing::warn!("the scheduler could not read what is due: {e}");
+        match instance.tick(at, irreversible).await {
+            Ok(beat) => {
+                held.set(beat.held);
+                said.held(beat.held);
+            }
+            Err(e) => tracing::warn!("the scheduler could not read what is due: {e}"),
         }
+        let health = instance.journal().health();
+        said.journal(&health.state, health.publish_error.as_ref());
     }
 }
 
@@ -265,10 +317,4 @@ pub(crate) fn directory(path: &Path) -> Result<(), Failure> {
 
 fn cores() -> usize {
     std::thread::available_parallelism().map_or(2, std::num::NonZero::get)
-}
-
-fn init_log() {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("KEYSTEAD_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
 }

@@ -65,6 +65,12 @@ impl Protection {
         Self::Software(pool.lane(lane))
     }
 
+    /// How many jobs wait for the cipher pool.
+    pub fn waiting(&self) -> usize {
+        let Self::Software(pool) = self;
+        pool.waiting()
+    }
+
     /// Makes a key and seals it for its row. The sealer is one of usage `KeyMaterial`.
     pub async fn generate(
         &self,

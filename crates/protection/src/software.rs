@@ -68,6 +68,11 @@ impl Pool {
         Self { owner: Arc::new(Owner(queue)), lane: Lane::default() }
     }
 
+    /// How many jobs wait for a thread.
+    pub(crate) fn waiting(&self) -> usize {
+        self.owner.0.waiting()
+    }
+
     /// The same pool for another's work.
     #[must_use]
     pub(crate) fn lane(&self, lane: Lane) -> Self {

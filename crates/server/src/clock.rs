@@ -11,6 +11,12 @@ pub(crate) fn arrival(allowed: Duration) -> Moment {
     Moment { now: Time(epoch_millis(wall)), deadline: instant.checked_add(allowed).unwrap_or(instant) }
 }
 
+/// When something began, to tell how long it took.
+#[expect(clippy::disallowed_methods, reason = "measures what was done; decides nothing")]
+pub(crate) fn began() -> Instant {
+    Instant::now()
+}
+
 /// Negative before 1970; saturates.
 fn epoch_millis(wall: SystemTime) -> i64 {
     match wall.duration_since(UNIX_EPOCH) {

@@ -11,10 +11,10 @@ use hyper::header::{CONNECTION, HeaderValue};
 use tokio::sync::SemaphorePermit;
 use tokio::time::{Instant, timeout_at};
 
-use crate::clock::arrival;
+use crate::clock::{arrival, began};
 use crate::pace::{Pace, Phase};
 use crate::server::Shared;
-use crate::{Fault, Moment, Peer, Request, Response};
+use crate::{Fault, Moment, Peer, Request, Response, Seen};
 
 /// What each body may have without asking for a share of [`Limits::body_memory`](crate::Limits::body_memory).
 const FREE_BODY: usize = 16 << 10;
@@ -23,14 +23,18 @@ const FREE_BODY: usize = 16 << 10;
 pub(crate) async fn exchange(shared: &Shared, pace: &Pace, peer: Peer, request: hyper::Request<Incoming>) -> Response {
     pace.enter(Phase::Busy);
     shared.counters.requests.up();
+    let start = began();
     let (head, body) = request.into_parts();
-    let answer = match receive(shared, body).await {
+    let (answer, fault) = match receive(shared, body).await {
         Ok((body, _memory)) => match work(shared, peer, Request::from_parts(head, body)).await {
-            Ok(answer) => answer,
-            Err(fault) => refuse(shared, pace, fault, true),
+            Ok(answer) => (answer, None),
+            Err(fault) => (refuse(shared, pace, fault, true), Some(fault)),
         },
-        Err(fault) => refuse(shared, pace, fault, false),
+        Err(fault) => (refuse(shared, pace, fault, false), Some(fault)),
     };
+    if let Some(observe) = &shared.observe {
+        observe(&Seen { peer, answer: &answer, fault, took: start.elapsed() });
+    }
     pace.enter(Phase::Writing);
     answer
 }

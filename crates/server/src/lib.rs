@@ -72,6 +72,21 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// is dropped when the client hangs up: work that must end is spawned by whoever does it.
 pub type Handler = Arc<dyn Fn(Request, Peer, Moment) -> BoxFuture<'static, Response> + Send + Sync>;
 
+/// Is told of each answer before it is written. Must be quick and must not panic.
+pub type Observe = Arc<dyn Fn(&Seen<'_>) + Send + Sync>;
+
+/// An answered request: nothing in it that the client sent.
+pub struct Seen<'a> {
+    /// Who asked.
+    pub peer: Peer,
+    /// The answer, with whatever the handler left in its extensions.
+    pub answer: &'a Response,
+    /// Why the answer is the server's own, if it is.
+    pub fault: Option<Fault>,
+    /// From the head of the request to here.
+    pub took: std::time::Duration,
+}
+
 /// Who is at the other end, as far as the transport knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Peer {

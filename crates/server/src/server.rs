@@ -16,7 +16,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::connection::{greet, serve};
 use crate::listen::{self, ListenError, LocalSocket};
 use crate::tls::TlsIdentity;
-use crate::{Counters, FaultAnswer, Handler, Limits, Peer};
+use crate::{Counters, FaultAnswer, Handler, Limits, Observe, Peer};
 
 /// Number of headers that the HTTP parser takes without a setting of its own.
 const PARSER_HEADERS: usize = 100;
@@ -25,6 +25,7 @@ const PARSER_HEADERS: usize = 100;
 pub struct Server {
     shared: Arc<Shared>,
     tls: Vec<(TcpListener, TlsIdentity)>,
+    plain: Vec<TcpListener>,
     local: Vec<LocalSocket>,
 }
 
@@ -38,7 +39,17 @@ pub struct Ended {
 impl Server {
     /// A server without listeners.
     pub fn new(limits: Limits, handler: Handler, fault: FaultAnswer) -> Self {
-        Self { shared: Arc::new(Shared::new(limits, handler, fault)), tls: Vec::new(), local: Vec::new() }
+        let shared = Arc::new(Shared::new(limits, handler, fault));
+        Self { shared, tls: Vec::new(), plain: Vec::new(), local: Vec::new() }
+    }
+
+    /// With somebody who is told of each answer. To be said before it runs.
+    #[must_use]
+    pub fn observed_by(mut self, observe: Observe) -> Self {
+        if let Some(shared) = Arc::get_mut(&mut self.shared) {
+            shared.observe = Some(observe);
+        }
+        self
     }
 
     /// Opens a TLS port; may be called several times. Returns the address, its port chosen by the system if 0 was
@@ -50,6 +61,13 @@ impl Server {
     ) -> Result<SocketAddr, ListenError> {
         let (listener, bound) = listen::tcp(address).await?;
         self.tls.push((listener, identity.into()));
+        Ok(bound)
+    }
+
+    /// Opens a port without TLS: for what holds no secret and asks for no credential.
+    pub async fn listen_plain(&mut self, address: SocketAddr) -> Result<SocketAddr, ListenError> {
+        let (listener, bound) = listen::tcp(address).await?;
+        self.plain.push(listener);
         Ok(bound)
     }
 
@@ -74,6 +92,10 @@ impl Server {
         for (listener, identity) in self.tls {
             let door = Door { shared: Arc::clone(&self.shared), stop: heard.clone(), alive: alive.clone() };
             tokio::spawn(accept_tls(door, listener, identity));
+        }
+        for listener in self.plain {
+            let door = Door { shared: Arc::clone(&self.shared), stop: heard.clone(), alive: alive.clone() };
+            tokio::spawn(accept_plain(door, listener));
         }
         for socket in self.local {
             let door = Door { shared: Arc::clone(&self.shared), stop: heard.clone(), alive: alive.clone() };
@@ -109,6 +131,7 @@ pub(crate) struct Shared {
     pub(crate) limits: Limits,
     pub(crate) handler: Handler,
     pub(crate) fault: FaultAnswer,
+    pub(crate) observe: Option<Observe>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) in_flight: Semaphore,
     pub(crate) body_memory: Semaphore,
@@ -136,6 +159,7 @@ impl Shared {
             limits,
             handler,
             fault,
+            observe: None,
             http,
         }
     }
@@ -209,6 +233,14 @@ async fn serve_tls(
     };
     if let Some(stream) = greeted {
         serve(shared, stream, peer, stop).await;
+    }
+}
+
+async fn accept_plain(mut door: Door, listener: TcpListener) {
+    while let Some((tcp, from)) = door.next(|| listener.accept()).await {
+        let peer = Peer { address: Some(canonical(from)), unix_uid: None };
+        let places = Arc::clone(&door.shared.remote);
+        door.enter(&places, |shared, stop| serve(shared, tcp, peer, stop));
     }
 }
 

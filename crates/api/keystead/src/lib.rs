@@ -2,7 +2,7 @@
 //!
 //! - [`routes`]: the table at a vault's authority
 //! - [`logs`]: logs, checkpoints and tiles, for anybody; [`records`]: names and details, for who may read them
-//! - [`health`]: a vault's state
+//! - [`health`]: a vault's state; [`ready`]: whether requests can be served, and why not
 //! - [`operator`]: what the operator may do *to* vaults, over the unix socket; he has no role *in* any
 //! - [`errors`]: one match for each way a request can fail
 
@@ -14,8 +14,9 @@ pub mod fuzz;
 pub mod health;
 pub mod logs;
 pub mod operator;
+pub mod ready;
 pub mod records;
 pub mod routes;
 
-pub use operator::Operator;
+pub use operator::{Metrics, Operator};
 pub use routes::protocol;

@@ -1,6 +1,6 @@
 //! The table at a vault's authority.
 
-use crate::{errors, health, logs, records};
+use crate::{errors, health, logs, ready, records};
 use hyper::{Method, StatusCode};
 use keystead_api_table::{Body, Context, OpenRoute, Pattern, Protocol, Route, route};
 use keystead_engine::SealVault;
@@ -37,6 +37,8 @@ fn open_routes() -> Vec<OpenRoute> {
     };
     vec![
         open("/keystead/v1/health", "health", health::serve),
+        open("/keystead/v1/live", "live", ready::live),
+        open("/keystead/v1/ready", "ready", ready::serve),
         open("/keystead/v1/audit/logs", "audit/logs", logs::list),
         open("/keystead/v1/audit/logs/{id}/checkpoint", "audit/checkpoint", logs::checkpoint),
         open("/keystead/v1/audit/logs/{id}/tile/{path*}", "audit/tile", logs::tile),

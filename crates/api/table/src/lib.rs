@@ -30,7 +30,7 @@ pub use bad::{BadParameter, Shown};
 pub use ids::Ids;
 pub use parts::{Context, Parts};
 pub use path::{Pattern, Segments};
-pub use protocol::{Access, Front, NoRoute, Protocol, RouteInfo};
+pub use protocol::{Access, Front, NoRoute, Operation, Protocol, RouteInfo};
 pub use query::Query;
 pub use reply::{Body, Reply, Response};
 pub use route::{OpenRoute, ProofRoute, Route, TokenAsk, TokenFault, route};

@@ -7,7 +7,7 @@ use crate::route::{OpenRoute, ProofRoute, Route};
 use hyper::Method;
 use keystead_engine::{Refusal, TurnedAway};
 use keystead_identity::NotAuthenticated;
-use keystead_model::Action;
+use keystead_model::{Action, OperationId};
 
 /// A protocol as data.
 pub struct Protocol {
@@ -61,6 +61,10 @@ pub enum Access {
     /// Anybody.
     Anybody,
 }
+
+/// The operation whose record an answer's receipt names. Stands in the extensions of each response with a receipt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Operation(pub OperationId);
 
 /// One row, as the authorisation matrix, the metrics and the API description see it. Also stands in the extensions of
 /// each response that a route made.

@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use hyper::{Method, StatusCode};
 use keystead_engine::{Command, IssueToken, IssuedToken, Refusal, TurnedAway, Vault};
 use keystead_identity::{Caller, NotAuthenticated};
-use keystead_model::{Action, Moment};
+use keystead_model::{Action, Moment, OperationId};
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
@@ -55,6 +55,7 @@ pub fn route<C: Command>(
 /// What a command came to: its receipt, and a body or a refusal.
 pub(crate) struct Served {
     pub(crate) receipt: String,
+    pub(crate) operation: OperationId,
     pub(crate) result: Result<Body, Refusal>,
 }
 
@@ -100,7 +101,7 @@ pub(crate) async fn run<C: Command>(
     format: impl FnOnce(C::Output) -> Body,
 ) -> Result<Served, TurnedAway> {
     let (receipt, result) = vault.run(caller, ask, at).await?.into_parts();
-    Ok(Served { receipt: receipt.header(), result: result.map(format) })
+    Ok(Served { receipt: receipt.header(), operation: receipt.operation(), result: result.map(format) })
 }
 
 /// Serves a route that needs no caller.

@@ -3,7 +3,7 @@
 use crate::bad::BadParameter;
 use crate::parts::{Context, Parts};
 use crate::path::{Pattern, Segments};
-use crate::protocol::{Front, NoRoute, Protocol, RouteInfo};
+use crate::protocol::{Front, NoRoute, Operation, Protocol, RouteInfo};
 use crate::reply::{Reply, Response};
 use crate::route::{OpenRoute, ProofRoute, Route, Served, TokenAsk, TokenFault, run};
 use crate::stamp::Stamp;
@@ -13,9 +13,10 @@ use hyper::{HeaderMap, Method, Request};
 
 use keystead_engine::{NotLetIn, TurnedAway, TurnedAwayReason, Vault};
 use keystead_identity::{Caller, NotAuthenticated, Proof};
-use keystead_model::{Authority, Moment};
+use keystead_model::{Authority, Moment, OperationId};
 use std::net::IpAddr;
 use std::sync::Arc;
+use tracing::trace_span;
 
 /// Everything that answers at a vault's authority.
 pub struct Table {
@@ -27,7 +28,7 @@ pub struct Table {
 /// A reply, its receipt, and the route that made it.
 struct Outcome {
     reply: Reply,
-    receipt: Option<String>,
+    receipt: Option<(String, OperationId)>,
     route: Option<RouteInfo>,
 }
 
@@ -69,7 +70,11 @@ impl Table {
         };
         let visit = Visit { table: self, vault, request: &request, path: &path, authority: &authority, peer, at };
         let outcome = visit.answer().await;
-        let mut response = self.stamp.finish(request.headers(), outcome.reply, outcome.receipt.as_deref());
+        let receipt = outcome.receipt.as_ref().map(|(text, _)| text.as_str());
+        let mut response = self.stamp.finish(request.headers(), outcome.reply, receipt);
+        if let Some((_, operation)) = outcome.receipt {
+            response.extensions_mut().insert(Operation(operation));
+        }
         if let Some(route) = outcome.route {
             response.extensions_mut().insert(route);
         }
@@ -119,7 +124,8 @@ impl<'a> Visit<'a> {
             return self.token(protocol, route).await;
         }
         let context = self.context(None);
-        let caller = match self.caller() {
+        let identity = trace_span!(target: "keystead::walk", "identity");
+        let caller = match identity.in_scope(|| self.caller()) {
             Ok(caller) => caller,
             Err(NotLetIn::TurnedAway(why)) => {
                 self.count_state(why);
@@ -155,12 +161,12 @@ impl<'a> Visit<'a> {
     async fn token(&self, protocol: &Protocol, route: &'a ProofRoute) -> Outcome {
         let context = self.context(Some(&route.pattern));
         let (reply, receipt) = match self.issue(route, &context).await {
-            Ok(Served { receipt, result }) => {
+            Ok(Served { receipt, operation, result }) => {
                 let reply = match result {
                     Ok(body) => Reply::new(hyper::StatusCode::OK, body),
                     Err(refusal) => (route.fault)(&TokenFault::Refusal(&refusal), &context),
                 };
-                (reply, Some(receipt))
+                (reply, Some((receipt, operation)))
             }
             Err(reply) => (reply, None),
         };
@@ -179,7 +185,9 @@ impl<'a> Visit<'a> {
             fault(TokenFault::BadParameter(&why))
         })?;
         let proof = Proof::ClientSecret { client: &client, secret: &secret };
-        let caller = self.vault.authenticate(proof, self.peer, self.at.now).map_err(|why| match why {
+        let identity = trace_span!(target: "keystead::walk", "identity");
+        let caller = identity.in_scope(|| self.vault.authenticate(proof, self.peer, self.at.now));
+        let caller = caller.map_err(|why| match why {
             NotLetIn::TurnedAway(why) => turned_away(why),
             NotLetIn::NotAuthenticated(why) => {
                 self.count(TurnedAwayReason::NotAuthenticated);
@@ -206,16 +214,19 @@ impl<'a> Visit<'a> {
             self.count(TurnedAwayReason::Malformed);
             Outcome::of((protocol.bad_parameter)(why, &context))
         };
-        let parsed =
-            (protocol.version)(&context.parts).and_then(|()| route.serve.serve(self.vault, caller, &context, self.at));
+        let parse = || {
+            (protocol.version)(&context.parts)?;
+            route.serve.serve(self.vault, caller, &context, self.at)
+        };
+        let parsed = trace_span!(target: "keystead::walk", "parse").in_scope(parse);
         let outcome = match parsed {
             Ok(serving) => match serving.await {
-                Ok(Served { receipt, result }) => {
+                Ok(Served { receipt, operation, result }) => {
                     let reply = match result {
                         Ok(body) => Reply::new(route.ok, body),
                         Err(refusal) => (protocol.refusal)(&refusal, &context),
                     };
-                    Outcome { receipt: Some(receipt), ..Outcome::of(reply) }
+                    Outcome { receipt: Some((receipt, operation)), ..Outcome::of(reply) }
                 }
                 Err(why) => {
                     self.count_state(why);

@@ -257,6 +257,11 @@ impl Journal {
         self.inner.counters.add(log, reason);
     }
 
+    /// How many requests were turned away since the start, by reason, over all logs.
+    pub fn turned_away_so_far(&self) -> Vec<(TurnedAwayReason, u64)> {
+        self.inner.counters.so_far()
+    }
+
     /// Records of a log from an index on, at most `n`, with their indices. Reads files; blocks.
     pub fn read(&self, log: VaultId, from: u64, n: u16) -> Result<Vec<(u64, Record)>, ReadError> {
         read::records(&self.inner.core, log, from, usize::from(n))
@@ -378,8 +383,9 @@ impl Slot {
     /// Appends the record; it is on disk when this returns. If the future is dropped after it was first polled, the
     /// record is written all the same.
     pub async fn write(self, record: Record) -> Result<Receipt, JournalDown> {
+        let operation = record.operation();
         let (written, entry) = self.send(record, Message::Append).await?;
-        Ok(Receipt::new(written.log, written.index, entry))
+        Ok(Receipt::new(written.log, written.index, entry, operation))
     }
 
     async fn send(

@@ -4,6 +4,7 @@
 use crate::record::Record;
 use keystead_model::{Action, Time, VaultId};
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Logs with counts of their own; those of others are added to the node's.
@@ -122,8 +123,11 @@ impl TurnedAway {
     }
 }
 
-/// The counts not yet written.
-pub(super) struct Counters(Mutex<HashMap<VaultId, Count>>);
+/// The counts not yet written, and all there were since the start.
+pub(super) struct Counters {
+    unwritten: Mutex<HashMap<VaultId, Count>>,
+    so_far: [AtomicU64; REASONS],
+}
 
 struct Count {
     counts: [u64; REASONS],
@@ -133,7 +137,7 @@ struct Count {
 
 impl Counters {
     pub(super) fn new() -> Self {
-        Self(Mutex::new(HashMap::new()))
+        Self { unwritten: Mutex::new(HashMap::new()), so_far: [const { AtomicU64::new(0) }; REASONS] }
     }
 
     pub(super) fn add(&self, log: Option<VaultId>, reason: TurnedAwayReason) {
@@ -145,6 +149,13 @@ impl Counters {
         if let Some(n) = of.and_then(|i| count.counts.get_mut(i)) {
             *n = n.saturating_add(1);
         }
+        if let Some(n) = of.and_then(|i| self.so_far.get(i)) {
+            n.fetch_add(1, Relaxed);
+        }
+    }
+
+    pub(super) fn so_far(&self) -> Vec<(TurnedAwayReason, u64)> {
+        TurnedAwayReason::ALL.iter().copied().zip(self.so_far.iter().map(|n| n.load(Relaxed))).collect()
     }
 
     /// Takes the counts of one log whose summary is due at `now`, or of any with counts if it is the `last` call.
@@ -162,7 +173,7 @@ impl Counters {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<VaultId, Count>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.unwritten.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

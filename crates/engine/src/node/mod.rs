@@ -175,6 +175,15 @@ impl Instance {
         &self.parts.journal
     }
 
+    pub(crate) fn protection(&self) -> &Protection {
+        &self.parts.protection
+    }
+
+    /// Shows every vault.
+    pub(crate) fn each(&self, mut see: impl FnMut(&Vault)) {
+        self.vaults.load().by_name.values().for_each(|vault| see(vault));
+    }
+
     /// The store, for the scheduler.
     pub(crate) fn store(&self) -> &Store {
         &self.parts.store

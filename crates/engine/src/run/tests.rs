@@ -289,6 +289,7 @@ async fn what_came_of_a_key_that_is_revoked_while_the_record_is_written_is_not_g
         slot: node.journal.reserve().unwrap(),
         operation: OperationId::from_bytes([9; 16]),
         at: at(T0),
+        place: None,
     };
     let gate = Gate { here: Arc::default(), on: Arc::default(), then: Then::Use };
     gate.on.notify_one();

@@ -1,6 +1,6 @@
 //! `keystead audit`: who did what, and whether the log that says so is whole.
 //!
-//! - [`tail`]: records with names, by a caller who may read them
+//! - [`tail`], [`search`]: records with names, by a caller who may read them; [`record`]: one of them
 //! - [`verify`]: a server's audit directory, offline
 //! - [`prove`], [`checkpoint`]: what anybody can check without a token
 //! - [`log`]: a log's checkpoint and tiles, in a directory or at a vault; [`trust`]: what is accepted as its next
@@ -10,6 +10,8 @@ mod checkpoint;
 mod kept;
 mod log;
 pub(crate) mod prove;
+mod record;
+mod search;
 mod tail;
 mod trust;
 mod verify;
@@ -20,6 +22,7 @@ use crate::exit::Failure;
 #[command(after_help = "\
 Examples:
   keystead audit tail -n 50
+  keystead audit search --key payments --action keys/sign --since 2026-01-01
   keystead audit verify --data ./keystead-dev
   keystead audit prove 1.0123456789abcdef0123456789abcdef.7.AbCd...
   keystead audit checkpoint
@@ -37,6 +40,8 @@ pub(crate) struct Args {
 enum Command {
     /// Show the newest records (needs the role Keystead Audit Reader)
     Tail(tail::Tail),
+    /// Find records by what they say (needs the role Keystead Audit Reader)
+    Search(search::Search),
     /// Check a server's whole audit directory, offline
     Verify(verify::Verify),
     /// Prove that the record of a receipt stands in the log
@@ -49,6 +54,7 @@ enum Command {
 pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     match args.command {
         Command::Tail(c) => c.run().await,
+        Command::Search(c) => c.run().await,
         Command::Verify(c) => c.run(),
         Command::Prove(c) => c.run().await,
         Command::Checkpoint(c) => c.run().await,

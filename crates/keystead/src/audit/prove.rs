@@ -54,7 +54,7 @@ impl Prove {
         let id = hex::encode(self.receipt.log);
         match &self.data {
             Some(data) => self.in_directory(data, &id).await,
-            None => Log::at_vault(self.connection.open_client()?, Some(&id)).await?.ok_or_else(|| {
+            None => Log::at_vault(self.connection.open_client().await?, Some(&id)).await?.ok_or_else(|| {
                 Failure::denied(format!(
                     "the vault has no log {id} on the node that answers: ask the one that gave the receipt"
                 ))

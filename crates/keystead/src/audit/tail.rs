@@ -1,21 +1,19 @@
 //! `keystead audit tail`.
 
+use super::record::{HEADINGS, Record, Records};
 use crate::exit::Failure;
 use crate::key::Shown;
 use crate::key::connection::{ConnectionArgs, failure};
-use crate::output::{self, or_dash, time};
+use crate::output;
 use keystead_audit::ReceiptText;
 use keystead_audit::tlog::Checkpoint;
 use keystead_client::Client;
-use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// Most records of one answer.
 const PAGE: u16 = 500;
 /// How often new records are looked for.
 const BETWEEN: Duration = Duration::from_secs(1);
-
-const HEADINGS: &[&str] = &["index", "time", "action", "outcome", "target", "who", "address", "reason"];
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -39,51 +37,6 @@ pub(crate) struct Tail {
     shown: Shown,
 }
 
-#[derive(Deserialize)]
-struct Records {
-    records: Vec<Record>,
-}
-
-/// A record as the API gives it; times are milliseconds since the epoch.
-#[derive(Debug, Clone, Deserialize, Serialize)]
-struct Record {
-    index: u64,
-    time: i64,
-    action: String,
-    outcome: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    target: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    subject: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    address: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
-    #[serde(flatten)]
-    more: serde_json::Map<String, serde_json::Value>,
-}
-
-impl Record {
-    fn row(&self) -> Vec<String> {
-        vec![
-            self.index.to_string(),
-            time::millis(self.time),
-            self.action.clone(),
-            self.outcome.clone(),
-            or_dash(self.target.as_ref()),
-            or_dash(self.subject.as_ref()),
-            or_dash(self.address.as_ref()),
-            or_dash(self.reason.as_ref()),
-        ]
-    }
-
-    /// A row whose columns mostly line up with those of other batches.
-    fn wide_row(&self) -> Vec<String> {
-        let widths = [8, 24, 20, 7, 32, 36, 15, 0];
-        self.row().into_iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}")).collect()
-    }
-}
-
 /// Where in the log the reader stands.
 struct Reader {
     client: Client,
@@ -97,7 +50,7 @@ struct Reader {
 
 impl Tail {
     pub(crate) async fn run(self) -> Result<(), Failure> {
-        let client = self.connection.client()?;
+        let client = self.connection.client().await?;
         let logs = client.audit_logs().await.map_err(|e| failure(&e))?.value;
         let log = logs.into_iter().next().ok_or_else(|| Failure::denied("the vault has no log on this node"))?;
         let mut reader = Reader { client, log: log.id, next: 0, own: Vec::new(), receipt: None };
@@ -136,15 +89,8 @@ impl Tail {
 }
 
 impl Reader {
-    /// Records under the newest checkpoint; 0 without one. Leaves no record.
     async fn size(&self) -> Result<u64, Failure> {
-        match self.client.audit_checkpoint(&self.log).await {
-            Ok(done) => Checkpoint::unproven(done.value.as_bytes())
-                .map(|c| c.size)
-                .map_err(|e| Failure::unavailable(format!("the server's checkpoint cannot be read: {e}"))),
-            Err(keystead_client::ClientError::Refused { status: 404, .. }) => Ok(0),
-            Err(e) => Err(failure(&e)),
-        }
+        size(&self.client, &self.log).await
     }
 
     /// Whether there are records besides those of our own reads.
@@ -174,6 +120,17 @@ impl Reader {
     }
 }
 
+/// Records under the newest checkpoint; 0 without one. Leaves no record.
+pub(super) async fn size(client: &Client, log: &str) -> Result<u64, Failure> {
+    match client.audit_checkpoint(log).await {
+        Ok(done) => Checkpoint::unproven(done.value.as_bytes())
+            .map(|c| c.size)
+            .map_err(|e| Failure::unavailable(format!("the server's checkpoint cannot be read: {e}"))),
+        Err(keystead_client::ClientError::Refused { status: 404, .. }) => Ok(0),
+        Err(e) => Err(failure(&e)),
+    }
+}
+
 /// Records from `next` to `size` that are not our own.
 fn others(next: u64, size: u64, own: &[u64]) -> u64 {
     let unread = size.saturating_sub(next);
@@ -192,14 +149,5 @@ mod tests {
         assert_eq!(others(10, 12, &[10]), 1);
         assert_eq!(others(10, 11, &[11]), 1, "ours is not under the checkpoint yet");
         assert_eq!(others(10, 5, &[10]), 0);
-    }
-
-    #[test]
-    fn a_record_is_read_as_the_api_writes_it_and_nothing_is_lost() {
-        let text =
-            r#"{"index":7,"time":0,"action":"keys/sign","outcome":"done","code":0,"subject":"s","target":"/keys/a"}"#;
-        let record: Record = serde_json::from_str(text).unwrap();
-        assert_eq!(record.row()[..6], ["7", "1970-01-01T00:00:00.000Z", "keys/sign", "done", "/keys/a", "s"]);
-        assert_eq!(serde_json::to_value(&record).unwrap(), serde_json::from_str::<serde_json::Value>(text).unwrap());
     }
 }

@@ -1,6 +1,7 @@
 //! Which vault, whom to trust, and as whom: from flags, from one environment or from one file, never mixed.
 
 use super::env_file::{self, Settings};
+use super::{profile, wait};
 use crate::exit::Failure;
 use crate::output;
 use keystead_client::{Client, ClientError, Config, Credential};
@@ -22,23 +23,45 @@ pub(crate) struct ConnectionArgs {
     /// Read all settings from this file, as `keystead dev` writes it, instead of the environment
     #[arg(long, global = true, help_heading = "Connection", value_name = "FILE")]
     env: Option<PathBuf>,
+    /// Read all settings from this profile in ~/.config/keystead/profiles.toml; else KEYSTEAD_PROFILE
+    #[arg(long, global = true, help_heading = "Connection", value_name = "NAME", conflicts_with = "env")]
+    profile: Option<String>,
+    /// Wait until the vault can be used, for so many seconds (60 without a number)
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Connection",
+        value_name = "SECONDS",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "60",
+        value_parser = clap::value_parser!(u32).range(1..=86_400)
+    )]
+    wait: Option<u32>,
 }
 
 impl ConnectionArgs {
     /// A client that can log in.
-    pub(crate) fn client(&self) -> Result<Client, Failure> {
+    pub(crate) async fn client(&self) -> Result<Client, Failure> {
         let plan = self.plan()?;
         if plan.login.is_none() {
             return Err(Failure::usage(
                 "no credential: set AZURE_CLIENT_ID and AZURE_CLIENT_SECRET, or name a file that does with --env",
             ));
         }
-        plan.connect()
+        self.ready(plan.connect()?).await
     }
 
     /// A client for routes that ask for no token. It logs in where it can, if a server asks for one nevertheless.
-    pub(crate) fn open_client(&self) -> Result<Client, Failure> {
-        self.plan()?.connect()
+    pub(crate) async fn open_client(&self) -> Result<Client, Failure> {
+        self.ready(self.plan()?.connect()?).await
+    }
+
+    async fn ready(&self, client: Client) -> Result<Client, Failure> {
+        if let Some(seconds) = self.wait {
+            wait::until_ready(&client, seconds).await?;
+        }
+        Ok(client)
     }
 
     fn plan(&self) -> Result<Plan, Failure> {
@@ -48,6 +71,10 @@ impl ConnectionArgs {
         };
         if let Some(file) = &self.env {
             let settings = read(file)?;
+            return self.plan_from(|name| settings.get(name).cloned());
+        }
+        if let Some(name) = self.profile.clone().or_else(|| environment("KEYSTEAD_PROFILE").map(|n| n.to_string())) {
+            let settings = profile::read(&name)?;
             return self.plan_from(|name| settings.get(name).cloned());
         }
         if self.vault.is_none() && environment("KEYSTEAD_VAULT_URL").is_none() && Path::new(DEV_ENV).exists() {
@@ -146,7 +173,7 @@ mod tests {
     use super::*;
 
     fn args(vault: Option<&str>) -> ConnectionArgs {
-        ConnectionArgs { vault: vault.map(str::to_owned), ca: None, env: None }
+        ConnectionArgs { vault: vault.map(str::to_owned), ca: None, env: None, profile: None, wait: None }
     }
 
     fn plan(vault: Option<&str>, settings: &[(&str, &str)]) -> Result<Plan, Failure> {

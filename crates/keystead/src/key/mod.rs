@@ -1,8 +1,9 @@
 //! `keystead key`: keys of one vault, over HTTPS.
 //!
-//! - [`manage`], [`purge`]: create, list, show and the rest of a key's life
+//! - [`manage`], [`purge`]: create, list, show and the rest of a key's life; [`public`]: its public half
 //! - [`sign`], [`cipher`]: use of a key; [`envelope`]: what an encryption leaves behind
-//! - [`connection`]: which vault and as whom; [`env_file`]: the file of `keystead dev`
+//! - [`connection`]: which vault and as whom; [`env_file`]: the file of `keystead dev`; [`profile`]: named vaults;
+//!   [`wait`]: until a vault can be used
 //! - [`words`]: what is written on the command line; [`files`]: where values come from and go to
 //! - [`der`], [`pem`]: what OpenSSL reads
 
@@ -14,9 +15,12 @@ pub(crate) mod envelope;
 mod files;
 mod manage;
 mod pem;
+mod profile;
+mod public;
 mod purge;
 mod sign;
 mod view;
+mod wait;
 pub(crate) mod words;
 
 use crate::exit::Failure;
@@ -28,8 +32,8 @@ use keystead_client::{Client, ClientError};
 #[command(after_help = "\
 The vault and the credential come from flags, from the environment
 (KEYSTEAD_VAULT_URL, KEYSTEAD_CA_FILE, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET,
-AZURE_AUTHORITY_HOST), or from a file with --env. If no vault is named
-anywhere, ./keystead-dev/dev.env is used where it exists.
+AZURE_AUTHORITY_HOST), from a file with --env, or from a profile with
+--profile (~/.config/keystead/profiles.toml). If no vault is named anywhere, ./keystead-dev/dev.env is used where it exists.
 
 Examples:
   keystead key create payments --kty EC
@@ -52,6 +56,8 @@ enum Command {
     List(manage::List),
     /// Show a key, or its public half for OpenSSL
     Show(manage::Show),
+    /// Export the public half of a key
+    Public(public::Public),
     /// List a key's versions
     Versions(manage::Versions),
     /// Change attributes, operations and tags of a version
@@ -112,23 +118,24 @@ pub(crate) struct Session {
 /// Runs one command.
 pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     let shown = args.shown;
-    let connect = || Ok(Session { client: args.connection.client()?, shown });
+    let connect = async || Ok::<_, Failure>(Session { client: args.connection.client().await?, shown });
     match args.command {
-        Command::Create(c) => c.run(&connect()?).await,
-        Command::List(c) => c.run(&connect()?).await,
-        Command::Show(c) => c.run(&connect()?).await,
-        Command::Versions(c) => c.run(&connect()?).await,
-        Command::Update(c) => c.run(&connect()?).await,
-        Command::Sign(c) => c.run(&connect()?).await,
-        Command::Encrypt(c) => c.run(&connect()?).await,
-        Command::Decrypt(c) => c.run(&connect()?).await,
-        Command::Wrap(c) => c.run(&connect()?).await,
-        Command::Unwrap(c) => c.run(&connect()?).await,
-        Command::Delete(c) => c.run(&connect()?).await,
-        Command::Recover(c) => c.run(&connect()?).await,
+        Command::Create(c) => c.run(&connect().await?).await,
+        Command::List(c) => c.run(&connect().await?).await,
+        Command::Show(c) => c.run(&connect().await?).await,
+        Command::Public(c) => c.run(&connect().await?).await,
+        Command::Versions(c) => c.run(&connect().await?).await,
+        Command::Update(c) => c.run(&connect().await?).await,
+        Command::Sign(c) => c.run(&connect().await?).await,
+        Command::Encrypt(c) => c.run(&connect().await?).await,
+        Command::Decrypt(c) => c.run(&connect().await?).await,
+        Command::Wrap(c) => c.run(&connect().await?).await,
+        Command::Unwrap(c) => c.run(&connect().await?).await,
+        Command::Delete(c) => c.run(&connect().await?).await,
+        Command::Recover(c) => c.run(&connect().await?).await,
         Command::Purge(c) => {
             c.confirm()?;
-            c.run(&connect()?).await
+            c.run(&connect().await?).await
         }
     }
 }

@@ -7,9 +7,14 @@ use keystead_model::PublicKey;
 
 /// The PEM text. `None` for a symmetric key, which has no public half.
 pub(crate) fn public(key: &PublicKey) -> Option<String> {
+    der(key).map(|der| block("PUBLIC KEY", &der))
+}
+
+/// The same in DER.
+pub(crate) fn der(key: &PublicKey) -> Option<Vec<u8>> {
     match key {
-        PublicKey::EcP256 { x, y } => Some(block("PUBLIC KEY", &p256::spki_der(x, y))),
-        PublicKey::Rsa { n, e } => Some(block("PUBLIC KEY", &rsa::spki_der(n, e))),
+        PublicKey::EcP256 { x, y } => Some(p256::spki_der(x, y)),
+        PublicKey::Rsa { n, e } => Some(rsa::spki_der(n, e)),
         PublicKey::Symmetric => None,
     }
 }

@@ -76,3 +76,138 @@ fn a_key_is_listed_deleted_recovered_and_purged_and_exit_codes_tell_why_not() {
     assert!(server.stop().success());
     assert_eq!(code(&place.cli(&["key", "list"])), Some(4));
 }
+
+#[test]
+fn a_search_finds_the_records_that_fit_page_by_page() {
+    let place = Place::new();
+    let _server = place.dev();
+    text(&place.cli(&["key", "create", "payments", "--kty", "EC"]));
+    text(&place.cli(&["key", "create", "other", "--kty", "EC"]));
+    for _ in 0..3 {
+        text(&place.cli(&["key", "sign", "payments", "--in", "/dev/null", "--out", "/dev/null"]));
+    }
+    assert_eq!(code(&place.cli(&["key", "show", "nothing"])), Some(3));
+    let search = |words: &[&str]| -> serde_json::Value {
+        let all = [&["audit", "search", "--output", "json"], words].concat();
+        serde_json::from_str(&text(&place.cli(&all))).unwrap()
+    };
+    let records = |found: &serde_json::Value| found["records"].as_array().unwrap().clone();
+
+    let signed = records(&search(&["--key", "PAYMENTS", "--action", "keys/sign"]));
+    assert_eq!(signed.len(), 3);
+    assert!(signed.iter().all(|r| r["target"] == "/keys/payments"), "{signed:?}");
+    let page = search(&["--key", "payments", "--action", "keys/sign", "--limit", "2"]);
+    assert_eq!(records(&page), signed[1..], "the newest first");
+    let before = page["before"].as_u64().unwrap().to_string();
+    assert_eq!(records(&search(&["--action", "keys/sign", "--before", &before])), signed[..1]);
+    let failed = records(&search(&["--outcome", "failed", "--key", "nothing"]));
+    assert!(failed.len() == 1 && failed[0]["action"] == "keys/read", "{failed:?}");
+    let operation = signed[0]["operation"].as_str().unwrap();
+    assert_eq!(records(&search(&["--operation", operation])), signed[..1]);
+    assert!(records(&search(&["--since", "2001-01-01", "--until", "2001-01-02"])).is_empty());
+    let who = signed[0]["subject"].as_str().unwrap();
+    assert_eq!(records(&search(&["--caller", who, "--action", "keys/sign"])).len(), 3);
+    let shown = text(&place.cli(&["audit", "search", "--action", "keys/create"]));
+    assert!(shown.starts_with("INDEX") && shown.lines().count() == 3, "{shown}");
+
+    let out = place.cli(&["key", "sign", "other", "--receipt", "--in", "/dev/null", "--out", "/dev/null"]);
+    let said = String::from_utf8(out.stderr).unwrap();
+    let receipt = said.split_whitespace().find(|w| w.starts_with("1.")).unwrap();
+    let found = records(&search(&["--receipt", receipt]));
+    assert!(found.len() == 1 && found[0]["target"] == "/keys/other", "{found:?}");
+    let foreign = format!("1.{}.0.{}", "0a".repeat(16), receipt.rsplit_once('.').unwrap().1);
+    assert_eq!(code(&place.cli(&["audit", "search", "--receipt", &foreign])), Some(3));
+    assert_eq!(code(&place.cli(&["audit", "search", "--receipt", "1.2.3"])), Some(2));
+}
+
+#[test]
+fn openssl_reads_an_exported_public_key_in_pem_and_der() {
+    let place = Place::new();
+    let _server = place.dev();
+    for (name, kty) in [("ec", "EC"), ("rsa", "RSA")] {
+        text(&place.cli(&["key", "create", name, "--kty", kty]));
+        let (pem, der) = (place.beside("k.pem"), place.beside("k.der"));
+        text(&place.cli(&["key", "public", name, "--out", pem.to_str().unwrap()]));
+        text(&place.cli(&["key", "public", name, "--format", "der", "--out", der.to_str().unwrap()]));
+        let read = |file: &std::path::Path, form: &str| {
+            let args = ["pkey", "-pubin", "-inform", form, "-in", file.to_str().unwrap(), "-pubout", "-outform", "DER"];
+            Command::new("openssl").args(args).output().unwrap().stdout
+        };
+        assert_eq!(read(&pem, "PEM"), fs::read(&der).unwrap(), "{name}");
+        assert_eq!(read(&der, "DER"), fs::read(&der).unwrap(), "{name}");
+        let jwk: serde_json::Value =
+            serde_json::from_str(&text(&place.cli(&["key", "public", name, "--format", "jwk"]))).unwrap();
+        assert!(jwk["kty"] == kty && jwk.get("d").is_none() && jwk.get("key_ops").is_none(), "{jwk}");
+    }
+    text(&place.cli(&["key", "create", "aes", "--kty", "oct"]));
+    assert_eq!(code(&place.cli(&["key", "public", "aes"])), Some(2));
+}
+
+#[test]
+fn a_profile_is_used_whole_and_only_if_its_secret_is_the_owners_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let place = Place::new();
+    let server = place.dev();
+    let env = |name: &str| server.env[name].clone();
+    let profiles = place.beside("config/keystead/profiles.toml");
+    fs::create_dir_all(profiles.parent().unwrap()).unwrap();
+    let lines = format!(
+        "[here]\nvault = \"{}\"\nca = \"{}\"\nclient_id = \"{}\"\nclient_secret = \"{}\"\n",
+        env("KEYSTEAD_VAULT_URL"),
+        env("KEYSTEAD_CA_FILE").trim_matches('\''),
+        env("AZURE_CLIENT_ID"),
+        env("AZURE_CLIENT_SECRET"),
+    );
+    fs::write(&profiles, lines).unwrap();
+    let cli = |mode: u32, named: Option<&str>, words: &[&str]| {
+        fs::set_permissions(&profiles, fs::Permissions::from_mode(mode)).unwrap();
+        let mut command = place.command(words);
+        command.env("XDG_CONFIG_HOME", place.beside("config"));
+        if let Some(name) = named {
+            command.env("KEYSTEAD_PROFILE", name);
+        }
+        command.output().unwrap()
+    };
+    text(&cli(0o600, None, &["key", "create", "mine", "--profile", "here"]));
+    assert!(text(&cli(0o600, Some("here"), &["key", "list"])).contains("mine"));
+    assert_eq!(code(&cli(0o600, None, &["key", "list", "--profile", "there"])), Some(2));
+    let refused = cli(0o644, None, &["key", "list", "--profile", "here"]);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(code(&refused) == Some(2) && said.contains("chmod 600"), "{said}");
+    assert!(!said.contains(&env("AZURE_CLIENT_SECRET")), "{said}");
+}
+
+#[test]
+fn wait_says_what_it_waits_for_and_goes_on_once_the_vault_is_open() {
+    let place = Place::new();
+    let server = place.dev();
+    let socket = place.data.join("operator.sock");
+    let operator = |verb: &str| text(&place.cli(&["vault", "--socket", socket.to_str().unwrap(), verb, "dev"]));
+    operator("seal");
+    let late = place.cli(&["key", "list", "--wait=1"]);
+    let said = String::from_utf8_lossy(&late.stderr).into_owned();
+    assert!(code(&late) == Some(4) && said.contains("sealed"), "{said}");
+
+    let log = place.beside("wait.log");
+    let mut command = place.command(&["key", "list", "--wait", "--env", place.data.join("dev.env").to_str().unwrap()]);
+    let mut waiting = command.stderr(fs::File::create(&log).unwrap()).spawn().unwrap();
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    while !fs::read_to_string(&log).unwrap().contains("sealed") {
+        assert!(std::time::Instant::now() < until && waiting.try_wait().unwrap().is_none());
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    operator("unseal");
+    assert!(waiting.wait().unwrap().success(), "{}", fs::read_to_string(&log).unwrap());
+    assert!(server.stop().success());
+    let gone = place.cli(&["key", "list", "--wait=1"]);
+    assert_eq!(code(&gone), Some(4), "{gone:?}");
+}
+
+#[test]
+fn each_shell_gets_a_completion_script() {
+    let place = Place::new();
+    for (shell, part) in [("bash", "complete -F"), ("zsh", "#compdef keystead"), ("fish", "complete -c keystead")] {
+        let script = text(&place.cli(&["completion", shell]));
+        assert!(script.contains(part) && script.contains("search"), "{shell}");
+    }
+}

@@ -17,3 +17,4 @@ mod inside;
 mod matrix;
 mod serve;
 mod support;
+mod watch;

@@ -67,7 +67,6 @@ impl Queue {
     }
 
     /// How many jobs wait.
-    #[cfg(test)]
     pub(super) fn waiting(&self) -> usize {
         self.lock().turns.waiting()
     }

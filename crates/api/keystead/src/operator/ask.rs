@@ -17,6 +17,8 @@ pub(super) enum Ask {
     Seal(String),
     Unseal(String),
     Health,
+    Ready,
+    Metrics,
 }
 
 /// Days a deleted object stays recoverable, when the document does not say.

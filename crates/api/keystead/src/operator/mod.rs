@@ -7,11 +7,14 @@ mod view;
 
 pub use ask::parse_new_vault;
 
-use crate::errors;
+use crate::{errors, ready};
 use ask::Ask;
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use hyper::{HeaderMap, Method, Request, StatusCode};
-use keystead_api_table::{BadParameter, Body, Ids, Parts, Pattern, Reply, Response, Segments, Stamp};
+use keystead_api_table::{
+    Access, BadParameter, Body, Ids, Parts, Pattern, Reply, Response, RouteInfo, Segments, Stamp,
+};
 use keystead_engine::{Instance, OperateError};
 use keystead_model::Moment;
 use std::sync::Arc;
@@ -19,10 +22,14 @@ use std::sync::Arc;
 /// From a request to what the operator asks.
 type Parse = fn(&Parts<'_>, &Ids) -> Result<Ask, BadParameter>;
 
+/// Writes the node's metrics as Prometheus reads them.
+pub type Metrics = Arc<dyn Fn() -> BoxFuture<'static, String> + Send + Sync>;
+
 /// One row of the operator's table.
 struct Row {
     method: Method,
     pattern: Pattern,
+    name: &'static str,
     ok: StatusCode,
     parse: Parse,
 }
@@ -32,12 +39,24 @@ pub struct Operator {
     rows: Vec<Row>,
     ids: Arc<Ids>,
     stamp: Stamp,
+    metrics: Option<Metrics>,
 }
 
 impl Operator {
     /// `seed`: 16 random bytes, new for each start of the process, for request ids and ids of assignments.
     pub fn new(seed: [u8; 16]) -> Self {
-        Self { rows: rows(), ids: Arc::new(Ids::new(seed)), stamp: Stamp::new(seed) }
+        Self { rows: rows(), ids: Arc::new(Ids::new(seed)), stamp: Stamp::new(seed), metrics: None }
+    }
+
+    /// With metrics to show.
+    #[must_use]
+    pub fn with_metrics(self, metrics: Metrics) -> Self {
+        Self { metrics: Some(metrics), ..self }
+    }
+
+    /// Its rows as metrics name them.
+    pub fn infos(&self) -> impl Iterator<Item = RouteInfo> {
+        self.rows.iter().map(Row::info)
     }
 
     /// Methods and patterns, for listings.
@@ -47,13 +66,26 @@ impl Operator {
 
     /// Answers a request of the operator. What it began goes on to its end when the client hangs up.
     pub async fn dispatch(&self, instance: &Arc<Instance>, request: Request<Bytes>, at: Moment) -> Response {
-        let reply = match self.understand(&request) {
-            Ok((ok, ask)) => {
-                carry_out(instance, ask, at).await.map_or_else(|e| refused(&e), |body| Reply::new(ok, body))
-            }
-            Err(reply) => reply,
+        let (reply, route) = match self.understand(&request) {
+            Ok((row, ask)) => (self.answer(instance, row, ask, at).await, Some(row.info())),
+            Err(reply) => (reply, None),
         };
-        self.stamp.finish(request.headers(), reply, None)
+        let mut response = self.stamp.finish(request.headers(), reply, None);
+        if let Some(route) = route {
+            response.extensions_mut().insert(route);
+        }
+        response
+    }
+
+    async fn answer(&self, instance: &Arc<Instance>, row: &Row, ask: Ask, at: Moment) -> Reply {
+        match ask {
+            Ask::Ready => ready::node(instance).await,
+            Ask::Metrics => match &self.metrics {
+                Some(metrics) => Reply::new(row.ok, Body::text(metrics().await)),
+                None => Reply::error(StatusCode::NOT_FOUND, "NotFound", None, "This server keeps no metrics."),
+            },
+            ask => carry_out(instance, ask, at).await.map_or_else(|e| refused(&e), |body| Reply::new(row.ok, body)),
+        }
     }
 
     /// A reply of the embedder's with the common headers.
@@ -61,14 +93,14 @@ impl Operator {
         self.stamp.finish(request, reply, None)
     }
 
-    fn understand(&self, request: &Request<Bytes>) -> Result<(StatusCode, Ask), Reply> {
+    fn understand(&self, request: &Request<Bytes>) -> Result<(&Row, Ask), Reply> {
         let path = Segments::parse(request.uri().path()).unwrap_or(Segments::none());
         let row = self.rows.iter().find(|r| r.method == *request.method() && r.pattern.matches(&path));
         let Some(row) = row else { return Err(self.no_route(&path)) };
         let parts = Parts::new(request, &path, Some(&row.pattern));
         let ask = (row.parse)(&parts, &self.ids);
         let bad = |why: BadParameter| Reply::error(StatusCode::BAD_REQUEST, "BadParameter", None, why.to_string());
-        ask.map(|ask| (row.ok, ask)).map_err(bad)
+        ask.map(|ask| (row, ask)).map_err(bad)
     }
 
     fn no_route(&self, path: &Segments<'_>) -> Reply {
@@ -82,15 +114,29 @@ impl Operator {
     }
 }
 
+impl Row {
+    fn info(&self) -> RouteInfo {
+        let (method, pattern, ok) = (self.method.clone(), self.pattern.text(), self.ok.as_u16());
+        let (protocol, name) = ("operator", self.name);
+        RouteInfo { protocol, method, pattern, action: None, name, access: Access::Anybody, ok }
+    }
+}
+
 fn rows() -> Vec<Row> {
-    let row = |method, pattern, ok, parse| Row { method, pattern: Pattern::new(pattern), ok, parse };
+    let row = |method, name, pattern, ok, parse| Row { method, name, pattern: Pattern::new(pattern), ok, parse };
     vec![
-        row(Method::GET, "/keystead/v1/operator/vaults", StatusCode::OK, |_, _| Ok(Ask::List)),
-        row(Method::POST, "/keystead/v1/operator/vaults", StatusCode::CREATED, ask::create),
-        row(Method::GET, "/keystead/v1/operator/vaults/{name}", StatusCode::OK, |p, _| ask::show(p)),
-        row(Method::POST, "/keystead/v1/operator/vaults/{name}/seal", StatusCode::OK, |p, _| ask::seal(p)),
-        row(Method::POST, "/keystead/v1/operator/vaults/{name}/unseal", StatusCode::OK, |p, _| ask::unseal(p)),
-        row(Method::GET, "/keystead/v1/operator/health", StatusCode::OK, |_, _| Ok(Ask::Health)),
+        row(Method::GET, "vaults/list", "/keystead/v1/operator/vaults", StatusCode::OK, |_, _| Ok(Ask::List)),
+        row(Method::POST, "vaults/create", "/keystead/v1/operator/vaults", StatusCode::CREATED, ask::create),
+        row(Method::GET, "vaults/show", "/keystead/v1/operator/vaults/{name}", StatusCode::OK, |p, _| ask::show(p)),
+        row(Method::POST, "vaults/seal", "/keystead/v1/operator/vaults/{name}/seal", StatusCode::OK, |p, _| {
+            ask::seal(p)
+        }),
+        row(Method::POST, "vaults/unseal", "/keystead/v1/operator/vaults/{name}/unseal", StatusCode::OK, |p, _| {
+            ask::unseal(p)
+        }),
+        row(Method::GET, "health", "/keystead/v1/operator/health", StatusCode::OK, |_, _| Ok(Ask::Health)),
+        row(Method::GET, "ready", "/keystead/v1/operator/ready", StatusCode::OK, |_, _| Ok(Ask::Ready)),
+        row(Method::GET, "metrics", "/keystead/v1/operator/metrics", StatusCode::OK, |_, _| Ok(Ask::Metrics)),
     ]
 }
 
@@ -112,6 +158,8 @@ async fn perform(instance: &Instance, ask: Ask, at: Moment) -> Result<Body, Oper
         Ask::Seal(name) => instance.seal(&name, at).await.map(|v| view::one(&v)),
         Ask::Unseal(name) => instance.unseal(&name, at).await.map(|v| view::one(&v)),
         Ask::Health => Ok(view::health(&instance.health())),
+        // Answered before.
+        Ask::Ready | Ask::Metrics => Ok(Body::empty()),
     }
 }
 
@@ -143,7 +191,8 @@ mod tests {
         let mut request = Request::new(Bytes::from_static(body));
         *request.method_mut() = method;
         *request.uri_mut() = target.parse().unwrap();
-        Operator::new([7; 16]).understand(&request).map(|(ok, _)| ok).map_err(|reply| reply.status)
+        let operator = Operator::new([7; 16]);
+        operator.understand(&request).map(|(row, _)| row.ok).map_err(|reply| reply.status)
     }
 
     #[test]
@@ -153,7 +202,9 @@ mod tests {
         assert_eq!(understood(Method::GET, &format!("{base}/vaults/dev"), b""), Ok(StatusCode::OK));
         assert_eq!(understood(Method::POST, &format!("{base}/vaults/dev/seal"), b""), Ok(StatusCode::OK));
         assert_eq!(understood(Method::POST, &format!("{base}/vaults/dev/unseal"), b""), Ok(StatusCode::OK));
-        assert_eq!(understood(Method::GET, &format!("{base}/health"), b""), Ok(StatusCode::OK));
+        for name in ["health", "ready", "metrics"] {
+            assert_eq!(understood(Method::GET, &format!("{base}/{name}"), b""), Ok(StatusCode::OK), "{name}");
+        }
     }
 
     #[test]

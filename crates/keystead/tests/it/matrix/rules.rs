@@ -107,6 +107,8 @@ pub(crate) const OPEN_ROUTES: &[(&str, u16, bool)] = &[
     ("/{tenant}/v2.0/.well-known/openid-configuration", 200, false),
     ("/{tenant}/discovery/v2.0/keys", 200, false),
     ("/keystead/v1/health", 200, true),
+    ("/keystead/v1/live", 200, true),
+    ("/keystead/v1/ready", 200, true),
     ("/keystead/v1/audit/logs", 200, true),
     ("/keystead/v1/audit/logs/{id}/checkpoint", 200, true),
     ("/keystead/v1/audit/logs/{id}/tile/{path*}", 404, true),

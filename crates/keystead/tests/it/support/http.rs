@@ -136,7 +136,8 @@ fn bad(what: &str) -> Error {
     Error::new(ErrorKind::InvalidData, what.to_owned())
 }
 
-fn read_reply(stream: &mut impl Read, head_only: bool) -> io::Result<Reply> {
+/// An answer, to its end.
+pub(crate) fn read_reply(stream: &mut impl Read, head_only: bool) -> io::Result<Reply> {
     let mut reply = read_head(stream)?;
     while reply.status == 100 {
         reply = read_head(stream)?;
