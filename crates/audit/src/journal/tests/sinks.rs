@@ -2,7 +2,6 @@ use super::*;
 use crate::sink::{Delivery, FileSink, Pump, Sink};
 use std::io;
 use std::sync::mpsc;
-use std::time::Duration;
 
 struct Blocked(mpsc::Receiver<()>);
 
