@@ -30,6 +30,11 @@ impl Hash {
         digest::digest(self.algorithm(), message).as_ref().to_vec()
     }
 
+    /// Hashes what comes piece by piece.
+    pub fn hasher(self) -> Hasher {
+        Hasher(digest::Context::new(self.algorithm()))
+    }
+
     /// A digest that the caller computed, if it has this hash's length.
     pub(crate) fn import(self, digest: &[u8]) -> Result<Digest, CryptoError> {
         Digest::import_less_safe(digest, self.algorithm()).map_err(|_| CryptoError::BadLength)
@@ -41,6 +46,21 @@ impl Hash {
             Self::Sha384 => &digest::SHA384,
             Self::Sha512 => &digest::SHA512,
         }
+    }
+}
+
+/// A digest of what comes piece by piece.
+pub struct Hasher(digest::Context);
+
+impl Hasher {
+    /// The next piece.
+    pub fn update(&mut self, piece: &[u8]) {
+        self.0.update(piece);
+    }
+
+    /// The digest of all pieces, joined.
+    pub fn finish(self) -> Vec<u8> {
+        self.0.finish().as_ref().to_vec()
     }
 }
 
@@ -62,6 +82,17 @@ pub fn verify_hmac(hash: Hash, key: &[u8], message: &[u8], tag: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pieces_hash_as_the_whole() {
+        for hash in [Hash::Sha256, Hash::Sha384, Hash::Sha512] {
+            let mut hasher = hash.hasher();
+            ["", "ab", "c"].iter().for_each(|piece| hasher.update(piece.as_bytes()));
+            assert_eq!(hasher.finish(), hash.of(b"abc"));
+        }
+        // FIPS 180-4, example "abc" of SHA-384.
+        assert!(hex::encode(Hash::Sha384.of(b"abc")).starts_with("cb00753f45a35e8bb5a03d699ac65007272c32ab0eded163"));
+    }
 
     #[test]
     fn a_shortened_or_changed_tag_is_none() {

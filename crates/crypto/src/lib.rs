@@ -35,7 +35,7 @@ pub mod rsa;
 pub mod sealed;
 
 pub use error::CryptoError;
-pub use hash::{Hash, hmac, verify_hmac};
+pub use hash::{Hash, Hasher, hmac, verify_hmac};
 
 use aws_lc_rs::{constant_time, digest, hmac as aws_hmac, rand};
 
