@@ -1,6 +1,11 @@
-//! Golden files: material that the first release sealed is opened and used for ever. They were made by another
+//! Golden files and vectors: material that the first release sealed is opened and used for ever. They were made by another
 //! implementation of the layouts. And: whatever bytes come, the parser returns.
 #![allow(clippy::arithmetic_side_effects, clippy::disallowed_methods, clippy::indexing_slicing, clippy::unwrap_used)]
+
+#[path = "it/wycheproof.rs"]
+mod through_keys;
+#[path = "vectors/mod.rs"]
+mod vectors;
 
 use keystead_crypto::sealed::{Binding, Sealer, Usage};
 use keystead_model::{CipherAlgorithm, Curve, KeySpec, PublicKey, SignAlgorithm};
