@@ -99,7 +99,7 @@ async fn workload(node: &Node) -> Vec<Vec<u8>> {
     let update = UpdateKey { key: ec(), ops: None, attributes, tags: Some(tags(&[("canary-tag", "canary-value-2")])) };
     node.run(update).await.unwrap();
     let policy = Some(RotationPolicy { after_create_millis: 7 * DAY, expiry_millis: None });
-    node.run(SetRotationPolicy { name: name("canary-name-EC"), policy }).await.unwrap();
+    node.run(SetRotationPolicy { name: name("canary-name-EcP256"), policy }).await.unwrap();
     node.run(create("canary-gone", KeySpec::EcP256)).await.unwrap();
     node.run(DeleteKey { name: name("canary-gone") }).await.unwrap();
     node.run(PurgeKey { name: name("canary-gone") }).await.unwrap();

@@ -213,7 +213,10 @@ fn a_key_that_may_not_be_used_now_says_why() {
     }
     for body in [
         json!({ "kty": "EC", "key_ops": ["encrypt"] }),
-        json!({ "kty": "oct", "key_ops": ["sign"] }),
+        json!({ "kty": "EC", "key_ops": ["sign", "wrapKey"] }),
+        json!({ "kty": "oct", "key_size": 2048 }),
+        json!({ "kty": "RSA", "public_exponent": 2 }),
+        json!({ "kty": "RSA", "public_exponent": 4_294_967_297_u64 }),
         json!({ "kty": "EC", "attributes": { "nbf": 9, "exp": 8 } }),
         json!({ "kty": "EC", "attributes": { "exportable": true } }),
         json!({ "kty": "EC", "release_policy": { "data": "e30" } }),

@@ -77,14 +77,19 @@ impl Key {
     }
 }
 
-/// All of them. Vectors that are merely "acceptable" are left out, and those of sizes that are not served.
-pub fn all() -> Vec<Group> {
-    let mut all = Vec::new();
-    all.extend(gcm());
+// Vectors that are merely "acceptable" are left out, and those of sizes that are not served.
+
+/// AES in all its modes.
+pub fn symmetric() -> Vec<Group> {
+    let mut all = gcm();
     all.extend(cbc());
     all.extend(key_wrap());
-    all.extend(rsa_decryption());
-    all.extend(ecdsa());
+    all
+}
+
+/// Signatures, with public keys only.
+pub fn signatures() -> Vec<Group> {
+    let mut all = ecdsa();
     all.extend(rsa_signatures());
     all
 }
@@ -164,7 +169,8 @@ fn key_wrap() -> Vec<Group> {
     all
 }
 
-fn rsa_decryption() -> Vec<Group> {
+/// OAEP and PKCS#1 v1.5.
+pub fn rsa_decryption() -> Vec<Group> {
     let mut all = Vec::new();
     let decrypt = |algorithm, value: &[u8], plain: &[u8]| {
         let (value, plain) = (value.to_vec(), plain.to_vec());
