@@ -3,7 +3,7 @@
 use crate::Failure;
 use crate::op::{DIGEST, Op, PLAINTEXT};
 use keystead_crypto::aes::Aes256Gcm;
-use keystead_crypto::{p256, rsa};
+use keystead_crypto::{Hash, p256, rsa};
 
 /// One parsed key of each kind.
 pub(crate) struct Ciphers {
@@ -25,8 +25,8 @@ pub(crate) enum Output {
 
 impl Ciphers {
     pub(crate) fn new() -> Result<Self, Failure> {
-        let rsa = rsa::PrivateKey::generate()?;
-        let wrapped = rsa.oaep256_encrypt(&DIGEST)?;
+        let rsa = rsa::PrivateKey::generate(rsa::Size::Bits2048, rsa::EXPONENT)?;
+        let wrapped = rsa.encrypt(rsa::Scheme::OaepSha256, &DIGEST)?;
         Ok(Self { aes: Aes256Gcm::new(&keystead_crypto::random()), p256: p256::PrivateKey::generate(), rsa, wrapped })
     }
 
@@ -38,8 +38,8 @@ impl Ciphers {
                 Output::Sealed(iv, text, tag)
             }
             Op::SignP256 => Output::Bytes(self.p256.sign_digest(&DIGEST)?.to_vec()),
-            Op::SignRsa => Output::Bytes(self.rsa.sign_digest(rsa::Padding::Pkcs1, &DIGEST)?),
-            Op::Unwrap => Output::Bytes(self.rsa.oaep256_decrypt(&self.wrapped)?.to_vec()),
+            Op::SignRsa => Output::Bytes(self.rsa.sign_digest(rsa::Padding::Pkcs1, Hash::Sha256, &DIGEST)?),
+            Op::Unwrap => Output::Bytes(self.rsa.decrypt(rsa::Scheme::OaepSha256, &self.wrapped)?.to_vec()),
             Op::Create => {
                 let (x, y) = p256::PrivateKey::generate().public();
                 Output::Point(x, y)

@@ -74,15 +74,9 @@ impl Client {
         Ok(done.map(|mut r| Signature { kid: r.kid, value: std::mem::take(&mut r.value) }))
     }
 
-    /// Encrypts; `aad` is authenticated with AES-GCM only.
-    pub async fn encrypt(
-        &self,
-        key: &KeyRef,
-        alg: CipherAlgorithm,
-        plain: &[u8],
-        aad: Option<&[u8]>,
-    ) -> Answer<Ciphertext> {
-        self.seal(key, "encrypt", alg, &Sealed { value: plain, aad, ..Sealed::default() }).await
+    /// Encrypts. AES-CBC takes an `iv`; AES-GCM takes none, and authenticates `aad`.
+    pub async fn encrypt(&self, key: &KeyRef, alg: CipherAlgorithm, input: &Sealed<'_>) -> Answer<Ciphertext> {
+        self.seal(key, "encrypt", alg, input).await
     }
 
     /// Decrypts.

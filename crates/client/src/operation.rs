@@ -22,18 +22,18 @@ pub struct Ciphertext {
     pub kid: String,
     /// The ciphertext.
     pub value: Vec<u8>,
-    /// Nonce of an AES-GCM encryption.
+    /// Nonce of an AES-GCM encryption, or initialisation vector of an AES-CBC one.
     pub iv: Option<Vec<u8>>,
     /// Tag of an AES-GCM encryption.
     pub tag: Option<Vec<u8>>,
 }
 
-/// What is to be decrypted or unwrapped.
+/// What is to be encrypted, or decrypted or unwrapped.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Sealed<'a> {
-    /// The ciphertext.
+    /// The plaintext or ciphertext.
     pub value: &'a [u8],
-    /// Nonce of an AES-GCM encryption.
+    /// Nonce of an AES-GCM encryption, or initialisation vector of an AES-CBC one.
     pub iv: Option<&'a [u8]>,
     /// Tag of an AES-GCM encryption.
     pub tag: Option<&'a [u8]>,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use keystead_model::{KeyOperation, KeyRef, KeySpec, Name, PublicKey, Version};
+use keystead_model::{Curve, KeyOperation, KeyRef, KeySpec, Name, PublicKey, Size, Version};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::base64url;
@@ -17,7 +17,10 @@ pub struct CreateKey {
     key_size: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
     crv: Option<&'static str>,
-    /// What it may be used for; none for all its kind can do.
+    /// The public exponent of an RSA key; none for 65,537.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub public_exponent: Option<u32>,
+    /// What it may be used for; none for what its kind is usually for.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "operations")]
     pub key_ops: Option<Vec<KeyOperation>>,
     /// Attributes; none for the defaults.
@@ -31,12 +34,8 @@ pub struct CreateKey {
 impl CreateKey {
     /// A key of this kind, all else by default.
     pub fn of(spec: KeySpec) -> Self {
-        let (key_size, crv) = match spec {
-            KeySpec::EcP256 => (None, Some("P-256")),
-            KeySpec::Rsa2048 => (Some(2048), None),
-            KeySpec::Oct256 => (Some(256), None),
-        };
-        Self { kty: spec.kty(), key_size, crv, ..Self::default() }
+        let crv = spec.curve().map(Curve::wire);
+        Self { kty: spec.kty(), key_size: spec.bits(), crv, ..Self::default() }
     }
 }
 
@@ -84,6 +83,13 @@ pub struct KeyBundle {
     pub managed: Option<bool>,
 }
 
+impl KeyBundle {
+    /// What kind of key it is; none for kinds that this release does not know.
+    pub fn spec(&self) -> Option<KeySpec> {
+        self.key.spec(self.attributes.key_size)
+    }
+}
+
 /// A public key (RFC 7517); symmetric keys show nothing but their kind. Numbers are base64url.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Jwk {
@@ -112,12 +118,25 @@ pub struct Jwk {
 }
 
 impl Jwk {
+    /// What kind of key it is, as far as this shows: a symmetric key shows its size among its attributes only, and its
+    /// kind is told by [`KeyBundle::spec`].
+    fn spec(&self, secret_bits: Option<u16>) -> Option<KeySpec> {
+        KeySpec::of_size(match (self.kty.strip_suffix("-HSM").unwrap_or(&self.kty), self.public()) {
+            ("EC", _) => Size::Curve(Curve::from_wire(self.crv.as_deref()?)?),
+            ("RSA", Some(PublicKey::Rsa { n, .. })) => Size::Modulus(u16::try_from(n.len().checked_mul(8)?).ok()?),
+            ("oct", _) => Size::Secret(secret_bits?),
+            _ => return None,
+        })
+    }
+
     /// The public half as bytes; none for symmetric keys, other curves and damaged numbers.
     pub fn public(&self) -> Option<PublicKey> {
         let number = |text: &Option<String>| base64url::decode(text.as_deref()?);
         match (self.kty.as_str(), self.crv.as_deref()) {
-            ("EC" | "EC-HSM", Some("P-256")) => {
-                Some(PublicKey::EcP256 { x: number(&self.x)?.try_into().ok()?, y: number(&self.y)?.try_into().ok()? })
+            ("EC" | "EC-HSM", Some(crv)) => {
+                let (curve, x, y) = (Curve::from_wire(crv)?, number(&self.x)?, number(&self.y)?);
+                let whole = [&x, &y].iter().all(|coordinate| coordinate.len() == curve.field_len());
+                whole.then_some(PublicKey::Ec { curve, x, y })
             }
             ("RSA" | "RSA-HSM", _) => {
                 let strip = |bytes: Vec<u8>| bytes.into_iter().skip_while(|b| *b == 0).collect();
@@ -168,6 +187,9 @@ pub struct KeyAttributes {
     /// Days for which a deleted key can be recovered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recoverable_days: Option<u32>,
+    /// Bits of a symmetric key.
+    #[serde(rename = "key_size", default, skip_serializing_if = "Option::is_none")]
+    pub key_size: Option<u16>,
 }
 
 /// A deleted key: its newest version, and until when it can be recovered.
@@ -262,6 +284,8 @@ mod tests {
             text(&CreateKey { key_ops, attributes, ..CreateKey::of(KeySpec::Oct256) }),
             r#"{"kty":"oct","key_size":256,"key_ops":["wrapKey","unwrapKey"],"attributes":{"enabled":false}}"#
         );
+        let exponent = CreateKey { public_exponent: Some(17), ..CreateKey::of(KeySpec::Rsa3072) };
+        assert_eq!(text(&exponent), r#"{"kty":"RSA","key_size":3072,"public_exponent":17}"#);
         let clear = UpdateKey { tags: Some(Tags::new()), ..UpdateKey::default() };
         assert_eq!(serde_json::to_string(&clear).unwrap(), r#"{"tags":{}}"#);
     }
@@ -284,6 +308,21 @@ mod tests {
         assert_eq!(rsa, Some(PublicKey::Rsa { n: vec![0xc0, 1], e: vec![1, 0, 1] }));
         assert_eq!(jwk(r#"{"kid":"k","kty":"EC","crv":"P-256","x":"AA","y":"AA"}"#), None);
         assert_eq!(jwk(r#"{"kid":"k","kty":"oct"}"#), None);
+    }
+
+    #[test]
+    fn a_bundle_tells_what_kind_of_key_it_is() {
+        let bundle = |key: &str| {
+            let text = format!(r#"{{"key":{{"kid":"k",{key}}},"attributes":{{"key_size":192}}}}"#);
+            serde_json::from_str::<KeyBundle>(&text).unwrap().spec()
+        };
+        let modulus = base64url::encode(&[0xc1; 384]);
+        assert_eq!(bundle(&format!(r#""kty":"RSA","n":"{modulus}","e":"AQAB""#)), Some(KeySpec::Rsa3072));
+        assert_eq!(bundle(r#""kty":"RSA","n":"AQAB","e":"AQAB""#), None);
+        assert_eq!(bundle(r#""kty":"EC-HSM","crv":"P-521""#), Some(KeySpec::EcP521));
+        assert_eq!(bundle(r#""kty":"EC","crv":"P-192""#), None);
+        assert_eq!(bundle(r#""kty":"oct""#), Some(KeySpec::Oct192));
+        assert_eq!(bundle(r#""kty":"AKP""#), None);
     }
 
     #[test]

@@ -1,16 +1,37 @@
-//! AES-256-GCM (NIST SP 800-38D): nonces of 12 random bytes, tags of 16.
+//! AES (FIPS 197) with keys of 128, 192 and 256 bits: GCM here (NIST SP 800-38D, nonces of 12 random bytes, tags of
+//! 16), block chaining in [`cbc`], key wrap in [`wrap`].
+
+pub mod cbc;
+pub mod wrap;
 
 use crate::{CryptoError, fixed, random, sure};
-use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use aws_lc_rs::aead::{AES_128_GCM, AES_192_GCM, AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use zeroize::Zeroizing;
 
-/// An AES-256 key for GCM. Whoever keeps it must bound its uses to 2^32, as the nonces are random.
-pub struct Aes256Gcm(LessSafeKey);
+/// Bytes of a block.
+pub const BLOCK: usize = 16;
 
-impl Aes256Gcm {
-    /// From the key's bytes.
+/// An AES key for GCM. Whoever keeps it must bound its uses to 2^32, as the nonces are random.
+pub struct Gcm(LessSafeKey);
+
+/// Kept for what is 256 bits long by its layout.
+pub type Aes256Gcm = Gcm;
+
+impl Gcm {
+    /// From the 32 bytes of an AES-256 key.
     pub fn new(key: &[u8; 32]) -> Self {
         Self(LessSafeKey::new(sure(UnboundKey::new(&AES_256_GCM, key))))
+    }
+
+    /// From a key of 16, 24 or 32 bytes.
+    pub fn of(key: &[u8]) -> Result<Self, CryptoError> {
+        let algorithm = match key.len() {
+            16 => &AES_128_GCM,
+            24 => &AES_192_GCM,
+            32 => &AES_256_GCM,
+            _ => return Err(CryptoError::BadKey),
+        };
+        UnboundKey::new(algorithm, key).map(|key| Self(LessSafeKey::new(key))).map_err(|_| CryptoError::BadKey)
     }
 
     /// Encrypts under a fresh random nonce: nonce, ciphertext (as long as the plaintext), tag.
@@ -70,5 +91,17 @@ mod tests {
     fn the_same_plaintext_is_never_sealed_under_the_same_nonce() {
         let key = Aes256Gcm::new(&random());
         assert_ne!(key.seal(b"", b"x").0, key.seal(b"", b"x").0);
+    }
+
+    #[test]
+    fn keys_of_three_sizes_are_taken_and_of_no_other() {
+        for length in [16, 24, 32] {
+            let key = Gcm::of(&vec![7; length]).unwrap();
+            let (iv, text, tag) = key.seal(b"", b"plain");
+            assert_eq!(key.open(&iv, b"", &text, &tag).unwrap().as_slice(), b"plain");
+        }
+        for length in [0, 15, 17, 31, 33, 64] {
+            assert_eq!(Gcm::of(&vec![7; length]).err(), Some(CryptoError::BadKey));
+        }
     }
 }

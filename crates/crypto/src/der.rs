@@ -41,6 +41,31 @@ pub(crate) fn is_one_sequence(bytes: &[u8]) -> bool {
     })
 }
 
+/// The two numbers in a SEQUENCE of two INTEGERs that are not negative, without their leading zeros.
+pub(crate) fn two_unsigned(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (content, after) = read(0x30, bytes)?;
+    let (first, rest) = read(0x02, content)?;
+    let (second, rest) = read(0x02, rest)?;
+    let number = |digits: &'_ [u8]| digits.iter().position(|byte| *byte != 0);
+    match (after, rest) {
+        ([], []) => Some((first.get(number(first)?..)?, second.get(number(second)?..)?)),
+        _ => None,
+    }
+}
+
+/// An element's content and what follows it.
+fn read(tag: u8, bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (head, rest) = bytes.split_first_chunk::<2>()?;
+    let (length, rest) = match *head {
+        [found, _] if found != tag => return None,
+        [_, short @ 0..=0x7f] => (usize::from(short), rest),
+        [_, 0x81] => rest.split_first().map(|(length, rest)| (usize::from(*length), rest))?,
+        [_, 0x82] => rest.split_first_chunk().map(|(length, rest)| (usize::from(u16::from_be_bytes(*length)), rest))?,
+        _ => return None,
+    };
+    rest.split_at_checked(length)
+}
+
 fn write_length(out: &mut Vec<u8>, length: usize) {
     let bytes = length.to_be_bytes();
     match length {
@@ -86,5 +111,19 @@ mod tests {
         assert_eq!(unsigned(&[0, 0]), [2, 1, 0]);
         assert_eq!(unsigned(&[0, 0x7f]), [2, 1, 0x7f]);
         assert_eq!(unsigned(&[0x80]), [2, 2, 0, 0x80]);
+    }
+
+    #[test]
+    fn two_numbers_are_read_back_and_nothing_else_is() {
+        for n in [vec![7; 3], vec![0x80; 127], vec![0xff; 256], vec![1; 512]] {
+            let der = sequence(&[&unsigned(&n), &unsigned(&[1, 0, 1])]);
+            assert_eq!(two_unsigned(&der), Some((n.as_slice(), &[1, 0, 1][..])));
+            assert_eq!(two_unsigned(&der[..der.len() - 1]), None);
+            assert_eq!(two_unsigned(&[der.as_slice(), &[0]].concat()), None);
+            assert_eq!(two_unsigned(&sequence(&[&unsigned(&n)])), None);
+            assert_eq!(two_unsigned(&sequence(&[&unsigned(&n), &unsigned(&n), &unsigned(&n)])), None);
+            assert_eq!(two_unsigned(&sequence(&[&unsigned(&n), &bits(&n)])), None);
+        }
+        assert_eq!(two_unsigned(&[]), None);
     }
 }

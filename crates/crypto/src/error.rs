@@ -12,6 +12,9 @@ pub enum CryptoError {
         /// The longest that would have been taken, in bytes.
         most: usize,
     },
+    /// An input has a length that the algorithm does not take.
+    #[error("an input has a length that the algorithm does not take")]
+    BadLength,
     /// The ciphertext does not decrypt: it, its tag, its nonce, its associated data or the key is wrong.
     #[error("does not decrypt: the ciphertext, its parameters or the key is wrong")]
     NotDecrypted,

@@ -1,7 +1,7 @@
 //! Entry points for fuzzing: each takes any bytes and must return.
 
 use crate::sealed::{Binding, Sealer, Usage, generation_of};
-use crate::{hpke, p256, rsa};
+use crate::{Hash, aes, ec, hpke, rsa};
 
 /// A sealed record, as read from a store.
 pub fn sealed(bytes: &[u8]) {
@@ -17,7 +17,9 @@ pub fn hpke(bytes: &[u8]) {
 
 /// Private keys in PKCS#8.
 pub fn pkcs8(bytes: &[u8]) {
-    drop(p256::PrivateKey::from_pkcs8(bytes));
+    for curve in ec::Curve::ALL {
+        drop(ec::PrivateKey::from_pkcs8(*curve, bytes));
+    }
     drop(rsa::PrivateKey::from_pkcs8(bytes));
 }
 
@@ -25,12 +27,40 @@ pub fn pkcs8(bytes: &[u8]) {
 pub fn verify(bytes: &[u8]) {
     let at = bytes.first().map_or(0, |first| usize::from(*first)).min(bytes.len());
     let (a, b) = bytes.split_at(at);
-    for padding in [rsa::Padding::Pkcs1, rsa::Padding::Pss] {
-        rsa::verify_digest(a, &[1, 0, 1], padding, &[0; 32], b);
+    for hash in [Hash::Sha256, Hash::Sha384, Hash::Sha512] {
+        let digest = hash.of(b"");
+        rsa::verify_digest(a, &[1, 0, 1], rsa::Padding::Pkcs1, hash, &digest, b);
+        rsa::verify_digest(b, a, rsa::Padding::Pss, hash, &digest, a);
     }
-    rsa::verify_digest(b, a, rsa::Padding::Pss, &[0; 32], a);
+    for curve in ec::Curve::ALL {
+        let length = curve.field_len();
+        let (x, rest) = bytes.split_at(length.min(bytes.len()));
+        let (y, signature) = rest.split_at(length.min(rest.len()));
+        ec::verify_digest(*curve, x, y, &curve.hash().of(b""), signature);
+    }
     if let Some((x, rest)) = bytes.split_first_chunk() {
-        p256::verify_digest(x, rest.first_chunk().unwrap_or(&[0; 32]), &[0; 32], rest);
         crate::ed25519::verify(x, b, rest);
+    }
+}
+
+/// The numbers of a private key, of equal lengths.
+pub fn numbers(bytes: &[u8]) {
+    let parts: Vec<&[u8]> = bytes.chunks(bytes.len().div_ceil(8).max(1)).collect();
+    let part = |at: usize| parts.get(at).copied().unwrap_or_default();
+    let (n, e, d, p, q) = (part(0), &[1, 0, 1], part(1), part(2), part(3));
+    drop(rsa::PrivateKey::from_numbers(&rsa::Numbers { n, e, d, p, q, dp: part(4), dq: part(5), qi: part(6) }));
+    for curve in ec::Curve::ALL {
+        drop(ec::PrivateKey::from_numbers(*curve, part(0), part(1), part(2)));
+    }
+}
+
+/// Ciphertexts under a key of each size.
+pub fn decrypt(bytes: &[u8]) {
+    for key in [&[1; 16][..], &[1; 24], &[1; 32]] {
+        drop(aes::wrap::unwrap(key, bytes));
+        drop(aes::wrap::unwrap_padded(key, bytes));
+        for fill in [aes::cbc::Fill::Zeros, aes::cbc::Fill::Pkcs7] {
+            drop(aes::cbc::decrypt(key, &[2; 16], fill, bytes));
+        }
     }
 }

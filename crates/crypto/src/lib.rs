@@ -6,7 +6,8 @@
 //! - [`sealed`]: the sealed record, in which everything a vault stores is kept
 //! - [`hpke`]: sealing to a public key (RFC 9180)
 //! - [`hkdf`]: keys from keys (RFC 5869)
-//! - [`aes`], [`rsa`], [`p256`]: the algorithms customers' keys work with
+//! - [`aes`], [`rsa`], [`ec`], [`hmac()`]: the algorithms customers' keys work with
+//! - [`p256`]: signatures on tokens
 //! - [`ed25519`]: signatures on audit checkpoints
 //!
 //! ```
@@ -21,10 +22,12 @@
 
 pub mod aes;
 mod der;
+pub mod ec;
 pub mod ed25519;
 mod error;
 #[doc(hidden)]
 pub mod fuzz;
+mod hash;
 pub mod hkdf;
 pub mod hpke;
 pub mod p256;
@@ -32,8 +35,9 @@ pub mod rsa;
 pub mod sealed;
 
 pub use error::CryptoError;
+pub use hash::{Hash, Hasher, hmac, verify_hmac};
 
-use aws_lc_rs::{constant_time, digest, hmac, rand};
+use aws_lc_rs::{constant_time, digest, hmac as aws_hmac, rand};
 
 /// `N` random bytes from the system's generator. Aborts the process if the system has none to give: nothing that
 /// could be answered without randomness would be safe.
@@ -80,17 +84,17 @@ pub fn hmac_sha256(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
 }
 
 /// HMAC-SHA-256 with a key that is used again and again.
-pub struct Mac(hmac::Key);
+pub struct Mac(aws_hmac::Key);
 
 impl Mac {
     /// With this key.
     pub fn new(key: &[u8; 32]) -> Self {
-        Self(hmac::Key::new(hmac::HMAC_SHA256, key))
+        Self(aws_hmac::Key::new(aws_hmac::HMAC_SHA256, key))
     }
 
     /// The same as [`hmac_sha256`] with this key.
     pub fn of(&self, parts: &[&[u8]]) -> [u8; 32] {
-        let mut context = hmac::Context::with_key(&self.0);
+        let mut context = aws_hmac::Context::with_key(&self.0);
         parts.iter().for_each(|part| context.update(part));
         fixed(context.sign().as_ref())
     }
@@ -101,9 +105,9 @@ pub fn same(a: &[u8], b: &[u8]) -> bool {
     constant_time::verify_slices_are_equal(a, b).is_ok()
 }
 
-/// HMAC-SHA-256 with a key of any length, as HKDF-Extract needs it.
+/// HMAC-SHA-256 with a key of any length.
 fn hmac_of(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
-    Mac(hmac::Key::new(hmac::HMAC_SHA256, key)).of(parts)
+    Mac(aws_hmac::Key::new(aws_hmac::HMAC_SHA256, key)).of(parts)
 }
 
 /// The value of a call that fails only when memory or randomness is exhausted. Carrying on would be unsafe, and

@@ -1,71 +1,142 @@
-//! RSA with a modulus of 2,048 bits and exponent 65,537 (RFC 8017): signatures over SHA-256 digests the caller
-//! computed, and OAEP with SHA-256 for hash and MGF1 and an empty label.
+//! RSA with a modulus of 2,048, 3,072 or 4,096 bits (RFC 8017): signatures over digests the caller computed, OAEP with an
+//! empty label, and PKCS#1 v1.5 encryption, whose decryption never tells what was wrong ([`implicit`]).
 
-use crate::{CryptoError, der, sure};
-use aws_lc_rs::digest::{Digest, SHA256};
+mod ffi;
+mod implicit;
+mod numbers;
+
+pub use numbers::{BadNumbers, Numbers};
+
+use crate::{CryptoError, Hash, der, sure};
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::rsa::{
-    KeySize, OAEP_SHA256_MGF1SHA256, OaepPrivateDecryptingKey, OaepPublicEncryptingKey, PrivateDecryptingKey,
-    PublicEncryptingKey,
+    OAEP_SHA1_MGF1SHA1, OAEP_SHA256_MGF1SHA256, OaepAlgorithm, OaepPrivateDecryptingKey, OaepPublicEncryptingKey,
+    Pkcs1PublicEncryptingKey, PrivateDecryptingKey, PublicEncryptingKey,
 };
 use aws_lc_rs::signature::{
-    KeyPair, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, RSA_PSS_2048_8192_SHA256, RSA_PSS_SHA256, RsaEncoding,
-    RsaKeyPair, RsaParameters, UnparsedPublicKey,
+    KeyPair, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512, RSA_PKCS1_SHA256,
+    RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RSA_PSS_2048_8192_SHA256, RSA_PSS_2048_8192_SHA384, RSA_PSS_2048_8192_SHA512,
+    RSA_PSS_SHA256, RSA_PSS_SHA384, RSA_PSS_SHA512, RsaEncoding, RsaKeyPair, RsaParameters, UnparsedPublicKey,
 };
 use std::sync::OnceLock;
 use zeroize::Zeroizing;
 
-/// Bytes of the modulus, of a signature and of a ciphertext.
-pub const MODULUS_LEN: usize = 256;
+/// The public exponent of keys of which nothing else was asked.
+pub const EXPONENT: u32 = 65_537;
 
-/// The longest plaintext that OAEP takes: 256 - 2 * 32 - 2 bytes.
-pub const OAEP_MOST: usize = 190;
+/// How large a modulus is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Size {
+    /// 2,048 bits.
+    Bits2048,
+    /// 3,072 bits.
+    Bits3072,
+    /// 4,096 bits.
+    Bits4096,
+}
 
-/// 65,537, big-endian.
-const EXPONENT: [u8; 3] = [1, 0, 1];
+impl Size {
+    /// All of them.
+    pub const ALL: &[Self] = &[Self::Bits2048, Self::Bits3072, Self::Bits4096];
+
+    /// Bytes of the modulus, of a signature and of a ciphertext.
+    pub const fn modulus_len(self) -> usize {
+        match self {
+            Self::Bits2048 => 256,
+            Self::Bits3072 => 384,
+            Self::Bits4096 => 512,
+        }
+    }
+
+    /// The size of this modulus, without leading zeros.
+    fn of(modulus: &[u8]) -> Option<Self> {
+        let full = modulus.first().is_some_and(|first| *first >= 0x80);
+        Self::ALL.iter().copied().find(|size| full && size.modulus_len() == modulus.len())
+    }
+}
 
 /// How a digest is padded before it is signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Padding {
     /// RSASSA-PKCS1-v1_5.
     Pkcs1,
-    /// RSASSA-PSS with MGF1-SHA-256 and a salt of 32 bytes.
+    /// RSASSA-PSS with MGF1 of the same hash and a salt as long as the hash.
     Pss,
 }
 
 impl Padding {
-    fn signing(self) -> &'static dyn RsaEncoding {
-        match self {
-            Self::Pkcs1 => &RSA_PKCS1_SHA256,
-            Self::Pss => &RSA_PSS_SHA256,
+    fn signing(self, hash: Hash) -> &'static dyn RsaEncoding {
+        match (self, hash) {
+            (Self::Pkcs1, Hash::Sha256) => &RSA_PKCS1_SHA256,
+            (Self::Pkcs1, Hash::Sha384) => &RSA_PKCS1_SHA384,
+            (Self::Pkcs1, Hash::Sha512) => &RSA_PKCS1_SHA512,
+            (Self::Pss, Hash::Sha256) => &RSA_PSS_SHA256,
+            (Self::Pss, Hash::Sha384) => &RSA_PSS_SHA384,
+            (Self::Pss, Hash::Sha512) => &RSA_PSS_SHA512,
         }
     }
 
-    fn verifying(self) -> &'static RsaParameters {
-        match self {
-            Self::Pkcs1 => &RSA_PKCS1_2048_8192_SHA256,
-            Self::Pss => &RSA_PSS_2048_8192_SHA256,
+    fn verifying(self, hash: Hash) -> &'static RsaParameters {
+        match (self, hash) {
+            (Self::Pkcs1, Hash::Sha256) => &RSA_PKCS1_2048_8192_SHA256,
+            (Self::Pkcs1, Hash::Sha384) => &RSA_PKCS1_2048_8192_SHA384,
+            (Self::Pkcs1, Hash::Sha512) => &RSA_PKCS1_2048_8192_SHA512,
+            (Self::Pss, Hash::Sha256) => &RSA_PSS_2048_8192_SHA256,
+            (Self::Pss, Hash::Sha384) => &RSA_PSS_2048_8192_SHA384,
+            (Self::Pss, Hash::Sha512) => &RSA_PSS_2048_8192_SHA512,
         }
+    }
+}
+
+/// How a plaintext is padded before it is encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheme {
+    /// RSAES-PKCS1-v1_5.
+    Pkcs1,
+    /// RSAES-OAEP with SHA-1 for hash and MGF1.
+    OaepSha1,
+    /// RSAES-OAEP with SHA-256 for hash and MGF1.
+    OaepSha256,
+}
+
+impl Scheme {
+    /// All of them.
+    pub const ALL: &[Self] = &[Self::Pkcs1, Self::OaepSha1, Self::OaepSha256];
+
+    /// The longest plaintext under a modulus of this size.
+    pub const fn most(self, size: Size) -> usize {
+        let taken = match self {
+            Self::Pkcs1 => 11,
+            Self::OaepSha1 => 42,
+            Self::OaepSha256 => 66,
+        };
+        size.modulus_len().saturating_sub(taken)
     }
 }
 
 /// A private key, kept parsed.
 pub struct PrivateKey {
     pair: RsaKeyPair,
-    modulus: [u8; MODULUS_LEN],
-    /// The same key as the library wants it for OAEP, each half made at its first use: most keys sign or decrypt, not
-    /// both.
-    decrypting: OnceLock<OaepPrivateDecryptingKey>,
-    encrypting: OnceLock<OaepPublicEncryptingKey>,
+    size: Size,
+    n: Vec<u8>,
+    e: Vec<u8>,
+    /// The same key as the library wants it for encryption, each form made at its first use: most keys sign or decrypt,
+    /// not both.
+    oaep: OnceLock<OaepPrivateDecryptingKey>,
+    pkcs1: OnceLock<implicit::Key>,
+    to_oaep: OnceLock<OaepPublicEncryptingKey>,
+    to_pkcs1: OnceLock<Pkcs1PublicEncryptingKey>,
 }
 
 impl PrivateKey {
-    /// A new random key. Takes from 30 to several hundred milliseconds.
-    pub fn generate() -> Result<Self, CryptoError> {
-        RsaKeyPair::generate(KeySize::Rsa2048).map_err(|_| CryptoError::Exhausted).and_then(Self::of)
+    /// A new random key. Takes from 30 milliseconds to several seconds.
+    pub fn generate(size: Size, exponent: u32) -> Result<Self, CryptoError> {
+        let der = ffi::generate(size, exponent).ok_or(CryptoError::Exhausted)?;
+        RsaKeyPair::from_der(&der).map_err(|_| CryptoError::Exhausted).and_then(Self::of)
     }
 
-    /// From an unencrypted PKCS#8 document (RFC 5958, version 1) with an RSA key of this size; the key is checked.
+    /// From an unencrypted PKCS#8 document (RFC 5958, version 1) with an RSA key of a size that is served; the key is
+    /// checked.
     pub fn from_pkcs8(pkcs8: &[u8]) -> Result<Self, CryptoError> {
         if !der::is_one_sequence(pkcs8) {
             return Err(CryptoError::BadKey);
@@ -78,42 +149,51 @@ impl PrivateKey {
         sure(self.pkcs8())
     }
 
-    /// Modulus (256 bytes) and exponent, big-endian without leading zeros.
-    pub fn public(&self) -> (Vec<u8>, Vec<u8>) {
-        (self.modulus.to_vec(), EXPONENT.to_vec())
+    /// How large its modulus is.
+    pub const fn size(&self) -> Size {
+        self.size
     }
 
-    /// Signs a SHA-256 digest: 256 bytes. The result is checked by the library before it is given out.
-    pub fn sign_digest(&self, padding: Padding, digest: &[u8; 32]) -> Result<Vec<u8>, CryptoError> {
-        let digest = Digest::import_less_safe(digest, &SHA256).map_err(|_| CryptoError::Exhausted)?;
-        let mut signature = vec![0; MODULUS_LEN];
-        match self.pair.sign_digest(padding.signing(), &digest, &mut signature) {
+    /// Modulus and exponent, big-endian without leading zeros.
+    pub fn public(&self) -> (&[u8], &[u8]) {
+        (&self.n, &self.e)
+    }
+
+    /// Signs a digest of this hash: as many bytes as the modulus. The result is checked by the library before it is
+    /// given out.
+    pub fn sign_digest(&self, padding: Padding, hash: Hash, digest: &[u8]) -> Result<Vec<u8>, CryptoError> {
+        let digest = hash.import(digest)?;
+        let mut signature = vec![0; self.size.modulus_len()];
+        match self.pair.sign_digest(padding.signing(hash), &digest, &mut signature) {
             Ok(()) => Ok(signature),
             Err(_) => Err(CryptoError::Exhausted),
         }
     }
 
-    /// Encrypts at most [`OAEP_MOST`] bytes to this key's public half: 256 bytes.
-    pub fn oaep256_encrypt(&self, plain: &[u8]) -> Result<Vec<u8>, CryptoError> {
-        if plain.len() > OAEP_MOST {
-            return Err(CryptoError::TooLong { most: OAEP_MOST });
+    /// Encrypts at most [`Scheme::most`] bytes to this key's public half: as many bytes as the modulus.
+    pub fn encrypt(&self, scheme: Scheme, plain: &[u8]) -> Result<Vec<u8>, CryptoError> {
+        let most = scheme.most(self.size);
+        if plain.len() > most {
+            return Err(CryptoError::TooLong { most });
         }
-        let mut out = vec![0; MODULUS_LEN];
-        let key = self.encrypting()?;
-        match key.encrypt(&OAEP_SHA256_MGF1SHA256, plain, &mut out, None).map(|text| text.len()) {
-            Ok(MODULUS_LEN) => Ok(out),
-            _ => Err(CryptoError::Exhausted),
-        }
+        let mut out = vec![0; self.size.modulus_len()];
+        let written = match scheme.oaep() {
+            Some(oaep) => self.to_oaep()?.encrypt(oaep, plain, &mut out, None).map(|text| text.len()),
+            None => self.to_pkcs1()?.encrypt(plain, &mut out).map(|text| text.len()),
+        };
+        if written.is_ok_and(|length| length == out.len()) { Ok(out) } else { Err(CryptoError::Exhausted) }
     }
 
-    /// Decrypts 256 bytes. Every failure is the same [`CryptoError::NotDecrypted`].
-    pub fn oaep256_decrypt(&self, cipher: &[u8]) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
-        if cipher.len() != MODULUS_LEN {
+    /// Decrypts as many bytes as the modulus has. Every failure is the same [`CryptoError::NotDecrypted`]; with
+    /// [`Scheme::Pkcs1`] a number from 1 up to the modulus never fails: what is not padded decrypts to other bytes, always the
+    /// same.
+    pub fn decrypt(&self, scheme: Scheme, cipher: &[u8]) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
+        if cipher.len() != self.size.modulus_len() {
             return Err(CryptoError::NotDecrypted);
         }
-        let mut out = Zeroizing::new(vec![0; MODULUS_LEN]);
-        let key = self.decrypting()?;
-        match key.decrypt(&OAEP_SHA256_MGF1SHA256, cipher, &mut out, None).map(|text| text.len()) {
+        let Some(oaep) = scheme.oaep() else { return self.pkcs1()?.decrypt(cipher) };
+        let mut out = Zeroizing::new(vec![0; self.size.modulus_len()]);
+        match self.oaep()?.decrypt(oaep, cipher, &mut out, None).map(|text| text.len()) {
             Ok(length) => {
                 out.truncate(length);
                 Ok(out)
@@ -123,8 +203,11 @@ impl PrivateKey {
     }
 
     fn of(pair: RsaKeyPair) -> Result<Self, CryptoError> {
-        let modulus = modulus_of(pair.public_key().as_ref()).ok_or(CryptoError::BadKey)?;
-        Ok(Self { pair, modulus, decrypting: OnceLock::new(), encrypting: OnceLock::new() })
+        let (n, e) = der::two_unsigned(pair.public_key().as_ref()).ok_or(CryptoError::BadKey)?;
+        let size = Size::of(n).ok_or(CryptoError::BadKey)?;
+        let (n, e) = (n.to_vec(), e.to_vec());
+        let (oaep, pkcs1, to_oaep, to_pkcs1) = Default::default();
+        Ok(Self { pair, size, n, e, oaep, pkcs1, to_oaep, to_pkcs1 })
     }
 
     fn pkcs8(&self) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
@@ -132,19 +215,37 @@ impl PrivateKey {
         Ok(Zeroizing::new(der.as_ref().to_vec()))
     }
 
-    fn decrypting(&self) -> Result<&OaepPrivateDecryptingKey, CryptoError> {
-        kept(&self.decrypting, || {
+    fn oaep(&self) -> Result<&OaepPrivateDecryptingKey, CryptoError> {
+        kept(&self.oaep, || {
             let key = PrivateDecryptingKey::from_pkcs8(&self.pkcs8()?).map_err(|_| CryptoError::Exhausted)?;
             OaepPrivateDecryptingKey::new(key).map_err(|_| CryptoError::Exhausted)
         })
     }
 
-    fn encrypting(&self) -> Result<&OaepPublicEncryptingKey, CryptoError> {
-        kept(&self.encrypting, || {
-            let spki = spki_der(&self.modulus, &EXPONENT);
-            let key = PublicEncryptingKey::from_der(&spki).map_err(|_| CryptoError::Exhausted)?;
-            OaepPublicEncryptingKey::new(key).map_err(|_| CryptoError::Exhausted)
-        })
+    fn pkcs1(&self) -> Result<&implicit::Key, CryptoError> {
+        kept(&self.pkcs1, || implicit::Key::from_pkcs8(&self.pkcs8()?, self.size).ok_or(CryptoError::Exhausted))
+    }
+
+    fn to_oaep(&self) -> Result<&OaepPublicEncryptingKey, CryptoError> {
+        kept(&self.to_oaep, || OaepPublicEncryptingKey::new(self.encrypting()?).map_err(|_| CryptoError::Exhausted))
+    }
+
+    fn to_pkcs1(&self) -> Result<&Pkcs1PublicEncryptingKey, CryptoError> {
+        kept(&self.to_pkcs1, || Pkcs1PublicEncryptingKey::new(self.encrypting()?).map_err(|_| CryptoError::Exhausted))
+    }
+
+    fn encrypting(&self) -> Result<PublicEncryptingKey, CryptoError> {
+        PublicEncryptingKey::from_der(&spki_der(&self.n, &self.e)).map_err(|_| CryptoError::Exhausted)
+    }
+}
+
+impl Scheme {
+    const fn oaep(self) -> Option<&'static OaepAlgorithm> {
+        match self {
+            Self::Pkcs1 => None,
+            Self::OaepSha1 => Some(&OAEP_SHA1_MGF1SHA1),
+            Self::OaepSha256 => Some(&OAEP_SHA256_MGF1SHA256),
+        }
     }
 }
 
@@ -158,9 +259,9 @@ fn kept<T>(cell: &OnceLock<T>, make: impl FnOnce() -> Result<T, CryptoError>) ->
 
 /// Whether the signature on the digest is that of the public key (modulus and exponent, big-endian; 2,048 to 8,192
 /// bits). False for anything malformed.
-pub fn verify_digest(n: &[u8], e: &[u8], padding: Padding, digest: &[u8; 32], signature: &[u8]) -> bool {
-    let Ok(digest) = Digest::import_less_safe(digest, &SHA256) else { return false };
-    UnparsedPublicKey::new(padding.verifying(), public_der(n, e)).verify_digest(&digest, signature).is_ok()
+pub fn verify_digest(n: &[u8], e: &[u8], padding: Padding, hash: Hash, digest: &[u8], signature: &[u8]) -> bool {
+    let Ok(digest) = hash.import(digest) else { return false };
+    UnparsedPublicKey::new(padding.verifying(hash), public_der(n, e)).verify_digest(&digest, signature).is_ok()
 }
 
 /// The public key as DER SubjectPublicKeyInfo (RFC 3279), algorithm rsaEncryption.
@@ -170,79 +271,10 @@ pub fn spki_der(n: &[u8], e: &[u8]) -> Vec<u8> {
     der::sequence(&[&der::sequence(&[RSA]), &der::bits(&public_der(n, e))])
 }
 
-/// The modulus in an RSAPublicKey, if it has exactly 2,048 bits and the exponent is 65,537: DER has one form for that.
-fn modulus_of(public_der: &[u8]) -> Option<[u8; MODULUS_LEN]> {
-    const BEFORE: &[u8] = &[0x30, 0x82, 1, 0x0a, 2, 0x82, 1, 1, 0];
-    const AFTER: &[u8] = &[2, 3, 1, 0, 1];
-    public_der.strip_prefix(BEFORE)?.strip_suffix(AFTER)?.try_into().ok()
-}
-
 /// RSAPublicKey of RFC 8017, appendix A.1.1.
 fn public_der(n: &[u8], e: &[u8]) -> Vec<u8> {
     der::sequence(&[&der::unsigned(n), &der::unsigned(e)])
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{random, sha256};
-
-    #[test]
-    fn a_key_survives_pkcs8_and_its_signatures_verify() {
-        let key = PrivateKey::generate().unwrap();
-        let again = PrivateKey::from_pkcs8(&key.to_pkcs8()).unwrap();
-        assert_eq!(key.public(), again.public());
-        let (n, e) = key.public();
-        assert!(n.len() == 256 && n[0] >= 0x80);
-        let digest = sha256(&[b"message"]);
-        for (padding, other) in [(Padding::Pkcs1, Padding::Pss), (Padding::Pss, Padding::Pkcs1)] {
-            let signature = again.sign_digest(padding, &digest).unwrap();
-            assert!(verify_digest(&n, &e, padding, &digest, &signature));
-            assert!(!verify_digest(&n, &e, other, &digest, &signature));
-            assert!(!verify_digest(&n, &e, padding, &random(), &signature));
-            assert!(!verify_digest(&n, &e, padding, &digest, &signature[1..]));
-            assert!(!verify_digest(&[], &e, padding, &digest, &signature));
-        }
-    }
-
-    #[test]
-    fn oaep_takes_190_bytes_and_one_more_is_refused() {
-        let key = PrivateKey::generate().unwrap();
-        for length in [0, 1, OAEP_MOST] {
-            let sealed = key.oaep256_encrypt(&vec![7; length]).unwrap();
-            assert_eq!(key.oaep256_decrypt(&sealed).unwrap().as_slice(), vec![7; length]);
-        }
-        assert_eq!(key.oaep256_encrypt(&[7; OAEP_MOST + 1]), Err(CryptoError::TooLong { most: OAEP_MOST }));
-    }
-
-    #[test]
-    fn what_does_not_decrypt_fails_in_one_way() {
-        let key = PrivateKey::generate().unwrap();
-        let mut changed = key.oaep256_encrypt(b"secret").unwrap();
-        changed[100] ^= 1;
-        for cipher in [vec![], vec![0; 255], vec![0; 256], vec![0xff; 256], vec![0; 257], changed] {
-            assert_eq!(key.oaep256_decrypt(&cipher).err(), Some(CryptoError::NotDecrypted));
-        }
-    }
-
-    #[test]
-    fn the_spki_is_the_one_the_library_reads() {
-        let key = PrivateKey::generate().unwrap();
-        let (n, e) = key.public();
-        let digest = random();
-        let signature = key.sign_digest(Padding::Pkcs1, &digest).unwrap();
-        let public = UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, spki_der(&n, &e));
-        assert!(public.verify_digest(&Digest::import_less_safe(&digest, &SHA256).unwrap(), &signature).is_ok());
-    }
-
-    #[test]
-    fn a_key_of_another_size_or_kind_or_with_bytes_after_it_is_refused() {
-        let large = RsaKeyPair::generate(KeySize::Rsa3072).unwrap();
-        let der: Pkcs8V1Der<'_> = large.as_der().unwrap();
-        assert_eq!(PrivateKey::from_pkcs8(der.as_ref()).err(), Some(CryptoError::BadKey));
-        let followed = [PrivateKey::generate().unwrap().to_pkcs8().as_slice(), &[0]].concat();
-        assert_eq!(PrivateKey::from_pkcs8(&followed).err(), Some(CryptoError::BadKey));
-        let ec = crate::p256::PrivateKey::generate();
-        assert_eq!(PrivateKey::from_pkcs8(&ec.to_pkcs8()).err(), Some(CryptoError::BadKey));
-    }
-}
+mod tests;

@@ -60,7 +60,9 @@ async fn issuer_record(vault: &Vault, root: &Root, at: Moment) -> Result<IssuerR
     let binding = issuer_binding(vault.info().id);
     let made = vault.protection.generate(&sealer, &binding, KeySpec::EcP256, at.deadline).await;
     let made = made.map_err(Refusal::from)?;
-    let PublicKey::EcP256 { x, y } = made.public else { return Err(OperateError::Damaged) };
+    let PublicKey::Ec { x, y, .. } = made.public else { return Err(OperateError::Damaged) };
+    let whole = |number: Vec<u8>| <[u8; 32]>::try_from(number).map_err(|_| OperateError::Damaged);
+    let (x, y) = (whole(x)?, whole(y)?);
     let kid = Version::from_bytes(keystead_crypto::random()).to_string();
     Ok(IssuerRecord { iss: issuer::iss(vault.info()), kid, x, y, material: made.material })
 }

@@ -31,10 +31,10 @@ pub(crate) fn usable(v: &VersionRecord, op: KeyOperation, now: Time) -> Result<(
     Ok(())
 }
 
-/// The operations a version gets: those named, once each, or all that its kind can have if nothing was said.
+/// The operations a version gets: those named, once each, or what its kind is usually for if nothing was said.
 pub(crate) fn operations(spec: KeySpec, asked: Option<&[KeyOperation]>) -> Result<Vec<KeyOperation>, Refusal> {
     match asked {
-        None => Ok(spec.possible().to_vec()),
+        None => Ok(spec.usual().to_vec()),
         Some(ops) if ops.iter().all(|o| spec.possible().contains(o)) => {
             let mut unique = Vec::new();
             for op in ops {

@@ -235,13 +235,24 @@ mod operations {
 
 mod public {
     use super::PublicKey;
+    use keystead_model::Curve;
     use minicbor::{Decoder, Encoder, decode::Error as Bad, encode::Error as Unwritten, encode::Write};
 
     pub(super) fn encode<C, W: Write>(v: &PublicKey, e: &mut Encoder<W>, _: &mut C) -> Result<(), Unwritten<W::Error>> {
         match v {
             PublicKey::Symmetric => e.array(0)?.ok(),
-            PublicKey::EcP256 { x, y } => e.array(3)?.u8(1)?.bytes(x)?.bytes(y)?.ok(),
+            PublicKey::Ec { curve, x, y } => e.array(3)?.u8(code(*curve))?.bytes(x)?.bytes(y)?.ok(),
             PublicKey::Rsa { n, e: exponent } => e.array(3)?.u8(2)?.bytes(n)?.bytes(exponent)?.ok(),
+        }
+    }
+
+    /// What stands before a point; 2 stands before an RSA key.
+    const fn code(curve: Curve) -> u8 {
+        match curve {
+            Curve::P256 => 1,
+            Curve::P384 => 3,
+            Curve::P521 => 4,
+            Curve::P256K => 5,
         }
     }
 
@@ -250,13 +261,13 @@ mod public {
         match d.array()? {
             Some(0) => Ok(PublicKey::Symmetric),
             Some(3) => match d.u8()? {
-                1 => {
-                    let x = d.bytes()?.try_into().map_err(|_| bad())?;
-                    let y = d.bytes()?.try_into().map_err(|_| bad())?;
-                    Ok(PublicKey::EcP256 { x, y })
-                }
                 2 => Ok(PublicKey::Rsa { n: d.bytes()?.to_vec(), e: d.bytes()?.to_vec() }),
-                _ => Err(bad()),
+                number => {
+                    let curve = Curve::ALL.iter().copied().find(|c| code(*c) == number).ok_or_else(bad)?;
+                    let (x, y) = (d.bytes()?.to_vec(), d.bytes()?.to_vec());
+                    let whole = [&x, &y].iter().all(|c| c.len() == curve.field_len());
+                    if whole { Ok(PublicKey::Ec { curve, x, y }) } else { Err(bad()) }
+                }
             },
             _ => Err(bad()),
         }

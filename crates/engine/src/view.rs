@@ -88,8 +88,8 @@ pub struct KeyResult {
     pub version: Version,
     /// Signature, ciphertext or plaintext.
     pub value: Zeroizing<Vec<u8>>,
-    /// The nonce of an AES-GCM encryption.
-    pub iv: Option<[u8; 12]>,
+    /// The nonce of an AES-GCM encryption, or the initialisation vector of an AES-CBC one.
+    pub iv: Option<Vec<u8>>,
     /// The tag of an AES-GCM encryption.
     pub tag: Option<[u8; 16]>,
     /// The additional data, echoed.

@@ -53,7 +53,8 @@ fn word(data: &[u8]) {
         assert_eq!(receipt.to_string(), text.trim());
     }
     let _ = (words::key_ref(&text), words::name(&text), words::digest(&text), words::base64(&text));
-    let _ = (words::tag(&text), words::operation(&text), words::spec_of(&text));
+    let _ = (words::tag(&text), words::operation(&text), words::curve(&text));
+    let _ = (words::sign_algorithm(&text), words::cipher_algorithm(&text));
     if let Ok(at) = time::parse(&text) {
         assert_eq!(time::parse(&time::seconds(at)), Ok(at));
     }

@@ -17,7 +17,9 @@ pub mod vault;
 
 pub use action::{Action, BadScope, Target};
 pub use id::{AssignmentId, Generation, InstanceId, NodeId, ObjectId, OperationId, Revision, VaultId, Version};
-pub use key::{CipherAlgorithm, KeyOperation, KeySpec, PublicKey, SignAlgorithm};
+pub use key::{
+    CipherAlgorithm, CipherMode, Curve, KeyOperation, KeySpec, PublicExponent, PublicKey, SignAlgorithm, Size,
+};
 pub use name::{BadName, KeyRef, Name};
 pub use time::{Moment, Time};
 pub use vault::{Authority, BadAuthority, VaultKind, VaultStatus};

@@ -1,5 +1,6 @@
 //! What can go wrong with a key.
 
+use crate::BadKey;
 use keystead_crypto::CryptoError;
 use std::fmt;
 
@@ -36,6 +37,17 @@ pub enum KeyError {
     Stopped,
 }
 
+/// Why a key that was made elsewhere was not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ImportError {
+    /// It is none.
+    #[error(transparent)]
+    Bad(#[from] BadKey),
+    /// It could not be checked now.
+    #[error(transparent)]
+    Failed(#[from] KeyError),
+}
+
 /// How long an input may be, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Limit {
@@ -43,6 +55,17 @@ pub enum Limit {
     Exactly(usize),
     /// So many or fewer.
     AtMost(usize),
+    /// From so many to so many.
+    Between(usize, usize),
+    /// Some multiple of a number, from so many to so many.
+    Multiple {
+        /// Of this number.
+        of: usize,
+        /// So many or more.
+        least: usize,
+        /// So many or fewer.
+        most: usize,
+    },
 }
 
 impl Limit {
@@ -51,6 +74,8 @@ impl Limit {
         match self {
             Self::Exactly(wanted) => found == wanted,
             Self::AtMost(most) => found <= most,
+            Self::Between(least, most) => least <= found && found <= most,
+            Self::Multiple { of, least, most } => least <= found && found <= most && found.is_multiple_of(of),
         }
     }
 
@@ -64,6 +89,8 @@ impl fmt::Display for Limit {
         match self {
             Self::Exactly(wanted) => write!(f, "{wanted}"),
             Self::AtMost(most) => write!(f, "at most {most}"),
+            Self::Between(least, most) => write!(f, "{least} to {most}"),
+            Self::Multiple { of, least, most } => write!(f, "a multiple of {of} from {least} to {most}"),
         }
     }
 }
@@ -76,7 +103,8 @@ impl From<CryptoError> for KeyError {
                 Self::BadLength { what: "plaintext", found: most.saturating_add(1), wanted: Limit::AtMost(most) }
             }
             CryptoError::NotDecrypted => Self::DecryptFailed,
-            CryptoError::Exhausted => Self::Stopped,
+            // Lengths are checked, and named, before a primitive sees them.
+            CryptoError::BadLength | CryptoError::Exhausted => Self::Stopped,
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use crate::material::Material;
 use crate::software::{Lane, Pool, Weight};
+use crate::work::{self, Beside};
 use crate::{KeyError, Limit};
-use keystead_crypto::rsa::{OAEP_MOST, Padding};
 use keystead_model::{CipherAlgorithm, KeySpec, SignAlgorithm};
 use std::sync::Arc;
 use std::time::Instant;
@@ -22,8 +22,8 @@ pub struct OpenKey {
 pub struct Encrypted {
     /// The ciphertext.
     pub value: Vec<u8>,
-    /// The nonce, if the algorithm has one.
-    pub iv: Option<[u8; 12]>,
+    /// The nonce or initialisation vector, if the algorithm has one.
+    pub iv: Option<Vec<u8>>,
     /// The tag, if the algorithm has one.
     pub tag: Option<[u8; 16]>,
 }
@@ -44,46 +44,58 @@ impl OpenKey {
         self.material.spec()
     }
 
-    /// Signs a digest of the algorithm's length: P-256 at once (r|s, 64 bytes), RSA on the pool (256 bytes).
+    /// Signs a digest of the algorithm's length: P-256 and HMAC at once, the others on the pool.
     pub async fn sign(&self, algorithm: SignAlgorithm, digest: &[u8], by: Instant) -> Result<Vec<u8>, KeyError> {
-        if algorithm.spec() != self.spec() {
-            return Err(KeyError::WrongAlgorithm);
+        self.takes(algorithm, digest)?;
+        if work::is_quick(self.spec()) {
+            return self.material.sign(algorithm, digest);
         }
-        let digest = exactly("digest", digest)?;
-        match algorithm {
-            SignAlgorithm::Es256 => match &*self.material {
-                Material::EcP256(key) => Ok(key.sign_digest(digest)?.to_vec()),
-                _ => Err(KeyError::WrongAlgorithm),
-            },
-            SignAlgorithm::Rs256 => self.sign_rsa(Padding::Pkcs1, *digest, by).await,
-            SignAlgorithm::Ps256 => self.sign_rsa(Padding::Pss, *digest, by).await,
-        }
+        let (material, digest) = (Arc::clone(&self.material), digest.to_vec());
+        self.pool.run(Weight::Light, by, move || material.sign(algorithm, &digest)).await
     }
 
-    /// Encrypts: AES-256-GCM under a fresh random nonce, which binds the associated data; RSA-OAEP takes at most 190
-    /// bytes and no associated data. Runs where it is, so the deadline does not matter to it yet.
+    /// Whether this is the key's signature of the digest. One of a wrong length is none. For symmetric keys; a public
+    /// half is enough for the others ([`crate::Protection::verify`]).
+    pub async fn verify(
+        &self,
+        algorithm: SignAlgorithm,
+        digest: &[u8],
+        signature: &[u8],
+        by: Instant,
+    ) -> Result<bool, KeyError> {
+        self.takes(algorithm, digest)?;
+        if work::is_quick(self.spec()) {
+            return Ok(self.material.verify(algorithm, digest, signature));
+        }
+        let (material, digest, signature) = (Arc::clone(&self.material), digest.to_vec(), signature.to_vec());
+        self.pool.run(Weight::Light, by, move || Ok(material.verify(algorithm, &digest, &signature))).await
+    }
+
+    /// Encrypts. AES-GCM makes a fresh random nonce and binds the associated data; AES-CBC takes an initialisation
+    /// vector and leaves associated data aside; the others take neither. AES and RSA-2048 at once, larger RSA on the
+    /// pool.
     pub async fn encrypt(
         &self,
         algorithm: CipherAlgorithm,
         plain: &[u8],
+        iv: Option<&[u8]>,
         aad: &[u8],
-        _by: Instant,
+        by: Instant,
     ) -> Result<Encrypted, KeyError> {
-        match (algorithm, &*self.material) {
-            (CipherAlgorithm::A256Gcm, Material::Oct256 { cipher, .. }) => {
-                let (iv, value, tag) = cipher.seal(aad, plain);
-                Ok(Encrypted { value, iv: Some(iv), tag: Some(tag) })
-            }
-            (CipherAlgorithm::RsaOaep256, Material::Rsa2048(key)) => {
-                NONE.check("associated data", aad.len())?;
-                Limit::AtMost(OAEP_MOST).check("plaintext", plain.len())?;
-                Ok(Encrypted { value: key.oaep256_encrypt(plain)?, iv: None, tag: None })
-            }
-            _ => Err(KeyError::WrongAlgorithm),
+        if !algorithm.fits(self.spec()) {
+            return Err(KeyError::WrongAlgorithm);
         }
+        let iv = iv.unwrap_or_default();
+        if work::encrypts_quickly(self.spec()) {
+            return self.material.encrypt(algorithm, plain, Beside { iv, tag: &[], aad });
+        }
+        let (material, plain) = (Arc::clone(&self.material), Zeroizing::new(plain.to_vec()));
+        let (iv, aad) = (iv.to_vec(), aad.to_vec());
+        let work = move || material.encrypt(algorithm, &plain, Beside { iv: &iv, tag: &[], aad: &aad });
+        self.pool.run(Weight::Light, by, work).await
     }
 
-    /// Decrypts: AES-256-GCM at once, RSA-OAEP on the pool. Whatever does not decrypt is [`KeyError::DecryptFailed`];
+    /// Decrypts: AES at once, RSA on the pool. Whatever does not decrypt is [`KeyError::DecryptFailed`];
     /// [`KeyError::BadLength`] tells only of parameters that everyone can see to be wrong.
     pub async fn decrypt(
         &self,
@@ -94,46 +106,25 @@ impl OpenKey {
         aad: &[u8],
         by: Instant,
     ) -> Result<Zeroizing<Vec<u8>>, KeyError> {
-        match (algorithm, &*self.material) {
-            (CipherAlgorithm::A256Gcm, Material::Oct256 { cipher, .. }) => {
-                let iv = exactly("nonce", iv.unwrap_or_default())?;
-                let tag = exactly("tag", tag.unwrap_or_default())?;
-                Ok(cipher.open(iv, aad, value, tag)?)
-            }
-            (CipherAlgorithm::RsaOaep256, Material::Rsa2048(_)) => {
-                NONE.check("nonce", iv.unwrap_or_default().len())?;
-                NONE.check("tag", tag.unwrap_or_default().len())?;
-                NONE.check("associated data", aad.len())?;
-                self.decrypt_rsa(value.to_vec(), by).await
-            }
-            _ => Err(KeyError::WrongAlgorithm),
+        if !algorithm.fits(self.spec()) {
+            return Err(KeyError::WrongAlgorithm);
         }
-    }
-
-    async fn sign_rsa(&self, padding: Padding, digest: [u8; 32], by: Instant) -> Result<Vec<u8>, KeyError> {
-        let material = Arc::clone(&self.material);
-        let work = move || match &*material {
-            Material::Rsa2048(key) => Ok(key.sign_digest(padding, &digest)?),
-            _ => Err(KeyError::WrongAlgorithm),
-        };
+        let (iv, tag) = (iv.unwrap_or_default(), tag.unwrap_or_default());
+        if work::is_quick(self.spec()) {
+            return self.material.decrypt(algorithm, value, Beside { iv, tag, aad });
+        }
+        let (material, value) = (Arc::clone(&self.material), value.to_vec());
+        let (iv, tag, aad) = (iv.to_vec(), tag.to_vec(), aad.to_vec());
+        let work = move || material.decrypt(algorithm, &value, Beside { iv: &iv, tag: &tag, aad: &aad });
         self.pool.run(Weight::Light, by, work).await
     }
 
-    async fn decrypt_rsa(&self, value: Vec<u8>, by: Instant) -> Result<Zeroizing<Vec<u8>>, KeyError> {
-        let material = Arc::clone(&self.material);
-        let work = move || match &*material {
-            Material::Rsa2048(key) => Ok(key.oaep256_decrypt(&value)?),
-            _ => Err(KeyError::WrongAlgorithm),
-        };
-        self.pool.run(Weight::Light, by, work).await
+    fn takes(&self, algorithm: SignAlgorithm, digest: &[u8]) -> Result<(), KeyError> {
+        if !algorithm.fits(self.spec()) {
+            return Err(KeyError::WrongAlgorithm);
+        }
+        Limit::Exactly(algorithm.digest_len()).check("digest", digest.len())
     }
-}
-
-const NONE: Limit = Limit::Exactly(0);
-
-fn exactly<'a, const N: usize>(what: &'static str, bytes: &'a [u8]) -> Result<&'a [u8; N], KeyError> {
-    let wanted = Limit::Exactly(N);
-    bytes.try_into().map_err(|_| KeyError::BadLength { what, found: bytes.len(), wanted })
 }
 
 #[cfg(test)]

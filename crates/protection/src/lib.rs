@@ -1,41 +1,29 @@
 //! Where key material lives and works. Above this room nothing sees a private key: it asks for a new key and gets its
 //! public half with sealed material, or gives sealed material and gets an [`OpenKey`] that works with it.
 //!
-//! Work under 100 us (P-256, AES, RSA encryption) runs where it is asked for; RSA private operations and RSA key
-//! generation run on a bounded pool of threads, in which every job has a deadline and callers take turns.
+//! Work under 100 us (P-256, AES, HMAC, RSA-2048 encryption, RSA verification) runs where it is asked for; the rest runs
+//! on a bounded pool of threads, in which every job has a deadline and callers take turns.
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::disallowed_methods))]
 
 mod error;
 #[doc(hidden)]
 pub mod fuzz;
+mod imported;
 mod key;
 mod material;
 pub mod software;
+mod work;
 
-pub use error::{KeyError, Limit};
+pub use error::{ImportError, KeyError, Limit};
+pub use imported::{BadKey, ImportedKey, RsaNumbers};
 pub use key::{Encrypted, OpenKey};
 pub use software::Lane;
 
 use keystead_crypto::sealed::{Binding, Sealer};
-use keystead_crypto::{p256, rsa};
-use keystead_model::{KeySpec, PublicKey, SignAlgorithm};
+use keystead_model::{KeySpec, PublicExponent, PublicKey, SignAlgorithm, Size};
 use material::Material;
+use software::Weight;
 use std::time::Instant;
-
-/// Whether this is a signature of the digest under the public key. One of a wrong length, or of another kind of key, is
-/// none.
-pub fn verify(public: &PublicKey, algorithm: SignAlgorithm, digest: &[u8; 32], signature: &[u8]) -> bool {
-    match (algorithm, public) {
-        (SignAlgorithm::Es256, PublicKey::EcP256 { x, y }) => p256::verify_digest(x, y, digest, signature),
-        (SignAlgorithm::Rs256, PublicKey::Rsa { n, e }) => {
-            rsa::verify_digest(n, e, rsa::Padding::Pkcs1, digest, signature)
-        }
-        (SignAlgorithm::Ps256, PublicKey::Rsa { n, e }) => {
-            rsa::verify_digest(n, e, rsa::Padding::Pss, digest, signature)
-        }
-        _ => false,
-    }
-}
 
 /// What keeps and uses key material.
 #[derive(Clone)]
@@ -44,12 +32,36 @@ pub enum Protection {
     Software(software::Pool),
 }
 
+/// What key is to be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NewKey {
+    /// Its kind and size.
+    pub spec: KeySpec,
+    /// The public exponent, if it is RSA.
+    pub exponent: PublicExponent,
+}
+
+impl From<KeySpec> for NewKey {
+    fn from(spec: KeySpec) -> Self {
+        Self { spec, exponent: PublicExponent::default() }
+    }
+}
+
 /// A new key.
 pub struct Generated {
+    /// What kind of key.
+    pub spec: KeySpec,
     /// Its public half, for JWKs.
     pub public: PublicKey,
     /// Its material, sealed: what a row keeps.
     pub material: Vec<u8>,
+}
+
+impl Generated {
+    fn of(material: &Material, sealer: &Sealer, binding: &Binding) -> Self {
+        let (spec, public) = (material.spec(), material.public());
+        Self { spec, public, material: sealer.seal(binding, b"", &material.encode()) }
+    }
 }
 
 impl Protection {
@@ -76,15 +88,35 @@ impl Protection {
         &self,
         sealer: &Sealer,
         binding: &Binding,
-        spec: KeySpec,
+        key: impl Into<NewKey>,
         by: Instant,
     ) -> Result<Generated, KeyError> {
-        let Self::Software(pool) = self;
-        let material = match spec {
-            KeySpec::Rsa2048 => pool.run(software::Weight::Heavy, by, move || Material::generate(spec)).await?,
-            KeySpec::EcP256 | KeySpec::Oct256 => Material::generate(spec)?,
+        let (Self::Software(pool), key) = (self, key.into());
+        let material = match key.spec.size() {
+            Size::Modulus(_) => pool.run(Weight::Heavy, by, move || Material::generate(key)).await?,
+            _ if work::is_quick(key.spec) => Material::generate(key)?,
+            _ => pool.run(Weight::Light, by, move || Material::generate(key)).await?,
         };
-        Ok(Generated { public: material.public(), material: sealer.seal(binding, b"", &material.encode()) })
+        Ok(Generated::of(&material, sealer, binding))
+    }
+
+    /// Takes a key that was made elsewhere, if it is sound, and seals it for its row. The sealer is one of usage
+    /// `KeyMaterial`.
+    pub async fn import(
+        &self,
+        sealer: &Sealer,
+        binding: &Binding,
+        key: ImportedKey,
+        by: Instant,
+    ) -> Result<Generated, ImportError> {
+        let Self::Software(pool) = self;
+        let material = match &key {
+            ImportedKey::Oct(_) => Material::import(&key)?,
+            // Proving primes takes as long as finding them.
+            ImportedKey::Rsa(_) => pool.run(Weight::Heavy, by, move || Ok(Material::import(&key))).await??,
+            ImportedKey::Ec { .. } => pool.run(Weight::Light, by, move || Ok(Material::import(&key))).await??,
+        };
+        Ok(Generated::of(&material, sealer, binding))
     }
 
     /// Opens a key for use. [`KeyError::Damaged`] if the material does not open or is of another kind.
@@ -98,10 +130,29 @@ impl Protection {
     ) -> Result<OpenKey, KeyError> {
         let Self::Software(pool) = self;
         let opened = sealer.open(binding, b"", material).map_err(|_| KeyError::Damaged)?;
-        let parsed = match spec {
-            KeySpec::Rsa2048 => pool.run(software::Weight::Light, by, move || Material::decode(spec, &opened)).await?,
-            KeySpec::EcP256 | KeySpec::Oct256 => Material::decode(spec, &opened)?,
+        let parsed = if work::is_quick(spec) {
+            Material::decode(spec, &opened)?
+        } else {
+            pool.run(Weight::Light, by, move || Material::decode(spec, &opened)).await?
         };
         Ok(OpenKey::new(parsed, pool.clone()))
+    }
+
+    /// Whether this is a signature of the digest under the public key. One of a wrong length, or of another kind of
+    /// key, is none.
+    pub async fn verify(
+        &self,
+        public: &PublicKey,
+        algorithm: SignAlgorithm,
+        digest: &[u8],
+        signature: &[u8],
+        by: Instant,
+    ) -> Result<bool, KeyError> {
+        let Self::Software(pool) = self;
+        if work::verifies_quickly(public) {
+            return Ok(work::verify(public, algorithm, digest, signature));
+        }
+        let (public, digest, signature) = (public.clone(), digest.to_vec(), signature.to_vec());
+        pool.run(Weight::Light, by, move || Ok(work::verify(&public, algorithm, &digest, &signature))).await
     }
 }

@@ -1,10 +1,14 @@
-//! Golden files: material that the first release sealed is opened and used for ever. They were made by another
+//! Golden files and vectors: material that the first release sealed is opened and used for ever. They were made by another
 //! implementation of the layouts. And: whatever bytes come, the parser returns.
 #![allow(clippy::arithmetic_side_effects, clippy::disallowed_methods, clippy::indexing_slicing, clippy::unwrap_used)]
 
+#[path = "it/wycheproof.rs"]
+mod through_keys;
+#[path = "vectors/mod.rs"]
+mod vectors;
+
 use keystead_crypto::sealed::{Binding, Sealer, Usage};
-use keystead_crypto::{p256, rsa};
-use keystead_model::{CipherAlgorithm, KeySpec, SignAlgorithm};
+use keystead_model::{CipherAlgorithm, Curve, KeySpec, PublicKey, SignAlgorithm};
 use keystead_protection::{OpenKey, Protection, fuzz};
 use std::time::{Duration, Instant};
 
@@ -27,21 +31,52 @@ async fn open(spec: KeySpec, sealed: &str) -> OpenKey {
     protection.open(&sealer(), &PLACE, spec, &golden(sealed), soon()).await.unwrap()
 }
 
+/// Signs with the key and checks that with its public half.
+async fn signs(key: &OpenKey, public: PublicKey, algorithms: &[SignAlgorithm]) {
+    for algorithm in algorithms {
+        let digest = vec![7; algorithm.digest_len()];
+        let signature = key.sign(*algorithm, &digest, soon()).await.unwrap();
+        let good = Protection::software(1).verify(&public, *algorithm, &digest, &signature, soon()).await;
+        assert_eq!(good, Ok(true), "{algorithm:?}");
+    }
+}
+
 #[tokio::test]
 async fn the_golden_p256_key_signs() {
     let key = open(KeySpec::EcP256, include_str!("golden/p256.hex")).await;
-    let signature = key.sign(SignAlgorithm::Es256, &[7; 32], soon()).await.unwrap();
     let public = golden(include_str!("golden/p256-public.hex"));
-    let (x, y) = public.split_first_chunk().unwrap();
-    assert!(p256::verify_digest(x, y.try_into().unwrap(), &[7; 32], &signature));
+    let (x, y) = public.split_at(32);
+    signs(&key, PublicKey::Ec { curve: Curve::P256, x: x.to_vec(), y: y.to_vec() }, &[SignAlgorithm::Es256]).await;
 }
 
 #[tokio::test]
 async fn the_golden_rsa_key_signs() {
     let key = open(KeySpec::Rsa2048, include_str!("golden/rsa.hex")).await;
-    let signature = key.sign(SignAlgorithm::Ps256, &[7; 32], soon()).await.unwrap();
-    let modulus = golden(include_str!("golden/rsa-public.hex"));
-    assert!(rsa::verify_digest(&modulus, &[1, 0, 1], rsa::Padding::Pss, &[7; 32], &signature));
+    let n = golden(include_str!("golden/rsa-public.hex"));
+    signs(&key, PublicKey::Rsa { n, e: vec![1, 0, 1] }, &[SignAlgorithm::Ps256]).await;
+}
+
+#[tokio::test]
+async fn golden_keys_of_every_kind_work() {
+    let lines = include_str!("golden/materials-v1.txt").lines().filter(|line| !line.starts_with('#'));
+    let mut kinds = vec![KeySpec::EcP256];
+    for line in lines {
+        let mut parts = line.split(' ');
+        let spec = KeySpec::from_code(parts.next().unwrap().parse().unwrap()).unwrap();
+        let key = open(spec, parts.next().unwrap()).await;
+        let (first, second) = (golden(parts.next().unwrap()), parts.next().map(golden));
+        let algorithms: Vec<_> = SignAlgorithm::ALL.iter().copied().filter(|a| a.fits(spec)).collect();
+        match (spec.curve(), second) {
+            (Some(curve), Some(y)) => signs(&key, PublicKey::Ec { curve, x: first, y }, &algorithms).await,
+            (None, Some(e)) => signs(&key, PublicKey::Rsa { n: first, e }, &algorithms).await,
+            _ => assert_eq!(key.sign(SignAlgorithm::Hs256, &[7; 32], soon()).await.unwrap(), first),
+        }
+        kinds.push(spec);
+    }
+    kinds.sort_unstable();
+    let mut all = KeySpec::ALL.to_vec();
+    all.sort_unstable();
+    assert_eq!(kinds, all);
 }
 
 #[tokio::test]

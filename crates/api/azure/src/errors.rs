@@ -10,7 +10,7 @@ use hyper::header::{ALLOW, WWW_AUTHENTICATE};
 use keystead_api_table::{BadParameter, Context, NoRoute, Reply, Shown};
 use keystead_engine::{Refusal, TurnedAway};
 use keystead_identity::NotAuthenticated;
-use keystead_model::{CipherAlgorithm, KeySpec, Name, SignAlgorithm, Version};
+use keystead_model::{CipherAlgorithm, KeySpec, Name, SignAlgorithm, Size, Version};
 use std::fmt::Write as _;
 
 mod denied;
@@ -96,10 +96,10 @@ pub fn refusal(why: &Refusal, context: &Context<'_>) -> Reply {
         }
         Refusal::UsesExhausted => forbidden("KeyUsesExhausted", &sentence(why)),
         Refusal::WrongAlgorithm { alg, spec, name, version } => bad(&format!(
-            "Key and algorithm are incompatible. Key {} is of type '{}', and algorithm '{alg}' can only be used with a key of type '{}'.",
+            "Key and algorithm are incompatible. Key {} is of type {}, and algorithm '{alg}' can only be used with a key of type {}.",
             kid(context, name, *version),
-            spec.kty(),
-            needed(alg).map_or("another", KeySpec::kty),
+            kind(*spec, &[*spec], needed(alg)),
+            kind(*needed(alg).first().unwrap_or(spec), needed(alg), &[*spec]),
         )),
         Refusal::BadLength { what, expected } => bad(&format!("Invalid length of '{what}': {expected}.")),
         Refusal::BadOperations { spec } => {
@@ -129,9 +129,22 @@ fn key_not_found(name: &Name, version: Option<Version>) -> String {
     )
 }
 
-fn needed(alg: &str) -> Option<KeySpec> {
-    let sign = SignAlgorithm::from_wire(alg).map(SignAlgorithm::spec);
-    sign.or_else(|| CipherAlgorithm::from_wire(alg).map(CipherAlgorithm::spec))
+fn needed(alg: &str) -> &'static [KeySpec] {
+    let sign = SignAlgorithm::from_wire(alg).map(SignAlgorithm::specs);
+    sign.or_else(|| CipherAlgorithm::from_wire(alg).map(CipherAlgorithm::specs)).unwrap_or_default()
+}
+
+/// The type of a key, with its sizes if the type is that of the others too.
+fn kind(spec: KeySpec, sizes: &[KeySpec], others: &[KeySpec]) -> String {
+    let kty = spec.kty();
+    if !others.iter().any(|other| other.kty() == kty) {
+        return format!("'{kty}'");
+    }
+    let size = |spec: &KeySpec| match spec.size() {
+        Size::Curve(curve) => curve.wire().to_owned(),
+        Size::Modulus(bits) | Size::Secret(bits) => format!("{bits} bits"),
+    };
+    format!("'{kty}' ({})", sizes.iter().map(size).collect::<Vec<_>>().join(", "))
 }
 
 /// An error's text as a sentence.

@@ -94,7 +94,11 @@ async fn data_are_encrypted_and_decrypted_and_keys_wrapped_and_unwrapped() {
     }
     let key = versioned();
     let gcm = CipherAlgorithm::A256Gcm;
-    let done = client.encrypt(&key, gcm, b"plain", Some(b"more")).await.unwrap().value;
+    let done = client
+        .encrypt(&key, gcm, &Sealed { value: b"plain", aad: Some(b"more"), ..Sealed::default() })
+        .await
+        .unwrap()
+        .value;
     assert_eq!((done.value, done.iv, done.tag), (vec![1], Some(vec![2]), Some(vec![3])));
     let body = r#"{"alg":"A256GCM","value":"cGxhaW4","aad":"bW9yZQ"}"#;
     assert_eq!(sent(&vault), (format!("POST /keys/My-Key/{VERSION}/encrypt"), body.into()));

@@ -1,5 +1,4 @@
-//! The calls of AWS-LC's HPKE. All of this workspace's unsafe code for cryptography is here: `aws-lc-rs` does not
-//! offer HPKE.
+//! The calls of AWS-LC's HPKE, which `aws-lc-rs` does not offer.
 #![allow(unsafe_code)]
 
 use aws_lc_sys::{

@@ -42,16 +42,19 @@ fn no_bytes_make_a_parser_panic() {
     let hpke =
         keystead_crypto::hpke::seal(&keystead_crypto::hpke::public_of(&[1; 32]).unwrap(), b"", b"", b"x").unwrap();
     let ec = keystead_crypto::p256::PrivateKey::generate().to_pkcs8();
-    let rsa = keystead_crypto::rsa::PrivateKey::generate().unwrap().to_pkcs8();
+    let rsa =
+        keystead_crypto::rsa::PrivateKey::generate(keystead_crypto::rsa::Size::Bits2048, 65_537).unwrap().to_pkcs8();
     let mut bytes = Bytes(0x4b65_7973_7465_6164);
     for _ in 0..2000 {
         fuzz::sealed(&bytes.input(&sealed));
         fuzz::hpke(&bytes.input(&hpke));
         fuzz::pkcs8(&bytes.input(&ec));
         fuzz::verify(&bytes.input(&sealed));
+        fuzz::decrypt(&bytes.input(&sealed));
     }
     // Fewer: each one that parses is checked with big numbers.
     for _ in 0..300 {
         fuzz::pkcs8(&bytes.input(&rsa));
+        fuzz::numbers(&bytes.input(&rsa));
     }
 }

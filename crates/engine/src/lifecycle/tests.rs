@@ -72,9 +72,9 @@ proptest! {
 }
 
 #[test]
-fn where_nothing_is_said_a_key_gets_what_its_kind_can_do() {
+fn where_nothing_is_said_a_key_gets_what_its_kind_is_usually_for() {
     for spec in KeySpec::ALL {
-        assert_eq!(operations(*spec, None).unwrap(), spec.possible());
+        assert_eq!(operations(*spec, None).unwrap(), spec.usual());
         assert_eq!(operations(*spec, Some(&[])).unwrap(), []);
     }
 }

@@ -2,6 +2,7 @@
 //! implementation of the layouts.
 
 use super::*;
+use keystead_model::Curve;
 use proptest::prelude::*;
 
 fn golden(text: &str) -> Vec<u8> {
@@ -66,7 +67,7 @@ fn golden_version_records() {
             created: 1_900_000_000_000,
             updated: 1_900_000_001_000,
             tags: tags.into(),
-            public: PublicKey::EcP256 { x: [0x11; 32], y: [0x22; 32] },
+            public: PublicKey::Ec { curve: Curve::P256, x: vec![0x11; 32], y: vec![0x22; 32] },
             material: vec![0xee; 40],
             uses_reserved: 0,
         }
@@ -103,6 +104,40 @@ fn golden_version_records() {
             uses_reserved: 1 << 32,
         }
     );
+}
+
+#[test]
+fn golden_version_records_of_every_curve() {
+    let record = |spec, curve, length| VersionRecord {
+        spec,
+        ops: vec![KeyOperation::Verify],
+        enabled: true,
+        not_before: None,
+        expires: None,
+        created: 4,
+        updated: 5,
+        tags: BTreeMap::new(),
+        public: PublicKey::Ec { curve, x: vec![0x31; length], y: vec![0x32; length] },
+        material: vec![0xcd; 5],
+        uses_reserved: 0,
+    };
+    is_golden!("version-record-p384-v1.hex", record(KeySpec::EcP384, Curve::P384, 48));
+    is_golden!("version-record-p521-v1.hex", record(KeySpec::EcP521, Curve::P521, 66));
+    is_golden!("version-record-p256k-v1.hex", record(KeySpec::EcP256K, Curve::P256K, 32));
+}
+
+#[test]
+fn a_point_of_another_length_is_damage() {
+    let good = golden(include_str!("../../tests/golden/version-record-p256k-v1.hex"));
+    // The point's number stands before two strings of 32 bytes.
+    let at = good.windows(3).position(|window| window == [5, 0x58, 32]).unwrap();
+    for number in [0, 2, 3, 4, 6, 23] {
+        let mut bad = good.clone();
+        bad[at] = number;
+        let read = decode::<VersionRecord>(&bad).map(|r| r.public);
+        // 2 says that these are a modulus and an exponent.
+        assert_eq!(read.is_ok(), number == 2, "{number}");
+    }
 }
 
 #[test]
@@ -153,7 +188,7 @@ fn what_no_release_wrote_is_damage() {
     // Kind 1 stands behind the map's head and its first key.
     assert_eq!(&ec[1..3], [0, 1]);
     let mut unknown_kind = ec.clone();
-    unknown_kind[2] = 9;
+    unknown_kind[2] = 11;
     let mut unknown_operation = ec.clone();
     assert_eq!(&unknown_operation[3..7], [1, 0x42, 3, 4]);
     unknown_operation[6] = 9;

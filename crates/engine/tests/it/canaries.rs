@@ -71,15 +71,15 @@ async fn workload(node: &Node) -> Vec<Vec<u8>> {
     }
     secrets.push(fs::read(node.dir.path().join("path.key")).unwrap());
     for spec in KeySpec::ALL {
-        let named = format!("canary-name-{}", spec.kty());
+        let named = format!("canary-name-{spec:?}");
         let ask = CreateKey { tags: tags(&[("canary-tag", "canary-value")]), ..create(&named, *spec) };
         match node.run(ask).await.unwrap().public {
-            PublicKey::EcP256 { x, y } => secrets.extend([x.to_vec(), y.to_vec()]),
+            PublicKey::Ec { x, y, .. } => secrets.extend([x, y]),
             PublicKey::Rsa { n, .. } => secrets.push(n),
             PublicKey::Symmetric => {}
         }
     }
-    let ec = || key("canary-name-EC");
+    let ec = || key("canary-name-EcP256");
     let signed =
         Sign { key: ec(), algorithm: SignAlgorithm::Es256, digest: b"canary-digest-of-exactly-32-byte".to_vec() };
     secrets.push(signed.digest.clone());
@@ -89,17 +89,17 @@ async fn workload(node: &Node) -> Vec<Vec<u8>> {
 
     let (algorithm, aad) = (CipherAlgorithm::A256Gcm, b"canary-context".to_vec());
     let plaintext = Zeroizing::new(b"canary-plaintext".to_vec());
-    let ask = Encrypt { key: key("canary-name-oct"), algorithm, plaintext, aad: aad.clone() };
+    let ask = Encrypt { key: key("canary-name-Oct256"), algorithm, plaintext, iv: None, aad: aad.clone() };
     let sealed = node.run(ask).await.unwrap_or_else(|e| panic!("{e}"));
-    let (iv, tag) = (sealed.iv.map(Into::into), sealed.tag.map(Into::into));
-    let ask = Decrypt { key: key("canary-name-oct"), algorithm, ciphertext: sealed.value.to_vec(), iv, tag, aad };
+    let (iv, tag) = (sealed.iv.clone(), sealed.tag.map(Into::into));
+    let ask = Decrypt { key: key("canary-name-Oct256"), algorithm, ciphertext: sealed.value.to_vec(), iv, tag, aad };
     assert!(node.run(ask).await.is_ok());
 
     let attributes = Default::default();
     let update = UpdateKey { key: ec(), ops: None, attributes, tags: Some(tags(&[("canary-tag", "canary-value-2")])) };
     node.run(update).await.unwrap();
     let policy = Some(RotationPolicy { after_create_millis: 7 * DAY, expiry_millis: None });
-    node.run(SetRotationPolicy { name: name("canary-name-EC"), policy }).await.unwrap();
+    node.run(SetRotationPolicy { name: name("canary-name-EcP256"), policy }).await.unwrap();
     node.run(create("canary-gone", KeySpec::EcP256)).await.unwrap();
     node.run(DeleteKey { name: name("canary-gone") }).await.unwrap();
     node.run(PurgeKey { name: name("canary-gone") }).await.unwrap();

@@ -74,7 +74,7 @@ async fn use_key(node: &Node, key: KeyRef, spec: KeySpec) -> Result<Version, Ref
         return node.run(ask).await.map(|r| r.version);
     }
     let plaintext = Zeroizing::new(vec![1]);
-    let ask = Encrypt { key, algorithm: CipherAlgorithm::A256Gcm, plaintext, aad: Vec::new() };
+    let ask = Encrypt { key, algorithm: CipherAlgorithm::A256Gcm, plaintext, iv: None, aad: Vec::new() };
     node.run(ask).await.map(|r| r.version)
 }
 

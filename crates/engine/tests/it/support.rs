@@ -274,7 +274,9 @@ pub(crate) fn version(text: &str, version: Version) -> KeyRef {
 }
 
 pub(crate) fn create(text: &str, spec: KeySpec) -> CreateKey {
-    CreateKey { name: name(text), spec, ops: None, attributes: SetAttributes::default(), tags: BTreeMap::new() }
+    let (name, exponent, attributes, tags) =
+        (name(text), Default::default(), SetAttributes::default(), BTreeMap::new());
+    CreateKey { name, spec, exponent, ops: None, attributes, tags }
 }
 
 pub(crate) fn create_for(text: &str, spec: KeySpec, ops: &[KeyOperation]) -> CreateKey {

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 fn encrypt(named: &str) -> Encrypt {
     let plaintext = Zeroizing::new(b"plain".to_vec());
-    Encrypt { key: key(named), algorithm: CipherAlgorithm::A256Gcm, plaintext, aad: Vec::new() }
+    Encrypt { key: key(named), algorithm: CipherAlgorithm::A256Gcm, plaintext, iv: None, aad: Vec::new() }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -43,8 +43,8 @@ async fn a_restart_and_a_seal_forfeit_the_block_and_nothing_else_reserves() {
         let before = node.revision().await.0;
         for _ in 0..5 {
             assert!(node.run(encrypt("k")).await.is_ok());
-            let Encrypt { key, algorithm, plaintext, aad } = encrypt("k");
-            assert!(node.run(WrapKey { key, algorithm, plaintext, aad }).await.is_ok());
+            let Encrypt { key, algorithm, plaintext, iv, aad } = encrypt("k");
+            assert!(node.run(WrapKey { key, algorithm, plaintext, iv, aad }).await.is_ok());
         }
         assert_eq!(node.revision().await.0, before + 1, "the first of ten reserved");
         if again == 0 {

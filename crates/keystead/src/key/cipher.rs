@@ -8,7 +8,7 @@ use crate::output;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use keystead_client::{Ciphertext, Done, Plaintext, Sealed};
-use keystead_model::{CipherAlgorithm, KeyRef};
+use keystead_model::{CipherAlgorithm, CipherMode, KeyOperation, KeyRef};
 use zeroize::Zeroizing;
 
 #[derive(clap::Args)]
@@ -19,12 +19,13 @@ Examples:
   keystead key encrypt archive --aad customer-17 < secret.txt > secret.json
 
 The file written is JSON: kid, alg, iv, tag, aad and value, in base64url. The
-algorithm is A256GCM for oct keys and RSA-OAEP-256 for RSA keys, whose values
-have at most 190 bytes. With --alg the key is not looked up first.")]
+algorithm is AES-GCM for oct keys and RSA-OAEP-256 for RSA keys, whose values are
+short: at most 190 bytes with 2048 bits. With --alg the key is not looked up first.
+With AES-CBC, which protects no integrity, a random iv is made here.")]
 pub(crate) struct Encrypt {
     #[command(flatten)]
     with: With,
-    /// Text that is authenticated beside the value, and stands readable in the file (A256GCM only)
+    /// Text that is authenticated beside the value, and stands readable in the file (AES-GCM only)
     #[arg(long, value_name = "TEXT")]
     aad: Option<String>,
 }
@@ -48,8 +49,9 @@ struct With {
     /// NAME, NAME/VERSION or the whole kid
     #[arg(value_name = "KEY", value_parser = words::key_ref)]
     key: KeyRef,
-    /// A256GCM or RSA-OAEP-256
-    #[arg(long, value_name = "ALG", value_parser = algorithm)]
+    /// RSA-OAEP-256, RSA-OAEP, RSA1_5; A128GCM, A128CBC, A128CBCPAD, A128KW and the like with 192
+    /// and 256; CKM_AES_KEY_WRAP, CKM_AES_KEY_WRAP_PAD
+    #[arg(long, value_name = "ALG", value_parser = words::cipher_algorithm)]
     alg: Option<CipherAlgorithm>,
     #[command(flatten)]
     input: InputArgs,
@@ -90,16 +92,21 @@ struct From {
     out: OutArgs,
 }
 
-fn algorithm(text: &str) -> Result<CipherAlgorithm, String> {
-    CipherAlgorithm::from_wire(text).ok_or_else(|| "the algorithms are A256GCM and RSA-OAEP-256".to_owned())
-}
-
 impl Encrypt {
     pub(crate) async fn run(self, session: &Session) -> Result<(), Failure> {
         let (with, aad) = (self.with, self.aad.map(String::into_bytes));
         let plain = with.input.read(MAX_VALUE)?;
-        let alg = with.algorithm(session).await?;
-        let done = session.client.encrypt(&with.key, alg, &plain, aad.as_deref()).await;
+        let alg = with.algorithm(session, KeyOperation::Encrypt).await?;
+        if aad.is_some() && alg.mode() != CipherMode::Gcm {
+            return Err(Failure::usage(format!(
+                "{} authenticates nothing beside the value: leave out --aad",
+                alg.wire()
+            )));
+        }
+        let cbc = matches!(alg.mode(), CipherMode::Cbc | CipherMode::CbcPad);
+        let iv = cbc.then(keystead_crypto::random::<16>);
+        let input = Sealed { value: &plain, iv: iv.as_ref().map(<[u8; 16]>::as_slice), tag: None, aad: aad.as_deref() };
+        let done = session.client.encrypt(&with.key, alg, &input).await;
         with.finish(session, alg, aad.as_deref(), done.map_err(|e| session.shown.failure(&e))?)
     }
 }
@@ -108,7 +115,7 @@ impl Wrap {
     pub(crate) async fn run(self, session: &Session) -> Result<(), Failure> {
         let with = self.with;
         let plain = with.input.read(MAX_VALUE)?;
-        let alg = with.algorithm(session).await?;
+        let alg = with.algorithm(session, KeyOperation::WrapKey).await?;
         let done = session.client.wrap(&with.key, alg, &plain).await;
         with.finish(session, alg, None, done.map_err(|e| session.shown.failure(&e))?)
     }
@@ -116,14 +123,15 @@ impl Wrap {
 
 impl With {
     /// As given, or by the key's type.
-    async fn algorithm(&self, session: &Session) -> Result<CipherAlgorithm, Failure> {
+    async fn algorithm(&self, session: &Session, op: KeyOperation) -> Result<CipherAlgorithm, Failure> {
         if let Some(alg) = self.alg {
             return Ok(alg);
         }
         let done = session.client.get_key(&self.key).await.map_err(|e| session.shown.failure(&e))?;
-        let kty = &done.value.key.kty;
-        let spec = words::spec_of(kty);
-        let alg = CipherAlgorithm::ALL.iter().copied().find(|alg| Some(alg.spec()) == spec);
+        let (kty, spec) = (&done.value.key.kty, done.value.spec());
+        // The first of its kind: RSA-OAEP-256, AES-GCM.
+        let fits = |alg: &CipherAlgorithm| alg.serves(op) && spec.is_some_and(|spec| alg.fits(spec));
+        let alg = CipherAlgorithm::ALL.iter().copied().find(fits);
         alg.ok_or_else(|| Failure::usage(format!("{} is of type {kty}: it cannot encrypt or wrap", self.key.name)))
     }
 

@@ -61,7 +61,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Contents, Failure> {
     };
     Ok(Contents {
         key: key_ref(&file.kid).map_err(|_| bad("kid is not a key's"))?,
-        alg: CipherAlgorithm::from_wire(&file.alg).ok_or_else(|| bad("alg is not RSA-OAEP-256 or A256GCM"))?,
+        alg: CipherAlgorithm::from_wire(&file.alg).ok_or_else(|| bad("alg is not one of this release's"))?,
         iv: binary(file.iv, "iv")?,
         tag: binary(file.tag, "tag")?,
         aad: binary(file.aad, "aad")?,

@@ -2,6 +2,7 @@
 
 use crate::exit::Failure;
 use crate::output;
+use keystead_crypto::Hash;
 use std::io::{Read, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
@@ -27,14 +28,14 @@ pub(crate) struct OutArgs {
 }
 
 impl InputArgs {
-    /// Its SHA-256, however long it is.
-    pub(crate) fn sha256(&self) -> Result<[u8; 32], Failure> {
+    /// Its digest, however long it is.
+    pub(crate) fn digest(&self, with: Hash) -> Result<Vec<u8>, Failure> {
         if self.input == Path::new("-") {
-            return hash(std::io::stdin().lock(), "standard input");
+            return hash(with, std::io::stdin().lock(), "standard input");
         }
         let name = self.input.display().to_string();
         let file = std::fs::File::open(&self.input).map_err(|e| Failure::usage(format!("cannot read {name}: {e}")))?;
-        hash(file, &name)
+        hash(with, file, &name)
     }
 
     /// All of it, if it has at most `bound` bytes.
@@ -66,8 +67,8 @@ fn write(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
     options.write(true).create(true).truncate(true).mode(0o600).open(file)?.write_all(bytes)
 }
 
-fn hash(mut from: impl Read, name: &str) -> Result<[u8; 32], Failure> {
-    let (mut digest, mut chunk) = (keystead_crypto::Sha256::default(), vec![0; 1 << 16]);
+fn hash(with: Hash, mut from: impl Read, name: &str) -> Result<Vec<u8>, Failure> {
+    let (mut digest, mut chunk) = (with.hasher(), vec![0; 1 << 16]);
     loop {
         match from.read(&mut chunk) {
             Ok(0) => return Ok(digest.finish()),

@@ -6,7 +6,7 @@ use super::{Session, pem};
 use crate::exit::Failure;
 use crate::output::{self, time};
 use keystead_client::{ClientError, CreateKey, DeletedKeyBundle, Done, NextLink, Page, SetAttributes, UpdateKey};
-use keystead_model::{KeyOperation, KeyRef, Name};
+use keystead_model::{Curve, KeyOperation, KeyRef, Name};
 use std::collections::BTreeMap;
 
 #[derive(clap::Args)]
@@ -14,7 +14,8 @@ use std::collections::BTreeMap;
 Examples:
   keystead key create payments --kty EC
   keystead key create archive --kty oct --tag owner=ops --expires 2027-01-31
-  keystead key create backup --kty RSA --ops wrapKey,unwrapKey
+  keystead key create backup --kty RSA --size 3072 --ops wrapKey,unwrapKey
+  keystead key create ledger --curve P-384
 
 A name that exists gets a new version.")]
 pub(crate) struct Create {
@@ -24,6 +25,15 @@ pub(crate) struct Create {
     /// What kind of key
     #[arg(long, value_enum, ignore_case = true, default_value = "EC")]
     kty: Kty,
+    /// Curve of an EC key: P-256, P-384, P-521, P-256K; default: P-256
+    #[arg(long, value_name = "CURVE", value_parser = words::curve)]
+    curve: Option<Curve>,
+    /// RSA: 2048, 3072 or 4096 bits; oct: 128, 192 or 256; default: 2048 and 256
+    #[arg(long, value_name = "BITS")]
+    size: Option<u16>,
+    /// Public exponent of an RSA key; default: 65537
+    #[arg(long, value_name = "NUMBER")]
+    exponent: Option<u32>,
     #[command(flatten)]
     set: Set,
     /// Not usable until it is enabled
@@ -65,7 +75,12 @@ impl Set {
 
 impl Create {
     pub(crate) async fn run(self, session: &Session) -> Result<(), Failure> {
-        let mut create = CreateKey::of(self.kty.spec());
+        let spec = self.kty.spec(self.curve, self.size).map_err(Failure::usage)?;
+        if self.exponent.is_some() && self.kty != Kty::Rsa {
+            return Err(Failure::usage("only an RSA key has an --exponent"));
+        }
+        let mut create = CreateKey::of(spec);
+        create.public_exponent = self.exponent;
         create.key_ops = self.set.ops();
         create.attributes = self.set.attributes(self.disabled.then_some(false));
         create.tags = self.set.tags();

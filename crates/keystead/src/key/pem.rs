@@ -2,8 +2,8 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use keystead_crypto::{p256, rsa};
-use keystead_model::PublicKey;
+use keystead_crypto::{ec, rsa};
+use keystead_model::{Curve, PublicKey};
 
 /// The PEM text. `None` for a symmetric key, which has no public half.
 pub(crate) fn public(key: &PublicKey) -> Option<String> {
@@ -13,9 +13,18 @@ pub(crate) fn public(key: &PublicKey) -> Option<String> {
 /// The same in DER.
 pub(crate) fn der(key: &PublicKey) -> Option<Vec<u8>> {
     match key {
-        PublicKey::EcP256 { x, y } => Some(p256::spki_der(x, y)),
+        PublicKey::Ec { curve, x, y } => Some(ec::spki_der(curve_of(*curve), x, y)),
         PublicKey::Rsa { n, e } => Some(rsa::spki_der(n, e)),
         PublicKey::Symmetric => None,
+    }
+}
+
+const fn curve_of(curve: Curve) -> ec::Curve {
+    match curve {
+        Curve::P256 => ec::Curve::P256,
+        Curve::P384 => ec::Curve::P384,
+        Curve::P521 => ec::Curve::P521,
+        Curve::P256K => ec::Curve::P256K1,
     }
 }
 
@@ -35,12 +44,13 @@ mod tests {
 
     #[test]
     fn lines_have_64_characters_and_the_block_its_labels() {
-        let (x, y) = p256::PrivateKey::generate().public();
-        let text = public(&PublicKey::EcP256 { x, y }).unwrap();
+        let key = ec::PrivateKey::generate(ec::Curve::P384);
+        let (x, y) = key.public();
+        let text = public(&PublicKey::Ec { curve: Curve::P384, x: x.to_vec(), y: y.to_vec() }).unwrap();
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!((lines[0], lines[lines.len() - 1]), ("-----BEGIN PUBLIC KEY-----", "-----END PUBLIC KEY-----"));
         assert!(lines[1..lines.len() - 2].iter().all(|l| l.len() == 64));
-        assert_eq!(STANDARD.decode(lines[1..lines.len() - 1].concat()).unwrap(), p256::spki_der(&x, &y));
+        assert_eq!(STANDARD.decode(lines[1..lines.len() - 1].concat()).unwrap(), ec::spki_der(ec::Curve::P384, x, y));
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! Keys as they are shown.
 
 use super::Session;
-use super::words::spec_of;
 use crate::exit::Failure;
 use crate::output::{self, or_dash, time};
 use keystead_client::{DeletedKeyItem, Done, KeyAttributes, KeyBundle, KeyItem};
+use keystead_model::{KeySpec, Size};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -94,11 +94,11 @@ pub(crate) fn deletion(deleted: Option<i64>, purged: Option<i64>) -> Vec<(&'stat
 fn fields(bundle: &KeyBundle) -> Vec<(&'static str, String)> {
     let KeyAttributes { enabled, nbf, exp, created, updated, recoverable_days, .. } = &bundle.attributes;
     let kty = &bundle.key.kty;
-    let size = spec_of(kty).map_or("", |spec| match spec {
-        keystead_model::KeySpec::EcP256 => " P-256",
-        keystead_model::KeySpec::Rsa2048 => " 2048",
-        keystead_model::KeySpec::Oct256 => " 256",
-    });
+    let size = match bundle.spec().map(KeySpec::size) {
+        Some(Size::Curve(curve)) => format!(" {}", curve.wire()),
+        Some(Size::Modulus(bits) | Size::Secret(bits)) => format!(" {bits}"),
+        None => String::new(),
+    };
     vec![
         ("kid", bundle.key.kid.clone()),
         ("type", format!("{kty}{size}")),
@@ -132,12 +132,12 @@ mod tests {
 
     #[test]
     fn a_key_is_shown_with_readable_times() {
-        let text = r#"{"key":{"kid":"https://h/keys/a/0f","kty":"RSA","key_ops":["sign"]},
+        let text = r#"{"key":{"kid":"https://h/keys/a/0f","kty":"EC","crv":"P-521","key_ops":["sign"]},
                        "attributes":{"enabled":true,"created":0,"recoverableDays":7},"tags":{"a":"b"}}"#;
         let bundle: KeyBundle = serde_json::from_str(text).unwrap();
         let fields = fields(&bundle);
         for wanted in [
-            ("type", "RSA 2048"),
+            ("type", "EC P-521"),
             ("created", "1970-01-01T00:00:00Z"),
             ("expires", "-"),
             ("recoverable", "7 days"),

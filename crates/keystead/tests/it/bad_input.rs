@@ -93,7 +93,20 @@ fn values_that_do_not_fit_their_algorithm_are_refused() {
             desk.refused_json("POST", &format!("/keys/{key}//sign"), &body, 400, "BadParameter");
         }
     }
-    for alg in ["", "none", "es256", "ES256 ", "HS256", "RS1", "ES384", "A256GCM", "RSA1_5", &"x".repeat(5000)] {
+    for alg in [
+        "",
+        "none",
+        "es256",
+        "ES256 ",
+        "HS256",
+        "RS1",
+        "ES384",
+        "ES224",
+        "RSNULL",
+        "A256GCM",
+        "RSA1_5",
+        &"x".repeat(5000),
+    ] {
         desk.refused_json("POST", "/keys/ec//sign", &sign(alg, &digest), 400, "BadParameter");
     }
     for (key, op, alg) in [
@@ -103,11 +116,24 @@ fn values_that_do_not_fit_their_algorithm_are_refused() {
         ("rsa", "encrypt", "A256GCM"),
         ("oct", "encrypt", "RSA-OAEP-256"),
         ("oct", "wrapkey", "RSA-OAEP-256"),
+        ("oct", "encrypt", "A128GCM"),
+        ("oct", "wrapkey", "A128KW"),
+        ("oct", "wrapkey", "A192KW"),
+        ("oct", "encrypt", "A256KW"),
+        ("oct", "encrypt", "A256CBC"),
+        ("rsa", "wrapkey", "CKM_AES_KEY_WRAP"),
     ] {
         desk.refused_json("POST", &format!("/keys/{key}//{op}"), &sign(alg, &digest), 400, "BadParameter");
     }
-    for (key, alg, length) in [("rsa", "RSA-OAEP-256", 191), ("rsa", "RSA-OAEP-256", 4096), ("oct", "A256GCM", 65_537)]
-    {
+    for (key, alg, length) in [
+        ("rsa", "RSA-OAEP-256", 191),
+        ("rsa", "RSA-OAEP-256", 4096),
+        ("rsa", "RSA-OAEP", 215),
+        ("rsa", "RSA1_5", 246),
+        ("oct", "CKM_AES_KEY_WRAP", 17),
+        ("oct", "CKM_AES_KEY_WRAP_PAD", 4097),
+        ("oct", "A256GCM", 65_537),
+    ] {
         for op in ["encrypt", "wrapkey"] {
             let body = sign(alg, &b64(&vec![7; length]));
             desk.refused_json("POST", &format!("/keys/{key}//{op}"), &body, 400, "BadParameter");
@@ -187,7 +213,10 @@ fn a_key_that_may_not_be_used_now_says_why() {
     }
     for body in [
         json!({ "kty": "EC", "key_ops": ["encrypt"] }),
-        json!({ "kty": "oct", "key_ops": ["sign"] }),
+        json!({ "kty": "EC", "key_ops": ["sign", "wrapKey"] }),
+        json!({ "kty": "oct", "key_size": 2048 }),
+        json!({ "kty": "RSA", "public_exponent": 2 }),
+        json!({ "kty": "RSA", "public_exponent": 4_294_967_297_u64 }),
         json!({ "kty": "EC", "attributes": { "nbf": 9, "exp": 8 } }),
         json!({ "kty": "EC", "attributes": { "exportable": true } }),
         json!({ "kty": "EC", "release_policy": { "data": "e30" } }),

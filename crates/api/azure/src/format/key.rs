@@ -3,7 +3,7 @@
 use super::{Base64Url, kid};
 use keystead_api_table::{Body, Context};
 use keystead_engine::{DeletedKeyView, KeyView};
-use keystead_model::{KeySpec, PublicKey};
+use keystead_model::{KeySpec, PublicKey, Size};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -59,8 +59,8 @@ impl<'a> Jwk<'a> {
         let key_ops = view.ops.iter().map(|op| op.wire()).collect();
         let bare = Self { kid, kty: view.spec.kty(), key_ops, crv: None, x: None, y: None, n: None, e: None };
         match &view.public {
-            PublicKey::EcP256 { x, y } => {
-                Self { crv: Some("P-256"), x: Some(Base64Url(x)), y: Some(Base64Url(y)), ..bare }
+            PublicKey::Ec { curve, x, y } => {
+                Self { crv: Some(curve.wire()), x: Some(Base64Url(x)), y: Some(Base64Url(y)), ..bare }
             }
             PublicKey::Rsa { n, e } => Self { n: Some(Base64Url(n)), e: Some(Base64Url(e)), ..bare },
             PublicKey::Symmetric => bare,
@@ -96,8 +96,16 @@ impl Attributes {
             updated: view.updated.secs(),
             recovery_level: recovery_level(view.recoverable_days),
             recoverable_days: view.recoverable_days,
-            key_size: (view.spec == KeySpec::Oct256).then_some(256),
+            key_size: secret_size(view.spec),
         }
+    }
+}
+
+/// Only symmetric keys show their size here: the others have a public half.
+const fn secret_size(spec: KeySpec) -> Option<u16> {
+    match spec.size() {
+        Size::Secret(bits) => Some(bits),
+        Size::Curve(_) | Size::Modulus(_) => None,
     }
 }
 

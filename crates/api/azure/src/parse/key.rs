@@ -4,11 +4,15 @@ use super::tags::Tags;
 use super::{Text, json, key_ref, name, required, time};
 use keystead_api_table::{BadParameter, Parts, Shown};
 use keystead_engine::{CreateKey, DeleteKey, GetDeletedKey, GetKey, PurgeKey, RecoverKey, SetAttributes, UpdateKey};
-use keystead_model::{KeyOperation, KeySpec};
+use keystead_model::{Curve, KeyOperation, KeySpec, PublicExponent, Size};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-const KINDS: &str = "EC with P-256, RSA with 2048 bits, oct with 256 bits";
+const KINDS: &str = "EC, RSA, oct";
+const CURVES: &str = "P-256, P-384, P-521, P-256K";
+const MODULI: &str = "2048, 3072, 4096";
+const SECRETS: &str = "128, 192, 256";
+const EXPONENTS: &str = "odd numbers from 3 to 4294967295";
 const OPERATIONS: &str = "encrypt, decrypt, sign, verify, wrapKey, unwrapKey";
 
 #[derive(Deserialize)]
@@ -53,6 +57,7 @@ pub fn create(parts: &Parts<'_>) -> Result<CreateKey, BadParameter> {
     Ok(CreateKey {
         name,
         spec: spec(&body)?,
+        exponent: exponent(&body)?,
         ops: operations(body.key_ops)?.filter(|ops| !ops.is_empty()),
         attributes: attributes(body.attributes)?,
         tags: body.tags.unwrap_or_default().0,
@@ -101,24 +106,32 @@ pub fn purge(parts: &Parts<'_>) -> Result<PurgeKey, BadParameter> {
 fn spec(body: &CreateBody<'_>) -> Result<KeySpec, BadParameter> {
     let kty = required(body.kty.as_ref(), "kty")?;
     match &*kty.0 {
-        "EC" => match body.crv.as_ref().map_or("P-256", |c| &c.0) {
-            "P-256" => Ok(KeySpec::EcP256),
-            other => Err(unsupported("crv", other, "P-256")),
-        },
-        "RSA" => {
-            only(body.key_size, 2048, "key_size", "2048")?;
-            only(body.public_exponent, 65_537, "public_exponent", "65537")?;
-            Ok(KeySpec::Rsa2048)
-        }
-        "oct" => only(body.key_size, 256, "key_size", "256").map(|()| KeySpec::Oct256),
+        "EC" => curve(body.crv.as_ref().map_or(Curve::P256.wire(), |crv| &crv.0)),
+        "RSA" => sized(body.key_size.unwrap_or(2048), Size::Modulus, MODULI),
+        "oct" => sized(body.key_size.unwrap_or(256), Size::Secret, SECRETS),
         other => Err(unsupported("kty", other, KINDS)),
     }
 }
 
-fn only(given: Option<i64>, served: i64, what: &'static str, text: &'static str) -> Result<(), BadParameter> {
-    match given {
-        Some(n) if n != served => Err(unsupported(what, &n.to_string(), text)),
-        _ => Ok(()),
+/// By its name, or by the one that secp256k1 had at first.
+fn curve(crv: &str) -> Result<KeySpec, BadParameter> {
+    let known = if crv == "SECP256K1" { Some(Curve::P256K) } else { Curve::from_wire(crv) };
+    known.and_then(|curve| KeySpec::of_size(Size::Curve(curve))).ok_or_else(|| unsupported("crv", crv, CURVES))
+}
+
+fn sized(bits: i64, of: fn(u16) -> Size, served: &'static str) -> Result<KeySpec, BadParameter> {
+    let spec = u16::try_from(bits).ok().and_then(|bits| KeySpec::of_size(of(bits)));
+    spec.ok_or_else(|| unsupported("key_size", &bits.to_string(), served))
+}
+
+/// The public exponent of an RSA key. With other kinds it means nothing and is ignored, as `key_size` is with EC.
+fn exponent(body: &CreateBody<'_>) -> Result<PublicExponent, BadParameter> {
+    match body.public_exponent {
+        Some(given) if body.kty.as_ref().is_some_and(|kty| kty.0 == "RSA") => u32::try_from(given)
+            .ok()
+            .and_then(PublicExponent::new)
+            .ok_or_else(|| unsupported("public_exponent", &given.to_string(), EXPONENTS)),
+        _ => Ok(PublicExponent::default()),
     }
 }
 
@@ -184,22 +197,60 @@ mod tests {
         for (body, spec) in [
             (r#"{"kty":"EC"}"#, KeySpec::EcP256),
             (r#"{"kty":"EC","crv":"P-256","key_size":521}"#, KeySpec::EcP256),
+            (r#"{"kty":"EC","crv":"P-384"}"#, KeySpec::EcP384),
+            (r#"{"kty":"EC","crv":"P-521","public_exponent":0}"#, KeySpec::EcP521),
+            (r#"{"kty":"EC","crv":"P-256K"}"#, KeySpec::EcP256K),
+            (r#"{"kty":"EC","crv":"SECP256K1"}"#, KeySpec::EcP256K),
             (r#"{"kty":"RSA","key_size":null}"#, KeySpec::Rsa2048),
             (r#"{"kty":"RSA","key_size":2048,"public_exponent":65537}"#, KeySpec::Rsa2048),
+            (r#"{"kty":"RSA","key_size":3072,"crv":"P-256"}"#, KeySpec::Rsa3072),
+            (r#"{"kty":"RSA","key_size":4096}"#, KeySpec::Rsa4096),
+            (r#"{"kty":"oct"}"#, KeySpec::Oct256),
+            (r#"{"kty":"oct","key_size":128}"#, KeySpec::Oct128),
+            (r#"{"kty":"oct","key_size":192}"#, KeySpec::Oct192),
             (r#"{"kty":"oct","key_size":256}"#, KeySpec::Oct256),
         ] {
-            assert_eq!(create_of(body).unwrap().spec, spec, "{body}");
+            let asked = create_of(body).unwrap();
+            assert_eq!((asked.spec, asked.exponent), (spec, PublicExponent::default()), "{body}");
         }
         for (body, word) in [
-            (r#"{"kty":"EC-HSM"}"#, "RSA with 2048 bits"),
-            (r#"{"kty":"EC","crv":"P-384"}"#, "P-256"),
-            (r#"{"kty":"RSA","key_size":4096}"#, "2048"),
-            (r#"{"kty":"RSA","public_exponent":17}"#, "65537"),
-            (r#"{"kty":"oct","key_size":128}"#, "256"),
+            (r#"{"kty":"EC-HSM"}"#, "EC, RSA, oct"),
+            (r#"{"kty":"EC","crv":"p-384"}"#, "P-384"),
+            (r#"{"kty":"EC","crv":"P-224"}"#, "P-256K"),
+            (r#"{"kty":"RSA","key_size":1024}"#, "2048, 3072, 4096"),
+            (r#"{"kty":"RSA","key_size":256}"#, "3072"),
+            (r#"{"kty":"RSA","key_size":67584}"#, "3072"),
+            (r#"{"kty":"oct","key_size":2048}"#, "128, 192, 256"),
+            (r#"{"kty":"oct","key_size":-128}"#, "192"),
             ("{}", "kty"),
         ] {
             let message = create_of(body).err().unwrap().to_string();
             assert!(message.contains(word), "{body}: {message}");
+        }
+    }
+
+    #[test]
+    fn a_public_exponent_is_taken_if_it_can_be_one() {
+        let of =
+            |number: &str| create_of(&format!(r#"{{"kty":"RSA","public_exponent":{number}}}"#)).map(|c| c.exponent);
+        for (text, number) in [("null", 65_537), ("3", 3), ("17", 17), ("4294967295", u32::MAX)] {
+            assert_eq!(of(text).unwrap().get(), number);
+        }
+        for text in ["0", "1", "2", "-3", "65536", "4294967297", "9223372036854775807"] {
+            assert!(of(text).err().unwrap().to_string().contains("odd numbers"), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_sizes_that_errors_name_are_those_that_are_served() {
+        for spec in KeySpec::ALL {
+            let (list, name) = match spec.size() {
+                Size::Curve(curve) => (CURVES, curve.wire().to_owned()),
+                Size::Modulus(bits) => (MODULI, bits.to_string()),
+                Size::Secret(bits) => (SECRETS, bits.to_string()),
+            };
+            assert!(list.split(", ").any(|one| one == name), "{name}");
+            assert!(KINDS.split(", ").any(|one| one == spec.kty()));
         }
     }
 

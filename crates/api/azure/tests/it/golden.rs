@@ -36,16 +36,19 @@ fn name() -> Name {
 
 fn view(spec: KeySpec) -> KeyView {
     let public = match spec {
-        KeySpec::EcP256 => PublicKey::EcP256 { x: [0; 32], y: [0xff; 32] },
+        KeySpec::Oct256 | KeySpec::Oct128 => PublicKey::Symmetric,
         KeySpec::Rsa2048 => PublicKey::Rsa { n: vec![0xfb; 256], e: vec![1, 0, 1] },
-        KeySpec::Oct256 => PublicKey::Symmetric,
+        other => {
+            let curve = other.curve().unwrap();
+            PublicKey::Ec { curve, x: vec![0; curve.field_len()], y: vec![0xff; curve.field_len()] }
+        }
     };
     KeyView {
         name: name(),
         version: Version::from_bytes([0x1a; 16]),
         spec,
         public,
-        ops: spec.possible().to_vec(),
+        ops: spec.usual().to_vec(),
         enabled: true,
         not_before: None,
         expires: None,
@@ -75,6 +78,9 @@ fn deleted() -> DeletedKeyView {
 fn keys() {
     context(|c| {
         check("key-ec.json", &format::key::key(view(KeySpec::EcP256), c));
+        check("key-ec-p521.json", &format::key::key(view(KeySpec::EcP521), c));
+        check("key-ec-p256k.json", &format::key::key(view(KeySpec::EcP256K), c));
+        check("key-oct128.json", &format::key::key(view(KeySpec::Oct128), c));
         check("key-rsa.json", &format::key::key(view(KeySpec::Rsa2048), c));
         check("key-oct.json", &format::key::key(view(KeySpec::Oct256), c));
         check("key-dated.json", &format::key::key(dated(), c));
@@ -106,7 +112,7 @@ fn results() {
     };
     context(|c| {
         check("result.json", &format::operation::result(result(None, None, None), c));
-        let whole = result(Some([1; 12]), Some([2; 16]), Some(b"aad".to_vec()));
+        let whole = result(Some(vec![1; 12]), Some([2; 16]), Some(b"aad".to_vec()));
         check("result-gcm.json", &format::operation::result(whole, c));
     });
 }
@@ -136,7 +142,9 @@ fn errors() {
         ("error-name-reserved.json", Refusal::NameReserved { name: name() }),
         ("error-disabled.json", Refusal::KeyDisabled { op }),
         ("error-not-permitted.json", Refusal::OperationNotPermitted { op }),
-        ("error-wrong-algorithm.json", wrong_algorithm()),
+        ("error-wrong-algorithm.json", wrong_algorithm("RS256", KeySpec::EcP256)),
+        ("error-wrong-curve.json", wrong_algorithm("ES384", KeySpec::EcP256)),
+        ("error-wrong-size.json", wrong_algorithm("A128KW", KeySpec::Oct256)),
         ("error-busy.json", Refusal::Busy),
     ];
     context(|c| {
@@ -149,7 +157,7 @@ fn errors() {
     });
 }
 
-fn wrong_algorithm() -> Refusal {
+fn wrong_algorithm(alg: &'static str, spec: KeySpec) -> Refusal {
     let version = Version::from_bytes([0x1a; 16]);
-    Refusal::WrongAlgorithm { alg: "RS256", spec: KeySpec::EcP256, name: name(), version }
+    Refusal::WrongAlgorithm { alg, spec, name: name(), version }
 }

@@ -8,7 +8,7 @@ use crate::run::{Effect, Execute};
 use crate::uses;
 use crate::view::KeyResult;
 use keystead_access::{Ask, Permit};
-use keystead_model::{CipherAlgorithm, KeyOperation, KeyRef, Target};
+use keystead_model::{CipherAlgorithm, CipherMode, KeyOperation, KeyRef, Target};
 use keystead_store::{Changes, Kind, RowKey};
 use tokio::sync::OwnedMutexGuard;
 use zeroize::Zeroizing;
@@ -23,6 +23,8 @@ macro_rules! seals {
             pub algorithm: CipherAlgorithm,
             /// What.
             pub plaintext: Zeroizing<Vec<u8>>,
+            /// The initialisation vector (AES-CBC).
+            pub iv: Option<Vec<u8>>,
             /// Additional authenticated data (AES-GCM).
             pub aad: Vec<u8>,
         }
@@ -33,7 +35,7 @@ macro_rules! seals {
 
             async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<KeyResult>, Refusal> {
                 let c = permit.ask();
-                let work = Sealing { algorithm: c.algorithm, plaintext: &c.plaintext, aad: &c.aad };
+                let work = Sealing { algorithm: c.algorithm, plaintext: &c.plaintext, iv: c.iv.as_deref(), aad: &c.aad };
                 seal(permit, room, &c.key, KeyOperation::$op, work).await
             }
         }
@@ -50,7 +52,7 @@ macro_rules! opens {
             pub algorithm: CipherAlgorithm,
             /// What.
             pub ciphertext: Vec<u8>,
-            /// The nonce (AES-GCM).
+            /// The nonce (AES-GCM) or initialisation vector (AES-CBC).
             pub iv: Option<Vec<u8>>,
             /// The tag (AES-GCM).
             pub tag: Option<Vec<u8>>,
@@ -65,7 +67,7 @@ macro_rules! opens {
             async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<KeyResult>, Refusal> {
                 let c = permit.ask();
                 let used = room.usable(permit, &c.key, KeyOperation::$op).await?;
-                fits(&used.version, c.algorithm.spec(), c.algorithm.wire())?;
+                goes_with(&used, c.algorithm, KeyOperation::$op)?;
                 let (iv, tag, by) = (c.iv.as_deref(), c.tag.as_deref(), room.at.deadline);
                 let value = used.key.decrypt(c.algorithm, &c.ciphertext, iv, tag, &c.aad, by).await?;
                 Ok(result(&used, value, None, None, None))
@@ -94,6 +96,7 @@ opens!(
 struct Sealing<'a> {
     algorithm: CipherAlgorithm,
     plaintext: &'a [u8],
+    iv: Option<&'a [u8]>,
     aad: &'a [u8],
 }
 
@@ -105,13 +108,11 @@ async fn seal<C: Ask>(
     work: Sealing<'_>,
 ) -> Result<Effect<KeyResult>, Refusal> {
     let used = room.usable(permit, key, op).await?;
-    fits(&used.version, work.algorithm.spec(), work.algorithm.wire())?;
-    let block = match work.algorithm {
-        CipherAlgorithm::A256Gcm => take_use(room, &used).await?,
-        CipherAlgorithm::RsaOaep256 => None,
-    };
-    let sealed = used.key.encrypt(work.algorithm, work.plaintext, work.aad, room.at.deadline).await?;
-    let aad = (!work.aad.is_empty()).then(|| work.aad.to_vec());
+    goes_with(&used, work.algorithm, op)?;
+    let is_gcm = work.algorithm.mode() == CipherMode::Gcm;
+    let block = if is_gcm { take_use(room, &used).await? } else { None };
+    let sealed = used.key.encrypt(work.algorithm, work.plaintext, work.iv, work.aad, room.at.deadline).await?;
+    let aad = (is_gcm && !work.aad.is_empty()).then(|| work.aad.to_vec());
     let effect = result(&used, Zeroizing::new(sealed.value), sealed.iv, sealed.tag, aad);
     Ok(match block {
         None => effect,
@@ -123,6 +124,12 @@ async fn seal<C: Ask>(
             })
         }
     })
+}
+
+/// The algorithm must belong to this kind of key, and to what is done.
+fn goes_with(used: &Usable, algorithm: CipherAlgorithm, op: KeyOperation) -> Result<(), Refusal> {
+    let v = &used.version;
+    fits(v, algorithm.fits(v.record.spec) && algorithm.serves(op), algorithm.wire())
 }
 
 /// Takes one AES-GCM use of what is reserved; otherwise the change that reserves a block, of which this is the first,
@@ -153,7 +160,7 @@ async fn take_use(room: &Room<'_>, used: &Usable) -> Result<Option<(Changes, Own
 fn result(
     used: &Usable,
     value: Zeroizing<Vec<u8>>,
-    iv: Option<[u8; 12]>,
+    iv: Option<Vec<u8>>,
     tag: Option<[u8; 16]>,
     aad: Option<Vec<u8>>,
 ) -> Effect<KeyResult> {

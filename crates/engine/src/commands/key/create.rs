@@ -8,7 +8,8 @@ use crate::room::{Key, Place, Room};
 use crate::run::{Effect, Execute};
 use crate::view::{KeyView, SetAttributes};
 use keystead_access::Permit;
-use keystead_model::{KeyOperation, KeySpec, Name, ObjectId, Target, Version};
+use keystead_model::{KeyOperation, KeySpec, Name, ObjectId, PublicExponent, Target, Version};
+use keystead_protection::NewKey;
 use keystead_store::{Changes, Kind, RowKey};
 use std::collections::BTreeMap;
 
@@ -18,7 +19,9 @@ pub struct CreateKey {
     pub name: Name,
     /// What kind of key. It may differ between versions.
     pub spec: KeySpec,
-    /// What it may be used for; `None`: all that its kind can do.
+    /// The public exponent, if it is an RSA key.
+    pub exponent: PublicExponent,
+    /// What it may be used for; `None`: what its kind is usually for.
     pub ops: Option<Vec<KeyOperation>>,
     /// Its attributes.
     pub attributes: SetAttributes,
@@ -38,14 +41,19 @@ impl Execute for CreateKey {
         if head.is_none() && room.key(Kind::DeletedKey, &ask.name).await?.is_some() {
             return Err(Refusal::NameReserved { name: ask.name.clone() });
         }
-        let new = NewVersion { spec: ask.spec, ops, attributes: &ask.attributes, tags: &ask.tags };
+        let new = NewVersion {
+            key: NewKey { spec: ask.spec, exponent: ask.exponent },
+            ops,
+            attributes: &ask.attributes,
+            tags: &ask.tags,
+        };
         add_version(room, &ask.name, head, new).await
     }
 }
 
 /// What a new version is to be.
 pub(super) struct NewVersion<'a> {
-    pub(super) spec: KeySpec,
+    pub(super) key: NewKey,
     pub(super) ops: Vec<KeyOperation>,
     pub(super) attributes: &'a SetAttributes,
     pub(super) tags: &'a BTreeMap<String, String>,
@@ -75,9 +83,9 @@ async fn generate(
 ) -> Result<VersionRecord, Refusal> {
     let binding = room.material_binding(id, version);
     let (open, now, by) = (room.open(), room.at.now, room.at.deadline);
-    let generated = room.protection().generate(&open.material, &binding, new.spec, by).await?;
+    let generated = room.protection().generate(&open.material, &binding, new.key, by).await?;
     let mut record = VersionRecord {
-        spec: new.spec,
+        spec: generated.spec,
         ops: new.ops,
         enabled: true,
         not_before: None,

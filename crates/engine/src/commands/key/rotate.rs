@@ -7,9 +7,10 @@ use crate::room::Room;
 use crate::run::{Effect, Execute};
 use crate::view::{KeyView, SetAttributes};
 use keystead_access::Permit;
-use keystead_model::{Name, Target};
+use keystead_model::{Name, PublicExponent, PublicKey, Target};
+use keystead_protection::NewKey;
 
-/// Makes a new version with the kind, operations and tags of the newest; it expires as the rotation policy says.
+/// Makes a new version with the kind, public exponent, operations and tags of the newest; it expires as the rotation policy says.
 pub struct RotateKey {
     /// Which key.
     pub name: Name,
@@ -31,7 +32,19 @@ impl Execute for RotateKey {
             not_before: None,
             expires: expiry.map(|after| room.at.now.plus_millis(after)),
         };
-        let (spec, ops, tags) = (old.record.spec, old.record.ops.clone(), &old.record.tags);
-        add_version(room, name, Some(head), NewVersion { spec, ops, attributes: &attributes, tags }).await
+        let key = NewKey { spec: old.record.spec, exponent: exponent(&old.record.public) };
+        let (ops, tags) = (old.record.ops.clone(), &old.record.tags);
+        add_version(room, name, Some(head), NewVersion { key, ops, attributes: &attributes, tags }).await
     }
+}
+
+/// The public exponent of an RSA key; where it says nothing, the usual one.
+fn exponent(public: &PublicKey) -> PublicExponent {
+    let number = match public {
+        PublicKey::Rsa { e, .. } if e.len() <= 4 => {
+            e.iter().fold(0u32, |number, byte| (number << 8) | u32::from(*byte))
+        }
+        _ => 0,
+    };
+    PublicExponent::new(number).unwrap_or_default()
 }

@@ -6,7 +6,7 @@ use crate::error::Refusal;
 use crate::room::Room;
 use crate::run::{Effect, Execute};
 use keystead_access::Permit;
-use keystead_model::{KeyOperation, KeyRef, SignAlgorithm, Target};
+use keystead_model::{KeyOperation, KeyRef, PublicKey, SignAlgorithm, Target};
 
 /// Checks a signature over a digest that the caller computed.
 pub struct Verify {
@@ -14,7 +14,7 @@ pub struct Verify {
     pub key: KeyRef,
     /// How it was made.
     pub algorithm: SignAlgorithm,
-    /// The digest: 32 bytes for SHA-256.
+    /// The digest, as long as the algorithm's hash.
     pub digest: Vec<u8>,
     /// The signature. One of a wrong length is none.
     pub signature: Vec<u8>,
@@ -27,9 +27,17 @@ impl Execute for Verify {
     async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<bool>, Refusal> {
         let ask = permit.ask();
         let v = room.usable_version(&ask.key, KeyOperation::Verify).await?;
-        fits(&v, ask.algorithm.spec(), ask.algorithm.wire())?;
+        fits(&v, ask.algorithm.fits(v.record.spec), ask.algorithm.wire())?;
         let digest = digest(ask.algorithm, &ask.digest, "digest")?;
-        let good = keystead_protection::verify(&v.record.public, ask.algorithm, digest, &ask.signature);
+        let (algorithm, signature, by) = (ask.algorithm, ask.signature.as_slice(), room.at.deadline);
+        let good = match &v.record.public {
+            // Only the secret tells.
+            PublicKey::Symmetric => {
+                let used = room.usable(permit, &ask.key, KeyOperation::Verify).await?;
+                used.key.verify(algorithm, digest, signature, by).await?
+            }
+            public => room.vault().protection.verify(public, algorithm, digest, signature, by).await?,
+        };
         Ok(Effect::read(good).about(v.id, Some(v.version)))
     }
 }

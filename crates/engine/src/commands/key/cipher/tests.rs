@@ -11,7 +11,7 @@ use std::time::Duration;
 
 fn encrypt() -> Encrypt {
     let plaintext = Zeroizing::new(b"plain".to_vec());
-    Encrypt { key: key("k"), algorithm: CipherAlgorithm::A256Gcm, plaintext, aad: Vec::new() }
+    Encrypt { key: key("k"), algorithm: CipherAlgorithm::A256Gcm, plaintext, iv: None, aad: Vec::new() }
 }
 
 /// Writes so many reserved uses into the newest version of `k`.
@@ -46,8 +46,8 @@ async fn a_version_refuses_to_encrypt_at_2_to_the_32_uses_and_still_decrypts() {
     let before = node.revision().await;
     for _ in 0..2 {
         assert!(matches!(node.run(encrypt()).await.err(), Some(Refusal::UsesExhausted)));
-        let Encrypt { key, algorithm, plaintext, aad } = encrypt();
-        let wrap = WrapKey { key, algorithm, plaintext, aad };
+        let Encrypt { key, algorithm, plaintext, iv, aad } = encrypt();
+        let wrap = WrapKey { key, algorithm, plaintext, iv, aad };
         assert!(matches!(node.run(wrap).await.err(), Some(Refusal::UsesExhausted)));
     }
     assert_eq!(node.revision().await, before, "a refusal reserves nothing");
@@ -55,7 +55,7 @@ async fn a_version_refuses_to_encrypt_at_2_to_the_32_uses_and_still_decrypts() {
         key: key("k"),
         algorithm: CipherAlgorithm::A256Gcm,
         ciphertext: sealed.value.to_vec(),
-        iv: sealed.iv.map(Into::into),
+        iv: sealed.iv.clone(),
         tag: sealed.tag.map(Into::into),
         aad: Vec::new(),
     };
