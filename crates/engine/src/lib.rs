@@ -1,5 +1,6 @@
-//! The engine: one way in, [`Vault::run`], and one order for everything that is done in a vault: decide, reserve room
-//! in the journal, work, decide again if the policy moved or the vault was sealed, commit, journal, answer.
+//! The engine: one way in, [`Vault::run`], and one order for everything that is done in a vault: let in within bounds,
+//! decide, reserve room in the journal, work, decide again if the policy moved or the vault was sealed, commit,
+//! journal, answer.
 //!
 //! - [`run`]: that order; [`admission`]: who may come in now
 //! - [`room`]: what a command may touch

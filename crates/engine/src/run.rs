@@ -1,5 +1,5 @@
-//! The one way in. One order for everything: let in within bounds, decide, reserve room in the journal, work, decide again if the policy
-//! moved or the vault was sealed, commit, journal, answer.
+//! The one way in. One order for everything: let in within bounds, decide, reserve room in the journal, work, decide
+//! again if the policy moved or the vault was sealed, commit, journal, answer.
 
 use crate::admission::Place;
 use crate::error::{Refusal, TurnedAway};

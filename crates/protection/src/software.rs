@@ -1,8 +1,8 @@
 //! The cipher pool: a bounded number of threads behind a bounded queue, for work that would hold up everything else.
 //!
 //! Callers take turns by the time each has had ([`turns`]); one caller's work is done in the order it came. Heavy work
-//! (making RSA keys, up to hundreds of milliseconds) leaves one thread free for light work, if there is more than one. A
-//! job whose deadline has passed, or whose caller has gone, is dropped when its turn comes. A panic ends its job and
+//! (making RSA keys, up to hundreds of milliseconds) leaves one thread free for light work, if there is more than one.
+//! A job whose deadline has passed, or whose caller has gone, is dropped when its turn comes. A panic ends its job and
 //! nothing else.
 
 mod queue;
@@ -74,9 +74,9 @@ impl Pool {
         Self { owner: Arc::clone(&self.owner), lane }
     }
 
-    /// Runs work on the pool. [`KeyError::Busy`] if the queue is full of others' work or of one's own; [`KeyError::Deadline`] if the work is
-    /// not done by then: it never begins after its deadline, and what it gives later is dropped. [`KeyError::Stopped`]
-    /// if it panicked.
+    /// Runs work on the pool. [`KeyError::Busy`] if the queue is full of others' work or of one's own;
+    /// [`KeyError::Deadline`] if the work is not done by then: it never begins after its deadline, and what it gives
+    /// later is dropped. [`KeyError::Stopped`] if it panicked.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         weight: Weight,

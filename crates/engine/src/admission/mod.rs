@@ -1,7 +1,7 @@
-//! Who may come in now: rates and numbers at once, per caller and per vault, and wrong proofs per network address. Over
-//! a bound a request is turned away before anything is done for it: no decision, no record, no receipt; it is counted in
-//! the summaries, and told when to come again. Each denial costs its caller more, since a record of it is made all the
-//! same.
+//! Who may come in now: rates and numbers at once, per caller and per vault, and wrong proofs per network address.
+//! Over a bound a request is turned away before anything is done for it: no decision, no record, no receipt; it is
+//! counted in the summaries, and told when to come again. Each denial costs its caller more, since a record of it is
+//! made all the same.
 //!
 //! - [`bucket`]: a rate, given the time    - [`known`]: who was here lately, bounded
 
