@@ -6,11 +6,11 @@ use crate::exit::Failure;
 use crate::secret_file;
 use keystead_engine::Instance;
 use keystead_server::{TlsIdentity, tls_config};
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use zeroize::Zeroizing;
 
 /// A certificate chain and its key, PEM.
@@ -89,10 +89,10 @@ impl Follower {
 
     /// Goes on for ever.
     pub(crate) async fn run(mut self) {
-        let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
+        let mut hangup = signal(SignalKind::hangup());
         loop {
             let asked = tokio::select! {
-                _ = hangup.recv() => true,
+                () = heard(&mut hangup) => true,
                 () = tokio::time::sleep(EVERY) => false,
             };
             // Disks may take their time.
@@ -144,5 +144,16 @@ impl Follower {
         let text = format!("the certificate or key was changed and cannot be used, so the old pair stays: {why}");
         tracing::warn!("{text}");
         self.instance.trouble(TROUBLE, Some(text));
+    }
+}
+
+/// Never, if the system does not let us hear it.
+async fn heard(hangup: &mut io::Result<Signal>) {
+    let heard = match hangup {
+        Ok(hangup) => hangup.recv().await,
+        Err(_) => None,
+    };
+    if heard.is_none() {
+        std::future::pending().await
     }
 }

@@ -12,12 +12,14 @@ const ALL: [&str; 2] = [FAIRNESS, ABUSE];
 pub(crate) fn put(page: &str, heading: &str, command: &str, machine: &Machine, text: &str) -> String {
     let m = machine;
     let whole = format!(
-        "{heading}\n\n`{command}`, {}, commit {}, {}, {} cores, load average before {}.\n\n{}\n",
+        "{heading}\n\n| | |\n|---|---|\n| command | `{command}` |\n| date | {} |\n| commit | {} |\n| CPU | {}, {} cores |\n\
+         | load average before the run | {} |\n| build | {} |\n\n{}\n",
         m.date,
         m.commit,
         m.cpu,
         m.cores,
         m.load_before,
+        build(),
         text.trim_end()
     );
     let (before, rest) = match find(page, heading) {
@@ -28,6 +30,14 @@ pub(crate) fn put(page: &str, heading: &str, command: &str, machine: &Machine, t
     let mut parts = vec![before.trim_end().to_owned(), whole];
     parts.extend(after.map(str::to_owned));
     parts.join("\n\n").trim_start().replace("\n\n\n", "\n\n")
+}
+
+/// The profile of the server, and what the environment changed about it.
+fn build() -> String {
+    let changed = std::env::vars().filter(|(name, _)| name.starts_with("CARGO_PROFILE_RELEASE_"));
+    let mut changed: Vec<_> = changed.map(|(name, value)| format!("{name}={value}")).collect();
+    changed.sort();
+    if changed.is_empty() { "release".to_owned() } else { format!("release, with {}", changed.join(" ")) }
 }
 
 /// The new page with the sections that only the old one has.
