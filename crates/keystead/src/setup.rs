@@ -21,6 +21,7 @@ use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use zeroize::Zeroizing;
 
 /// An address with its certificate.
@@ -53,6 +54,7 @@ pub(crate) struct Running {
     pub(crate) instance: Arc<Instance>,
     server: Server,
     port: Option<Server>,
+    stop: Stop,
     traces: Option<traces::Sender>,
     held: Arc<Held>,
     store: Store,
@@ -129,7 +131,9 @@ impl Setup {
             None => None,
             Some(address) => Some(port::server(address, &sources).await?),
         };
-        Ok(Running { instance, server, port, traces, held, store, journal, _pumps: pumps, _lock: self.lock })
+        // From here on a signal is a request to stop: whoever sees that the server is there may send one.
+        let stop = Stop::heard()?;
+        Ok(Running { instance, server, port, stop, traces, held, store, journal, _pumps: pumps, _lock: self.lock })
     }
 
     async fn store(&self) -> Result<Store, Failure> {
@@ -202,7 +206,7 @@ impl Running {
     pub(crate) async fn serve(self) -> Result<(), Failure> {
         let beats = tokio::spawn(beat(Arc::clone(&self.instance), self.held));
         let port = self.port.map(|port| tokio::spawn(port.run(std::future::pending())));
-        let ended = self.server.run(stop()).await;
+        let ended = self.server.run(self.stop.wait()).await;
         if ended.cut > 0 {
             tracing::warn!("{} requests were still under way when the grace time ended", ended.cut);
         }
@@ -244,14 +248,23 @@ async fn beat(instance: Arc<Instance>, held: Arc<Held>) {
     }
 }
 
-async fn stop() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = term.recv() => {}
-        _ = int.recv() => {}
+/// SIGTERM and Ctrl-C.
+struct Stop {
+    term: Signal,
+    int: Signal,
+}
+
+impl Stop {
+    fn heard() -> Result<Self, Failure> {
+        let heard = |kind| signal(kind).map_err(|e| Failure::unavailable(format!("cannot listen for signals: {e}")));
+        Ok(Self { term: heard(SignalKind::terminate())?, int: heard(SignalKind::interrupt())? })
+    }
+
+    async fn wait(mut self) {
+        tokio::select! {
+            _ = self.term.recv() => {}
+            _ = self.int.recv() => {}
+        }
     }
 }
 
