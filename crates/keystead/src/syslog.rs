@@ -30,7 +30,7 @@ impl TryFrom<String> for Target {
             let (host, port) = rest.rsplit_once(':')?;
             let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
             let good =
-                !bare.is_empty() && !bare.contains(['/', '@', '[', ']', ' ']) && (bare == host || bare.contains(':'));
+                !bare.is_empty() && !bare.contains(['/', '@', '[', ']', ' ']) && (bare == host) != bare.contains(':');
             let port: u16 = port.parse().ok().filter(|p| *p > 0)?;
             good.then(|| (bare.to_owned(), port))
         };

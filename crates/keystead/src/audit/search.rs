@@ -23,7 +23,7 @@ Examples:
   keystead audit search --key payments --action keys/sign
   keystead audit search --outcome denied --since 2026-01-01 --until 2026-02-01
   keystead audit search --operation 0123456789abcdef0123456789abcdef
-  keystead audit search --receipt 1.0123...7.AbCd... --output json
+  keystead audit search --by-receipt 1.0123...7.AbCd... --output json
   keystead audit search --caller 1b4e28ba-2fa1-41d2-883f-0016d3cca427 --before 5000
 
 A record has to fit everything that is given. Reading is recorded too, once for
@@ -65,11 +65,11 @@ struct Wanted {
     #[arg(long, value_name = "NAME", value_parser = name)]
     key: Option<Name>,
     /// The operation's id, as the server's log and traces show it
-    #[arg(long, value_name = "ID", conflicts_with = "receipt")]
+    #[arg(long, value_name = "ID", conflicts_with = "by_receipt")]
     operation: Option<String>,
     /// The record of this receipt
     #[arg(long, value_name = "RECEIPT", value_parser = receipt)]
-    receipt: Option<ReceiptText>,
+    by_receipt: Option<ReceiptText>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -101,7 +101,7 @@ impl Search {
         let client = self.connection.client().await?;
         let logs = client.audit_logs().await.map_err(|e| failure(&e))?.value;
         let log = logs.into_iter().next().ok_or_else(|| Failure::denied("the vault has no log on this node"))?.id;
-        let found = match &self.wanted.receipt {
+        let found = match &self.wanted.by_receipt {
             Some(receipt) => self.at(&client, &log, receipt).await?,
             None => self.backwards(&client, &log).await?,
         };

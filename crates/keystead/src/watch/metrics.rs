@@ -92,12 +92,12 @@ impl Cells {
 /// Its place in [`OUTCOMES`].
 fn outcome(status: StatusCode) -> usize {
     match status.as_u16() {
-        ..400 => 0,
         401 => 1,
         403 => 2,
         429 => 4,
-        ..500 => 3,
-        _ => 5,
+        refused if (400..500).contains(&refused) => 3,
+        failed if failed >= 500 => 5,
+        _ => 0,
     }
 }
 

@@ -113,11 +113,11 @@ fn a_search_finds_the_records_that_fit_page_by_page() {
     let out = place.cli(&["key", "sign", "other", "--receipt", "--in", "/dev/null", "--out", "/dev/null"]);
     let said = String::from_utf8(out.stderr).unwrap();
     let receipt = said.split_whitespace().find(|w| w.starts_with("1.")).unwrap();
-    let found = records(&search(&["--receipt", receipt]));
+    let found = records(&search(&["--by-receipt", receipt]));
     assert!(found.len() == 1 && found[0]["target"] == "/keys/other", "{found:?}");
     let foreign = format!("1.{}.0.{}", "0a".repeat(16), receipt.rsplit_once('.').unwrap().1);
-    assert_eq!(code(&place.cli(&["audit", "search", "--receipt", &foreign])), Some(3));
-    assert_eq!(code(&place.cli(&["audit", "search", "--receipt", "1.2.3"])), Some(2));
+    assert_eq!(code(&place.cli(&["audit", "search", "--by-receipt", &foreign])), Some(3));
+    assert_eq!(code(&place.cli(&["audit", "search", "--by-receipt", "1.2.3"])), Some(2));
 }
 
 #[test]

@@ -23,6 +23,8 @@ impl Site {
         let place = Place::new();
         let server = place.dev();
         let (id, secret) = (server.env["AZURE_CLIENT_ID"].clone(), server.env["AZURE_CLIENT_SECRET"].clone());
+        // It takes signals once it answers.
+        assert_eq!(server.http().get("/keystead/v1/health").unwrap().status, 200);
         assert!(server.stop().success());
         Self { place, id, secret }
     }
