@@ -5,4 +5,5 @@ mod decide;
 mod document;
 mod mandate;
 mod moved;
+mod roles;
 mod support;

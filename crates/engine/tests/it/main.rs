@@ -15,6 +15,7 @@ mod model;
 mod moved;
 mod operate;
 mod races;
+mod roles;
 mod schedule;
 mod sealing;
 mod support;
