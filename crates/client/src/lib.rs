@@ -22,7 +22,7 @@
 //! ```
 //!
 //! - `client`: calls with a credential        - `operator`: calls over the unix socket
-//! - `keys`, `audit`: the typed calls         - `wire`, `operation`: what they send and read
+//! - `keys`, `roles`, `audit`: typed calls        - `wire`, `operation`: what they send and read
 //! - `token`, `challenge`, `form`: logging in - `transport`, `tls`, `pool`: connections
 
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::disallowed_methods))]
@@ -38,6 +38,7 @@ mod operation;
 mod operator;
 mod pool;
 mod reply;
+mod roles;
 mod tls;
 mod token;
 mod transport;
@@ -49,6 +50,7 @@ pub use error::ClientError;
 pub use operation::{Ciphertext, Plaintext, Sealed, Signature};
 pub use operator::{OperatorClient, VaultInfo};
 pub use reply::Done;
+pub use roles::{AssignmentProperties, RoleAssignment, RoleDefinition, RolePermission, RoleProperties, Setting};
 pub use token::Credential;
 pub use wire::{
     CreateKey, DeletedKeyBundle, DeletedKeyItem, Jwk, KeyAttributes, KeyBundle, KeyItem, NextLink, Page, SetAttributes,

@@ -2,7 +2,7 @@
 //!
 //! - [`dev`], [`serve`]: the server; [`setup`] is what they share, [`config`] what `serve` reads
 //! - [`vault`]: the operator's commands over the local socket
-//! - [`key`], [`audit`]: a client's commands over HTTPS
+//! - [`key`], [`role`], [`audit`]: a client's commands over HTTPS
 //! - [`exit`]: exit codes and how errors are shown
 
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::disallowed_methods))]
@@ -17,6 +17,7 @@ mod key;
 mod new_client;
 mod node_key;
 mod output;
+mod role;
 mod serve;
 mod setup;
 mod tls;
@@ -57,6 +58,8 @@ enum Command {
     Vault(vault::Args),
     /// Create and use keys
     Key(key::Args),
+    /// Manage roles and who has them
+    Role(role::Args),
     /// Read and check the audit log
     Audit(audit::Args),
     /// Print a completion script for a shell
@@ -87,6 +90,7 @@ fn run(cli: Cli) -> Result<(), exit::Failure> {
         Command::Serve(args) => runtime()?.block_on(serve::run(args)),
         Command::Vault(args) => runtime()?.block_on(vault::run(args)),
         Command::Key(args) => runtime()?.block_on(key::run(args)),
+        Command::Role(args) => runtime()?.block_on(role::run(args)),
         Command::Audit(args) => runtime()?.block_on(audit::run(args)),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "keystead", &mut std::io::stdout());

@@ -7,7 +7,7 @@ use crate::room::{Place, Room};
 use crate::run::{Effect, Execute};
 use crate::support::*;
 use crate::{GetKey, RotationPolicy, SetRotationPolicy};
-use keystead_access::{Permit, Policy, PolicyDocument};
+use keystead_access::{Grantee, Permit, Policy, PolicyDocument};
 use keystead_audit::{Answer, Outcome};
 use keystead_identity::Principal;
 use keystead_model::{Action, KeySpec, Moment, ObjectId, Revision, Target};
@@ -93,7 +93,11 @@ impl Bench {
         let principal = |p: &Principal| Principal::new(own.clone(), p.subject());
         let mut document: PolicyDocument = new_vault("dev").policy;
         document.administrators = document.administrators.iter().map(principal).collect();
-        document.assignments.iter_mut().for_each(|a| a.principal = principal(&a.principal));
+        for a in &mut document.assignments {
+            if let Grantee::Principal(p) = &mut a.principal {
+                *p = principal(p);
+            }
+        }
         if !allowing {
             document.assignments.clear();
         }

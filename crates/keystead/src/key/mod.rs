@@ -12,11 +12,11 @@ mod der;
 mod env_file;
 mod envelope;
 mod files;
-mod manage;
+pub(crate) mod manage;
 mod pem;
 mod purge;
 mod sign;
-mod view;
+pub(crate) mod view;
 mod words;
 
 use crate::exit::Failure;
