@@ -3,20 +3,25 @@
 //!
 //! - [`policy`]: the sealed document of a vault, and the decision
 //! - [`permit`]: what a decision gives, and what a denial says
-//! - [`role`]: the built-in roles
+//! - [`role`]: what role definitions say; [`grantee`]: whom an assignment names
+//! - [`change`]: which changes of roles and assignments are allowed, and what comes of them
 //!
 //! Deny is the default: an action is allowed by a role assignment whose scope covers the target, by being one of the
-//! vault's administrators (for the few actions on the vault itself), by being one of its built-in clients (for a token
-//! of one's own), or by a mandate that names it.
+//! vault's administrators (for the few actions on the vault itself and its roles), by being one of its built-in clients
+//! (for a token of one's own), or by a mandate that names it.
 
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::disallowed_methods))]
 
+pub mod change;
 #[doc(hidden)]
 pub mod fuzz;
+pub mod grantee;
 pub mod permit;
 pub mod policy;
 pub mod role;
 
+pub use change::{AssignmentView, Edit, NotChanged};
+pub use grantee::Grantee;
 pub use permit::{Ask, Denial, Ground, Mandate, Permit, Who};
 pub use policy::{Assignment, BadPolicy, Policy, PolicyDocument};
-pub use role::Role;
+pub use role::{Definition, Permission, Role};

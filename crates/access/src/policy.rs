@@ -1,10 +1,15 @@
 //! The policy of a vault, and the decision.
 
+use crate::grantee::Grantee;
 use crate::permit::{Ask, Denial, Ground, Mandate, Permit, Who};
-use crate::role::Role;
+use crate::role::built_in::{VAULT_ADMINISTRATOR, of_administrators};
+use crate::role::custom::{BadRole, RoleDocument};
+use crate::role::{Definition, Role};
 use keystead_identity::{Caller, Client, Principal, TrustedIssuer};
 use keystead_model::{Action, AssignmentId, Revision, Target};
 use minicbor::{Decode, Encode};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use thiserror::Error;
 
 /// The policy as it is written and stored: nothing in it is proven yet.
@@ -23,6 +28,12 @@ pub struct PolicyDocument {
     /// Clients that prove themselves with a secret.
     #[n(3)]
     pub clients: Vec<Client>,
+    /// The vault's own roles.
+    #[cbor(n(10), default, skip_if = "Vec::is_empty")]
+    pub roles: Vec<RoleDocument>,
+    /// The issuer whose subjects a GUID on the wire means; none: the vault's own.
+    #[n(11)]
+    pub directory: Option<String>,
 }
 
 /// A role assignment as it is written.
@@ -37,8 +48,8 @@ pub struct AssignmentDocument {
     pub scope: String,
     /// To whom.
     #[n(2)]
-    pub principal: Principal,
-    /// GUID of the role.
+    pub principal: Grantee,
+    /// GUID of the role, or the name of a built-in one.
     #[n(3)]
     pub role: String,
 }
@@ -51,9 +62,18 @@ pub struct Assignment {
     /// Where it holds.
     pub scope: Target,
     /// For whom.
-    pub principal: Principal,
+    pub grantee: Grantee,
     /// Which role.
-    pub role: &'static Role,
+    pub role: Arc<Held>,
+}
+
+/// A role as a policy holds it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Held {
+    /// What it says.
+    pub definition: Definition,
+    /// What that comes to.
+    pub actions: BTreeSet<Action>,
 }
 
 /// A document that cannot be a policy. Each names what to mend.
@@ -63,7 +83,7 @@ pub enum BadPolicy {
     #[error("the policy names no administrator: name at least one principal under `administrators`")]
     NoAdministrator,
     /// A role that does not exist.
-    #[error("assignment {at} names the role '{role}', which is neither a built-in role's GUID nor its name")]
+    #[error("assignment {at} names the role '{role}', which is neither a role's GUID nor a built-in role's name")]
     UnknownRole {
         /// Position in the document, from 0.
         at: usize,
@@ -78,7 +98,22 @@ pub enum BadPolicy {
         /// What stands there.
         scope: String,
     },
-    /// Two assignments, issuers or clients with one id.
+    /// The administration of a part of the vault.
+    #[error("assignment {at} makes somebody administrator of the vault below /: there is no such thing")]
+    AdministratorBelow {
+        /// Position in the document, from 0.
+        at: usize,
+    },
+    /// A directory that is nobody's.
+    #[error("the directory '{directory}' is neither `built-in` nor one of the issuers")]
+    UnknownDirectory {
+        /// As written.
+        directory: String,
+    },
+    /// A custom role that cannot be one.
+    #[error("custom role {0}")]
+    Role(#[from] BadRole),
+    /// Two assignments, issuers, clients or roles with one id.
     #[error("{what} '{id}' stands twice in the policy")]
     Twice {
         /// Which list.
@@ -122,14 +157,19 @@ pub enum BadPolicy {
 /// A policy that was checked, at the revision it was stored at.
 #[derive(Debug, Clone)]
 pub struct Policy {
-    administrators: Vec<Principal>,
-    assignments: Vec<Assignment>,
+    pub(crate) administrators: Vec<Principal>,
+    pub(crate) assignments: Vec<Assignment>,
+    pub(crate) roles: Vec<Arc<Held>>,
+    pub(crate) directory: String,
     revision: Revision,
 }
 
 impl Policy {
     /// Most entries of each list.
     pub const MAX_ENTRIES: usize = 10_000;
+
+    /// Most custom roles.
+    pub const MAX_ROLES: usize = 500;
 
     /// Checks a document that is to become the policy.
     pub fn new(document: &PolicyDocument, revision: Revision) -> Result<Self, BadPolicy> {
@@ -141,23 +181,29 @@ impl Policy {
     /// The same for one that was accepted before: what no rule needs to be unambiguous is not asked again, so that a
     /// stricter release still opens the vaults of an older one.
     pub fn stored(document: &PolicyDocument, revision: Revision) -> Result<Self, BadPolicy> {
-        let lists = [
-            ("administrators", document.administrators.len()),
-            ("assignments", document.assignments.len()),
-            ("issuers", document.issuers.len()),
-            ("clients", document.clients.len()),
-        ];
-        if let Some((what, _)) = lists.iter().find(|(_, n)| *n > Self::MAX_ENTRIES) {
-            return Err(BadPolicy::TooMany { what, max: Self::MAX_ENTRIES });
-        }
-        if document.administrators.is_empty() {
-            return Err(BadPolicy::NoAdministrator);
-        }
+        bounds(document)?;
         unique("issuer", document.issuers.iter().map(|i| i.iss.clone()))?;
         unique("client", document.clients.iter().map(|c| c.id.to_ascii_lowercase()))?;
         unique("assignment", document.assignments.iter().map(|a| AssignmentId::from_bytes(a.id).to_string()))?;
+        unique("role", document.roles.iter().map(|r| r.name.to_lowercase()))?;
+        let built_in = Role::all().map(Ok);
+        let custom = document.roles.iter().map(RoleDocument::check);
+        let roles = built_in.chain(custom).map(|r| r.map(held)).collect::<Result<Vec<_>, _>>()?;
+        unique("role", roles.iter().map(|r| r.definition.id.to_string()))?;
+        let check = |(at, a)| check(at, a, &roles);
         let assignments = document.assignments.iter().enumerate().map(check).collect::<Result<_, _>>()?;
-        Ok(Self { administrators: document.administrators.clone(), assignments, revision })
+        let (administrators, directory) = (document.administrators.clone(), document.directory.clone());
+        let policy = Self { administrators, assignments, roles, directory: directory.unwrap_or_default(), revision };
+        if policy.count_of_administrators() == 0 {
+            return Err(BadPolicy::NoAdministrator);
+        }
+        Ok(policy)
+    }
+
+    /// The same policy, as stored at this revision.
+    #[must_use]
+    pub fn at(self, revision: Revision) -> Self {
+        Self { revision, ..self }
     }
 
     /// The revision it was stored at.
@@ -187,20 +233,40 @@ impl Policy {
         self.decide(who, ask)
     }
 
-    fn ground_of_caller(&self, caller: &Caller, action: Action, target: &Target) -> Option<Ground> {
+    /// Why a caller may do this to that, if he may.
+    pub(crate) fn ground_of_caller(&self, caller: &Caller, action: Action, target: &Target) -> Option<Ground> {
+        let administrator = || self.is_administrator(caller).then_some(Ground::Administrator);
         match action {
             Action::IssueToken => caller.is_built_in_client().then_some(Ground::OwnToken),
-            Action::SealVault => {
-                self.administrators.iter().any(|p| p == caller.principal()).then_some(Ground::Administrator)
-            }
-            _ => self
-                .assignments
-                .iter()
-                .find(|a| {
-                    a.principal == *caller.principal() && a.role.actions.contains(&action) && a.scope.covers(target)
-                })
-                .map(|a| Ground::Role(a.id)),
+            Action::SealVault => administrator(),
+            _ if of_administrators(action) => self.ground_of_role(caller, action, target).or_else(administrator),
+            _ => self.ground_of_role(caller, action, target),
         }
+    }
+
+    fn ground_of_role(&self, caller: &Caller, action: Action, target: &Target) -> Option<Ground> {
+        let gives = |a: &&Assignment| {
+            a.role.actions.contains(&action) && a.scope.covers(target) && a.grantee.names(caller, &self.directory)
+        };
+        self.assignments.iter().find(gives).map(|a| Ground::Role(a.id))
+    }
+
+    /// Whether the caller administers the vault: by the list of the document, or by the role that says so.
+    pub fn is_administrator(&self, caller: &Caller) -> bool {
+        self.administrators.contains(caller.principal())
+            || self.assignments.iter().any(|a| a.administers() && a.grantee.names(caller, &self.directory))
+    }
+
+    pub(crate) fn count_of_administrators(&self) -> usize {
+        let listed: BTreeSet<_> = self.administrators.iter().collect();
+        let assigned = self.assignments.iter().filter(|a| a.administers()).count();
+        listed.len().saturating_add(assigned)
+    }
+}
+
+impl Assignment {
+    pub(crate) fn administers(&self) -> bool {
+        VAULT_ADMINISTRATOR.is(self.role.definition.id)
     }
 }
 
@@ -208,10 +274,36 @@ fn ground_of_mandate(mandate: &Mandate, action: Action, target: &Target) -> Opti
     (mandate.action == action && mandate.target == *target).then_some(Ground::Mandate(mandate.at))
 }
 
-fn check((at, a): (usize, &AssignmentDocument)) -> Result<Assignment, BadPolicy> {
+fn bounds(document: &PolicyDocument) -> Result<(), BadPolicy> {
+    let lists = [
+        ("administrators", document.administrators.len(), Policy::MAX_ENTRIES),
+        ("assignments", document.assignments.len(), Policy::MAX_ENTRIES),
+        ("issuers", document.issuers.len(), Policy::MAX_ENTRIES),
+        ("clients", document.clients.len(), Policy::MAX_ENTRIES),
+        ("custom roles", document.roles.len(), Policy::MAX_ROLES),
+    ];
+    match lists.into_iter().find(|(_, n, max)| n > max) {
+        Some((what, _, max)) => Err(BadPolicy::TooMany { what, max }),
+        None => Ok(()),
+    }
+}
+
+fn held(definition: Definition) -> Arc<Held> {
+    let actions = definition.actions();
+    Arc::new(Held { definition, actions })
+}
+
+fn check(at: usize, a: &AssignmentDocument, roles: &[Arc<Held>]) -> Result<Assignment, BadPolicy> {
     let scope = a.scope.parse().map_err(|_| BadPolicy::BadScope { at, scope: a.scope.clone() })?;
-    let role = Role::built_in(&a.role).ok_or_else(|| BadPolicy::UnknownRole { at, role: a.role.clone() })?;
-    Ok(Assignment { id: AssignmentId::from_bytes(a.id), scope, principal: a.principal.clone(), role })
+    let id = a.role.parse().ok();
+    let named = |r: &&Arc<Held>| id == Some(r.definition.id) || (!r.definition.custom && r.definition.name == a.role);
+    let role = roles.iter().find(named).ok_or_else(|| BadPolicy::UnknownRole { at, role: a.role.clone() })?;
+    let (id, grantee) = (AssignmentId::from_bytes(a.id), a.principal.clone());
+    let assignment = Assignment { id, scope, grantee, role: Arc::clone(role) };
+    if assignment.administers() && assignment.scope != Target::Vault {
+        return Err(BadPolicy::AdministratorBelow { at });
+    }
+    Ok(assignment)
 }
 
 /// What [`Policy::stored`] passes over: such an issuer lets nobody in, or too few.

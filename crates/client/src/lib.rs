@@ -22,7 +22,7 @@
 //! ```
 //!
 //! - `client`: calls with a credential        - `operator`: calls over the unix socket
-//! - `keys`, `audit`, `ready`: typed calls   - `wire`, `operation`: what they send and read
+//! - `keys`, `roles`, `audit`, `ready`: typed calls   - `wire`, `operation`: what they send and read
 //! - `line`: a stream for an audit sink     - `collector`: telemetry on its way out
 //! - `token`, `challenge`, `form`: logging in - `transport`, `tls`, `pool`: connections
 
@@ -42,6 +42,7 @@ mod operator;
 mod pool;
 mod ready;
 mod reply;
+mod roles;
 mod tls;
 mod token;
 mod transport;
@@ -56,6 +57,7 @@ pub use operation::{Ciphertext, Plaintext, Sealed, Signature};
 pub use operator::{OperatorClient, VaultInfo};
 pub use ready::{Readiness, Reason};
 pub use reply::Done;
+pub use roles::{AssignmentProperties, RoleAssignment, RoleDefinition, RolePermission, RoleProperties, Setting};
 pub use token::Credential;
 pub use wire::{
     CreateKey, DeletedKeyBundle, DeletedKeyItem, Jwk, KeyAttributes, KeyBundle, KeyItem, NextLink, Page, SetAttributes,

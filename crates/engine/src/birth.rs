@@ -7,7 +7,7 @@ use crate::operate::OperateError;
 use crate::records::{IssuerRecord, SecretsRecord, VaultRecord};
 use crate::room::{Place, seal_row};
 use crate::vault::Vault;
-use keystead_access::{Policy, PolicyDocument};
+use keystead_access::{BadPolicy, Grantee, Policy, PolicyDocument};
 use keystead_crypto::sealed::{Binding, Usage};
 use keystead_custody::{DomainKey, Root, UnsealPath};
 use keystead_identity::Principal;
@@ -38,7 +38,7 @@ pub(crate) async fn birth(
     domain.open_root(id, &sealed_root).map_err(|_| OperateError::Damaged)?;
 
     let issuer = issuer_record(vault, &root, at).await?;
-    let document = named(document, &issuer.iss);
+    let document = named(directory(document)?, &issuer.iss);
     Policy::new(&document, Revision(1)).map_err(OperateError::Policy)?;
     let secrets = SecretsRecord { index_key: keystead_crypto::random(), detail_key: keystead_crypto::random() };
     let sealer = root.sealer(Usage::Records);
@@ -80,8 +80,24 @@ fn named(mut document: PolicyDocument, iss: &str) -> PolicyDocument {
         }
     };
     document.administrators.iter_mut().for_each(name);
-    document.assignments.iter_mut().map(|a| &mut a.principal).for_each(name);
+    for assignment in &mut document.assignments {
+        if let Grantee::Principal(principal) = &mut assignment.principal {
+            name(principal);
+        }
+    }
     document
+}
+
+/// Whose subjects a GUID means: the vault's own issuer, which is not written down, or one that is trusted.
+fn directory(mut document: PolicyDocument) -> Result<PolicyDocument, OperateError> {
+    document.directory = document.directory.filter(|d| d != BUILT_IN);
+    match &document.directory {
+        Some(directory) if document.issuers.iter().all(|i| i.iss != *directory) => {
+            let directory = directory.clone();
+            Err(OperateError::Policy(BadPolicy::UnknownDirectory { directory }))
+        }
+        _ => Ok(document),
+    }
 }
 
 fn place(kind: Kind) -> Place {

@@ -1,7 +1,7 @@
 //! The two ways not to succeed: refused after the decision (with a receipt), or turned away before it (counted).
 
 use crate::admission::Bound;
-use keystead_access::Denial;
+use keystead_access::{Denial, NotChanged};
 use keystead_audit::{JournalDown, Outcome};
 use keystead_crypto::sealed::OpenFailed;
 use keystead_model::{KeySpec, Name, Version};
@@ -125,6 +125,15 @@ pub enum Refusal {
     /// The log is not one of this vault's on this node.
     #[error("there is no such log of this vault on this node")]
     UnknownLog,
+    /// A role or an assignment that is not there, or a change of them that is not allowed.
+    #[error(transparent)]
+    Role(NotChanged),
+    /// There is no such setting.
+    #[error("there is no setting of this name")]
+    SettingNotFound {
+        /// As asked.
+        name: String,
+    },
     /// A defect of ours; nothing changed.
     #[error("internal fault; nothing was changed")]
     Fault,
@@ -158,6 +167,23 @@ impl Refusal {
             Self::Fault => 22,
             Self::BadPageToken => 23,
             Self::UnknownLog => 24,
+            Self::Role(why) => match why {
+                NotChanged::RoleNotFound { .. } => 60,
+                NotChanged::AssignmentNotFound { .. } => 61,
+                NotChanged::AssignmentExists { .. } => 62,
+                NotChanged::AssignmentFixed => 63,
+                NotChanged::AdministratorsOnly => 64,
+                NotChanged::AdministratorBelow => 65,
+                NotChanged::LastAdministrator => 66,
+                NotChanged::BuiltIn => 67,
+                NotChanged::NameTaken => 68,
+                NotChanged::InUse { .. } => 69,
+                NotChanged::Beyond { .. } => 70,
+                NotChanged::Role(_) => 71,
+                NotChanged::Full { .. } => 72,
+                NotChanged::Damaged(_) => 21,
+            },
+            Self::SettingNotFound { .. } => 73,
         })
     }
 }

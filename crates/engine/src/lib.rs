@@ -38,6 +38,7 @@ pub mod log;
 pub mod node;
 pub(crate) mod opening;
 pub mod operate;
+pub(crate) mod policy_row;
 #[doc(hidden)]
 pub mod records;
 pub mod room;
@@ -55,8 +56,12 @@ pub use commands::key::{
     CreateKey, Decrypt, DeleteKey, Encrypt, GetDeletedKey, GetKey, ListDeletedKeys, ListKeys, ListVersions, PurgeKey,
     RecoverKey, RotateKey, RotationPolicy, SetRotationPolicy, Sign, UnwrapKey, UpdateKey, Verify, WrapKey,
 };
+pub use commands::role::{
+    AssignmentPage, AssignmentsOf, CreateRoleAssignment, DeleteRoleAssignment, DeleteRoleDefinition, GetRoleAssignment,
+    GetRoleDefinition, ListRoleAssignments, ListRoleDefinitions, SetRoleDefinition,
+};
 pub use commands::token::{IssueToken, IssuedToken};
-pub use commands::vault::SealVault;
+pub use commands::vault::{GetSetting, ListSettings, SealVault, Setting};
 pub use error::{Refusal, TurnedAway};
 pub use gauges::Gauges;
 pub use info::{IssuerInfo, VaultInfo};

@@ -5,6 +5,7 @@ use crate::clear_row;
 use crate::error::Refusal;
 use crate::issuer::{self, BuiltInIssuer};
 use crate::operate::OperateError;
+use crate::policy_row;
 use crate::records::{self, IssuerRecord, SecretsRecord};
 use crate::room::row_binding;
 use crate::vault::{Open, Vault};
@@ -35,6 +36,7 @@ pub(crate) async fn open(vault: &Vault, root: &Root, stored: VaultStatus, at: Mo
     let binding = issuer_binding(vault.info().id);
     let key = vault.protection.open(&material, &binding, KeySpec::EcP256, &issuer.material, at.deadline).await;
     let key = key.map_err(Refusal::from)?;
+    let document = policy_row::directed(document, &issuer.iss);
     let policy = Policy::stored(&document, revision).map_err(OperateError::Policy)?;
     let mut issuers = vec![issuer::trusted(vault.info(), &issuer)];
     issuers.extend(document.issuers);

@@ -97,6 +97,11 @@ impl<'a> Room<'a> {
         }
     }
 
+    /// A row as it stands in the store.
+    pub(crate) async fn row_at(&self, at: RowKey) -> Result<Option<Row>, Refusal> {
+        Ok(self.vault.store.get(self.vault.info.id, at).await?)
+    }
+
     /// What a mandate asks for must still be due: another change may have come first.
     pub(crate) fn still_due<C>(&self, permit: &Permit<C>, key: &Key) -> Result<(), Refusal> {
         let due = key.record.due().is_some_and(|due| due <= self.at.now);

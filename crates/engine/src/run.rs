@@ -7,7 +7,7 @@ use crate::room::{Room, Used, digest};
 use crate::to_end::ToEnd;
 use crate::vault::{Open, State, Vault};
 use futures_util::FutureExt as _;
-use keystead_access::{Ask, Denial, Permit, Who};
+use keystead_access::{Ask, Denial, Permit, Policy, Who};
 use keystead_audit::waiting::just_written;
 use keystead_audit::{Answer, Draft, Outcome, Receipt, Record, Slot};
 use keystead_identity::Caller;
@@ -48,6 +48,7 @@ pub struct Effect<T> {
     about: Option<(ObjectId, Option<Version>)>,
     changes: Changes,
     status: Option<VaultStatus>,
+    policy: Option<Policy>,
     after: Option<After>,
     used: Vec<Used>,
 }
@@ -55,7 +56,15 @@ pub struct Effect<T> {
 impl<T> Effect<T> {
     /// It changes nothing.
     pub(crate) fn read(value: T) -> Self {
-        Self { value, about: None, changes: Changes::default(), status: None, after: None, used: Vec::new() }
+        Self {
+            value,
+            about: None,
+            changes: Changes::default(),
+            status: None,
+            policy: None,
+            after: None,
+            used: Vec::new(),
+        }
     }
 
     /// It changes these rows.
@@ -77,6 +86,12 @@ impl<T> Effect<T> {
     /// It changes these rows as well.
     pub(crate) fn with(mut self, changes: Changes) -> Self {
         self.changes = changes;
+        self
+    }
+
+    /// Its changes make this the vault's policy.
+    pub(crate) fn policy(mut self, policy: Policy) -> Self {
+        self.policy = Some(policy);
         self
     }
 
@@ -252,7 +267,7 @@ impl Run<'_> {
     where
         Self: Sized,
     {
-        let Effect { value, about, changes, status, after, used } = effect;
+        let Effect { value, about, changes, status, policy, after, used } = effect;
         let tags: Vec<[u8; 32]> = changes.puts.iter().map(|r| r.lookup).chain(removed(&changes)).collect();
         let held = Held::new(permit);
         let make = self.make_record(&held, about, digest(&changes));
@@ -272,8 +287,17 @@ impl Run<'_> {
             (Err(e), None, Some(draft)) if e.is_undone() => {
                 return self.refuse_draft(draft, e.into()).await.map(Committed::Answer);
             }
-            (Err(_), None, _) => return Err(TurnedAway::OutcomeUnknown),
+            (Err(_), None, _) => {
+                if policy.is_some() {
+                    // Which policy stands in the store is not known: none is acted on until the vault is opened again.
+                    self.vault.state.store(Arc::new(State::Sealed));
+                }
+                return Err(TurnedAway::OutcomeUnknown);
+            }
         };
+        if let Some(policy) = policy {
+            self.open.adopt(policy, committed.revision);
+        }
         if let Some(after) = after {
             after(&self.open);
         }

@@ -73,7 +73,8 @@ mod tests {
         let entries = || open.uses.left.read().unwrap().len();
         for named in ["kept", "gone"] {
             let algorithm = CipherAlgorithm::A256Gcm;
-            let encrypt = || Encrypt { key: key(named), algorithm, plaintext: vec![1].into(), iv: None, aad: Vec::new() };
+            let encrypt =
+                || Encrypt { key: key(named), algorithm, plaintext: vec![1].into(), iv: None, aad: Vec::new() };
             for _ in 0..2 {
                 node.run(create(named, KeySpec::Oct256)).await.unwrap();
                 assert!(node.run(encrypt()).await.is_ok());

@@ -1,6 +1,7 @@
 //! Proof to [`Caller`]: bearer tokens and client secrets. Pure: what is trusted and what time it is are arguments.
 //!
 //! - [`principal`]: who someone is, and a principal that was proven
+//! - [`principal_id`]: principals as the GUIDs of the Key Vault API
 //! - [`trust`]: whom a vault believes: issuers with their keys, and built-in clients
 //! - [`authenticate`]: [`Identity`], the only maker of a [`Caller`]
 //! - [`token`]: how a built-in issuer writes its tokens and shows its keys
@@ -14,6 +15,7 @@ pub mod authenticate;
 mod bearer;
 mod object;
 pub mod principal;
+pub mod principal_id;
 pub mod token;
 pub mod trust;
 
@@ -22,4 +24,5 @@ pub mod fuzz;
 
 pub use authenticate::{Identity, NotAuthenticated, Proof, Proven};
 pub use principal::{Caller, Principal};
+pub use principal_id::Named;
 pub use trust::{Client, IssuerKey, TrustedIssuer, secret_digest};

@@ -3,7 +3,7 @@
 //! - [`dev`], [`serve`]: the server; [`setup`] is what they share, [`config`] what `serve` reads,
 //!   [`certificate`] what it reads again
 //! - [`vault`]: the operator's commands over the local socket
-//! - [`key`], [`audit`]: a client's commands over HTTPS
+//! - [`key`], [`role`], [`audit`]: a client's commands over HTTPS
 //! - [`syslog`]: where a copy of the audit goes
 //! - [`watch`]: metrics, readiness and the server's own log
 //! - [`exit`]: exit codes and how errors are shown
@@ -23,6 +23,7 @@ mod key;
 mod new_client;
 mod node_key;
 mod output;
+mod role;
 mod secret_file;
 mod serve;
 mod setup;
@@ -72,6 +73,8 @@ enum Command {
     Vault(vault::Args),
     /// Create and use keys
     Key(key::Args),
+    /// Manage roles and who has them
+    Role(role::Args),
     /// Read and check the audit log
     Audit(audit::Args),
     /// Print a completion script for a shell
@@ -103,6 +106,7 @@ fn run(cli: Cli) -> Result<(), exit::Failure> {
         Command::Serve(args) => runtime()?.block_on(serve::run(args)),
         Command::Vault(args) => runtime()?.block_on(vault::run(args)),
         Command::Key(args) => runtime()?.block_on(key::run(args)),
+        Command::Role(args) => runtime()?.block_on(role::run(args)),
         Command::Audit(args) => runtime()?.block_on(audit::run(args)),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "keystead", &mut std::io::stdout());

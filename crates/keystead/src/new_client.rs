@@ -1,5 +1,6 @@
 //! A built-in client made on the spot: ids and a fresh secret.
 
+use keystead_model::Guid;
 use zeroize::Zeroizing;
 
 /// A client that was made here. Its secret is shown once and stands nowhere else. No Debug.
@@ -19,12 +20,14 @@ impl NewClient {
 }
 
 /// A random GUID (RFC 9562, version 4).
-fn guid() -> String {
+pub(crate) fn new_guid() -> Guid {
     let bytes = u128::from_be_bytes(keystead_crypto::random());
     let bits = (bytes & !(0xf << 76) & !(0x3 << 62)) | (0x4 << 76) | (0x2 << 62);
-    let hex = format!("{bits:032x}");
-    let part = |range: std::ops::Range<usize>| hex.get(range).unwrap_or_default();
-    format!("{}-{}-{}-{}-{}", part(0..8), part(8..12), part(12..16), part(16..20), part(20..32))
+    Guid::from_bytes(bits.to_be_bytes())
+}
+
+fn guid() -> String {
+    new_guid().to_string()
 }
 
 #[cfg(test)]

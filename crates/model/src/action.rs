@@ -79,6 +79,20 @@ actions! {
     ReadAudit = 41, "audit/read";
     /// Seal the vault from inside.
     SealVault = 42, "vault/seal";
+    /// List and read role assignments.
+    ReadRoleAssignments = 60, "role-assignments/read";
+    /// Give a principal a role.
+    WriteRoleAssignment = 61, "role-assignments/write";
+    /// Take a role from a principal.
+    DeleteRoleAssignment = 62, "role-assignments/delete";
+    /// List and read role definitions.
+    ReadRoleDefinitions = 63, "role-definitions/read";
+    /// Create or change a custom role.
+    WriteRoleDefinition = 64, "role-definitions/write";
+    /// Remove a custom role.
+    DeleteRoleDefinition = 65, "role-definitions/delete";
+    /// Read the vault's settings.
+    ReadSettings = 66, "settings/read";
     /// A vault was created (node's log, and the vault's first record).
     VaultCreated = 1000, "vault/created";
     /// A vault was unsealed.

@@ -4,11 +4,14 @@
 //! - [`name`]: object names and references to keys
 //! - [`time`]: milliseconds since the epoch, and the [`Moment`] at which work entered
 //! - [`action`]: every action a permit can be asked for, and the target it falls on
+//! - [`data_action`]: what role definitions name, and which actions that allows; [`guid`]: their ids
 //! - [`key`]: key kinds, algorithms and operations, with their names on the wire
 
 pub mod action;
+pub mod data_action;
 #[doc(hidden)]
 pub mod fuzz;
+pub mod guid;
 pub mod id;
 pub mod key;
 pub mod name;
@@ -16,6 +19,8 @@ pub mod time;
 pub mod vault;
 
 pub use action::{Action, BadScope, Target};
+pub use data_action::DataAction;
+pub use guid::{BadGuid, Guid};
 pub use id::{AssignmentId, Generation, InstanceId, NodeId, ObjectId, OperationId, Revision, VaultId, Version};
 pub use key::{
     CipherAlgorithm, CipherMode, Curve, KeyOperation, KeySpec, PublicExponent, PublicKey, SignAlgorithm, Size,

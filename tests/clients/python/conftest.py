@@ -1,12 +1,13 @@
 """One `keystead dev` for the whole run; clients of the unmodified SDK, whose answers are all checked for a receipt."""
 
+import hashlib
 import os
 import re
 import uuid
 
 import pytest
 from azure.core.rest import HttpRequest
-from azure.identity import DefaultAzureCredential
+from azure.identity import ClientSecretCredential, DefaultAzureCredential
 from azure.keyvault.keys import KeyClient
 from azure.keyvault.keys.crypto import CryptographyClient
 
@@ -92,3 +93,40 @@ def vault(dev, credential, answers):
 def name(request):
     """A key name of this test's own."""
     return re.sub(r"[^0-9A-Za-z]+", "-", request.node.name)[:90].strip("-") + "-" + uuid.uuid4().hex[:8]
+
+
+class Second:
+    """A second vault on the same server, made by its operator: `officer` administers it and does everything with keys,
+    `policy` manages roles and has no key, `stranger` and `user` have nothing."""
+
+    subjects = {"officer": "officer", "stranger": "stranger", "policy": str(uuid.uuid4()), "user": str(uuid.uuid4())}
+
+    def __init__(self, dev, directory):
+        self.clients = {who: (str(uuid.uuid4()), uuid.uuid4().hex) for who in self.subjects}
+        self.url = f"https://dev-hsm.localhost:{dev.port}"
+        file = directory / "policy.toml"
+        file.write_text(self._policy())
+        made = dev.command(
+            "vault", "create", "second", "--socket", dev.data / "operator.sock",
+            "--authority", self.url.removeprefix("https://"), "--retention", "7", "--policy", file,
+        )  # fmt: skip
+        assert made.returncode == 0, made.stderr
+
+    def credential(self, who):
+        return ClientSecretCredential("adfs", *self.clients[who], authority=self.url)
+
+    def _policy(self):
+        policy = '[[administrators]]\nissuer = "built-in"\nsubject = "officer"\n'
+        for who, role in (("officer", "Key Vault Crypto Officer"), ("policy", "Managed HSM Policy Administrator")):
+            principal = f'{{ issuer = "built-in", subject = "{self.subjects[who]}" }}'
+            policy += f'[[assignments]]\nscope = "/"\nrole = "{role}"\nprincipal = {principal}\n'
+        for who, (client, secret) in self.clients.items():
+            held = hashlib.sha256(secret.encode()).hexdigest()
+            policy += f'[[clients]]\nid = "{client}"\nname = "{who}"\nsubject = "{self.subjects[who]}"\n'
+            policy += f'secrets = ["{held}"]\n'
+        return policy
+
+
+@pytest.fixture(scope="session")
+def second(dev, tmp_path_factory):
+    return Second(dev, tmp_path_factory.mktemp("second"))

@@ -1,12 +1,10 @@
 """Refusals arrive as the error classes and codes that Key Vault's users test for."""
 
-import hashlib
 import uuid
 from datetime import datetime, timedelta, timezone
 
 import pytest
 from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
-from azure.identity import ClientSecretCredential
 from azure.keyvault.keys.crypto import EncryptionAlgorithm, SignatureAlgorithm
 
 from conftest import Vault
@@ -79,38 +77,8 @@ def test_create_over_a_deleted_key_conflicts_until_it_is_purged(vault, name):
     assert vault.keys.create_ec_key(name)
 
 
-@pytest.fixture(scope="module")
-def second(dev, tmp_path_factory):
-    """Another vault on the same server, as its operator makes it: (url, credential of a client by name). `officer` may
-    do everything with keys, `stranger` nothing."""
-    clients = {who: (str(uuid.uuid4()), uuid.uuid4().hex) for who in ("officer", "stranger")}
-    policy = """
-[[administrators]]
-issuer = "built-in"
-subject = "officer"
-
-[[assignments]]
-scope = "/"
-role = "Key Vault Crypto Officer"
-principal = { issuer = "built-in", subject = "officer" }
-"""
-    for who, (client, secret) in clients.items():
-        held = hashlib.sha256(secret.encode()).hexdigest()
-        policy += f'[[clients]]\nid = "{client}"\nname = "{who}"\nsubject = "{who}"\nsecrets = ["{held}"]\n'
-    file = tmp_path_factory.mktemp("second") / "policy.toml"
-    file.write_text(policy)
-    authority = f"dev-hsm.localhost:{dev.port}"
-    made = dev.command(
-        "vault", "create", "second", "--socket", dev.data / "operator.sock",
-        "--authority", authority, "--retention", "7", "--policy", file,
-    )  # fmt: skip
-    assert made.returncode == 0, made.stderr
-    url = f"https://{authority}"
-    return url, lambda who: ClientSecretCredential("adfs", *clients[who], authority=url)
-
-
 def test_a_caller_without_a_role_is_forbidden_by_rbac(second, answers, name):
-    url, credential = second
+    url, credential = second.url, second.credential
     key = Vault(url, credential("officer"), raw_response_hook=answers).keys.create_ec_key(name)
     theirs = Vault(url, credential("stranger"), raw_response_hook=answers)
     for call in (

@@ -2,9 +2,10 @@
 
 use crate::support::*;
 use keystead_access::policy::AssignmentDocument;
-use keystead_access::{BadPolicy, Policy, PolicyDocument};
+use keystead_access::role::{PermissionDocument, RoleDocument};
+use keystead_access::{BadPolicy, Grantee, Policy, PolicyDocument};
 use keystead_identity::{Client, IssuerKey, Principal, TrustedIssuer};
-use keystead_model::{AssignmentId, Revision};
+use keystead_model::{AssignmentId, Guid, Revision};
 use proptest::prelude::*;
 
 /// A document with everything in it, as release 1 stored it.
@@ -39,6 +40,7 @@ fn golden() -> PolicyDocument {
             subject: "44444444-4444-4444-8444-444444444444".into(),
             secrets: vec![[0x03; 32], [0x04; 32]],
         }],
+        ..PolicyDocument::default()
     }
 }
 
@@ -46,6 +48,28 @@ fn golden() -> PolicyDocument {
 fn sound() -> PolicyDocument {
     let mut document = golden();
     document.issuers.truncate(1);
+    document
+}
+
+/// The same with what role management added: a custom role, a derived id, a directory.
+const GOLDEN_ROLES: &[u8] = include_bytes!("../golden/policy-roles-v1.cbor");
+
+fn golden_roles() -> PolicyDocument {
+    let id = [0xb1; 16];
+    let mut document = golden();
+    document.roles = vec![RoleDocument {
+        id,
+        name: "Signer".into(),
+        description: "signs".into(),
+        permissions: vec![PermissionDocument { data_actions: vec![15, 16], not_data_actions: vec![16] }],
+    }];
+    document.assignments.push(AssignmentDocument {
+        id: [0xa3; 16],
+        scope: "/keys".into(),
+        principal: Grantee::Derived(Guid::version_8([0xc1; 16])),
+        role: Guid::from_bytes(id).to_string(),
+    });
+    document.directory = Some("https://idp.example/".into());
     document
 }
 
@@ -62,6 +86,50 @@ fn a_policy_stored_by_release_1_reads_and_is_written_the_same_today() {
     assert_eq!(minicbor::decode::<PolicyDocument>(GOLDEN).unwrap(), golden());
     assert_eq!(minicbor::to_vec(golden()).unwrap(), GOLDEN);
     assert!(Policy::stored(&golden(), Revision(1)).is_ok(), "its vault opens, whatever is asked of a new one");
+}
+
+#[test]
+fn roles_derived_ids_and_the_directory_read_and_are_written_as_kept() {
+    assert_eq!(minicbor::decode::<PolicyDocument>(GOLDEN_ROLES).unwrap(), golden_roles());
+    assert_eq!(minicbor::to_vec(golden_roles()).unwrap(), GOLDEN_ROLES);
+    assert!(Policy::new(&golden_roles(), Revision(1)).is_ok());
+}
+
+#[test]
+fn a_custom_role_that_cannot_be_one_is_refused() {
+    let with = |change: fn(&mut RoleDocument)| {
+        let mut document = golden_roles();
+        change(&mut document.roles[0]);
+        refused(&document)
+    };
+    for bad in [
+        with(|r| r.name = String::new()),
+        with(|r| r.name = "x".repeat(129)),
+        with(|r| r.name = "a\nb".into()),
+        with(|r| r.description = "x".repeat(1025)),
+        with(|r| r.permissions = vec![PermissionDocument::default(); 17]),
+        with(|r| r.permissions[0].data_actions = vec![15; 1000]),
+        with(|r| r.permissions[0].data_actions = vec![0]),
+        with(|r| r.permissions[0].data_actions = vec![101]),
+        with(|r| r.name = "managed hsm crypto user".into()),
+        with(|r| r.id = *OFFICER.parse::<Guid>().unwrap().as_bytes()),
+    ] {
+        assert!(matches!(bad, BadPolicy::Role(_)), "{bad}");
+    }
+    let mut two = golden_roles();
+    two.roles.push(RoleDocument { id: [9; 16], name: "SIGNER".into(), ..two.roles[0].clone() });
+    assert_eq!(refused(&two), BadPolicy::Twice { what: "role", id: "signer".into() });
+    let mut two = golden_roles();
+    two.roles.push(RoleDocument { name: "Other".into(), ..two.roles[0].clone() });
+    assert!(matches!(refused(&two), BadPolicy::Twice { what: "role", .. }));
+    let many = PolicyDocument { roles: vec![golden_roles().roles[0].clone(); Policy::MAX_ROLES + 1], ..golden() };
+    assert_eq!(refused(&many), BadPolicy::TooMany { what: "custom roles", max: Policy::MAX_ROLES });
+}
+
+#[test]
+fn there_is_no_administrator_of_a_part_of_the_vault() {
+    let part = assignment(1, "/keys", Principal::new(ISS, "s"), "Keystead Vault Administrator");
+    assert_eq!(refused(&document(vec![part])), BadPolicy::AdministratorBelow { at: 0 });
 }
 
 #[test]
@@ -83,9 +151,9 @@ fn a_document_cut_short_is_no_document() {
 
 #[test]
 fn a_damaged_document_never_panics() {
-    for at in 0..GOLDEN.len() {
+    for at in 0..GOLDEN_ROLES.len() {
         for bit in 0..8 {
-            let mut damaged = GOLDEN.to_vec();
+            let mut damaged = GOLDEN_ROLES.to_vec();
             damaged[at] ^= 1 << bit;
             if let Ok(document) = minicbor::decode::<PolicyDocument>(&damaged) {
                 let _ = Policy::new(&document, Revision(1));
@@ -194,7 +262,7 @@ proptest! {
         document.administrators = administrators.iter().map(|(i, s)| Principal::new(i, s)).collect();
         document.assignments = assignments
             .into_iter()
-            .map(|(id, scope, (i, s), role)| AssignmentDocument { id, scope, principal: Principal::new(i, s), role })
+            .map(|(id, scope, (i, s), role)| AssignmentDocument { id, scope, principal: Principal::new(i, s).into(), role })
             .collect();
         document.issuers[0].tenant = tenant;
         document.clients[0].secrets = digests;

@@ -6,4 +6,5 @@ mod document;
 mod fuzz;
 mod mandate;
 mod moved;
+mod roles;
 mod support;

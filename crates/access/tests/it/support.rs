@@ -55,7 +55,7 @@ pub(crate) fn bearer(issuer: &str, subject: &str) -> Caller {
 }
 
 pub(crate) fn assignment(id: u8, scope: &str, principal: Principal, role: &str) -> AssignmentDocument {
-    AssignmentDocument { id: [id; 16], scope: scope.into(), principal, role: role.into() }
+    AssignmentDocument { id: [id; 16], scope: scope.into(), principal: principal.into(), role: role.into() }
 }
 
 /// A document that `root` of [`ISS`] administers.
@@ -66,6 +66,9 @@ pub(crate) fn document(assignments: Vec<AssignmentDocument>) -> PolicyDocument {
 pub(crate) fn policy(assignments: Vec<AssignmentDocument>, revision: u64) -> Policy {
     Policy::new(&document(assignments), Revision(revision)).unwrap()
 }
+
+/// Managed HSM's.
+pub(crate) const POLICY_ADMINISTRATOR: &str = "4bd23610-cdcf-4971-bdee-bdc562cc28e4";
 
 pub(crate) fn target(scope: &str) -> Target {
     scope.parse().unwrap()
@@ -99,7 +102,7 @@ pub(crate) fn decide(policy: &Policy, who: Who, action: Action, target: &Target)
             }
         };
     }
-    of!(1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 40 41 42 1000 1001 1002 1003 1004)
+    of!(1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 40 41 42 60 61 62 63 64 65 66 1000 1001 1002 1003 1004)
 }
 
 pub(crate) fn allowed(policy: &Policy, caller: &Caller, action: Action, target: &Target) -> bool {

@@ -14,6 +14,7 @@ use keystead_model::{CipherAlgorithm, KeySpec, Name, SignAlgorithm, Size, Versio
 use std::fmt::Write as _;
 
 mod denied;
+mod role;
 
 /// 401, always with the challenge. The body is short: clients throw it away.
 pub fn not_authenticated(why: &NotAuthenticated, context: &Context<'_>) -> Reply {
@@ -80,6 +81,11 @@ pub fn refusal(why: &Refusal, context: &Context<'_>) -> Reply {
                 "Key {name} is currently in a deleted but recoverable state, and its name cannot be reused; in this state, the key can only be recovered or purged."
             ),
         ),
+        Refusal::Role(why) => role::not_changed(why),
+        Refusal::SettingNotFound { name } => {
+            let text = format!("The setting '{}' was not found.", Shown::of(name));
+            Reply::error(StatusCode::NOT_FOUND, "SettingNotFound", None, &text)
+        }
         Refusal::UnknownLog => Reply::error(StatusCode::NOT_FOUND, "LogNotFound", None, sentence(why)),
         Refusal::Conflict => conflict(None, &sentence(why)),
         Refusal::KeyDisabled { op } => {

@@ -3,6 +3,7 @@
 use crate::{parse, version};
 use hyper::header::{HeaderMap, HeaderValue};
 use keystead_api_table::{Context, fuzz::with_parts};
+use keystead_model::VaultKind;
 
 const VERSIONED: &str = "/keys/{name}/{version?}";
 
@@ -28,12 +29,21 @@ pub fn operation(data: &[u8]) {
     });
 }
 
+/// A body of a role definition or an assignment.
+pub fn role(data: &[u8]) {
+    const ID: &str = "/keys/14b46e9e-c2b7-41b4-b07b-48a6ebf60603";
+    let _ = with_parts(ID, "/keys/{role}", HeaderMap::new(), data, |p| drop(parse::role::set_definition(p)));
+    let _ = with_parts(ID, "/keys/{assignment}", HeaderMap::new(), data, |p| drop(parse::role::assign(p)));
+}
+
 /// A target: name, version, `api-version`, `maxresults`, `$skiptoken`.
 pub fn target(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let _ = with_parts(text, VERSIONED, HeaderMap::new(), b"", |p| {
         drop(parse::key::get(p));
         drop(parse::list::versions(p));
+        drop(parse::role::assignments(p));
+        drop(parse::role::definitions(p));
         drop(version::check(p));
     });
 }
@@ -56,7 +66,7 @@ pub fn identity_header(data: &[u8]) {
 fn as_token(target: &str, pattern: &'static str, headers: HeaderMap, body: &[u8], then: impl FnOnce(&Context<'_>)) {
     let Ok(authority) = "dev.localhost".parse() else { return };
     let _ = with_parts(target, pattern, headers, body, |parts| {
-        then(&Context { parts: *parts, authority: &authority, tenant: "adfs", vault: "dev" });
+        then(&Context { parts: *parts, authority: &authority, tenant: "adfs", vault: "dev", kind: VaultKind::Vault });
     });
 }
 
@@ -90,6 +100,7 @@ mod tests {
                 super::create,
                 super::update,
                 super::operation,
+                super::role,
                 super::target,
                 super::token_form,
                 super::identity_header,

@@ -48,7 +48,52 @@ fn routes() -> Vec<Route> {
         route(delete, "/deletedkeys/{name}", p::purge, StatusCode::NO_CONTENT, format::nothing),
         route(post, "/deletedkeys/{name}/recover", p::recover, OK, key::key),
     ]
+    .into_iter()
+    .chain(roles())
+    .collect()
 }
+
+/// Definitions live at `/`, assignments at each scope. A key may be named `providers`: its paths are longer.
+fn roles() -> Vec<Route> {
+    use format::role as f;
+    use parse::role as p;
+    const DEFINITION: &str = "/providers/Microsoft.Authorization/roleDefinitions/{role}";
+    let (get, put, delete) = (Method::GET, Method::PUT, Method::DELETE);
+    let made = StatusCode::CREATED;
+    let mut all = vec![
+        route(get.clone(), "/settings", p::settings, OK, f::settings),
+        route(get.clone(), "/settings/{setting}", p::setting, OK, f::setting),
+        route(get.clone(), "/providers/Microsoft.Authorization/roleDefinitions", p::definitions, OK, f::definitions),
+        route(get.clone(), DEFINITION, p::definition, OK, f::definition),
+        route(put.clone(), DEFINITION, p::set_definition, made, f::definition),
+        route(delete.clone(), DEFINITION, p::delete_definition, OK, f::definition),
+    ];
+    for (list, one) in ASSIGNMENTS {
+        all.extend([
+            route(get.clone(), list, p::assignments, OK, f::assignments),
+            route(get.clone(), one, p::assignment, OK, f::assignment),
+            route(put.clone(), one, p::assign, made, f::assignment),
+            route(delete.clone(), one, p::unassign, OK, f::assignment),
+        ]);
+    }
+    all
+}
+
+/// Role assignments at the three scopes: all of them, and one.
+const ASSIGNMENTS: [(&str, &str); 3] = [
+    (
+        "/providers/Microsoft.Authorization/roleAssignments",
+        "/providers/Microsoft.Authorization/roleAssignments/{assignment}",
+    ),
+    (
+        "/keys/providers/Microsoft.Authorization/roleAssignments",
+        "/keys/providers/Microsoft.Authorization/roleAssignments/{assignment}",
+    ),
+    (
+        "/keys/{name}/providers/Microsoft.Authorization/roleAssignments",
+        "/keys/{name}/providers/Microsoft.Authorization/roleAssignments/{assignment}",
+    ),
+];
 
 fn open_routes() -> Vec<OpenRoute> {
     let open = |pattern, name, serve| OpenRoute {
@@ -97,7 +142,7 @@ mod tests {
         for (i, a) in all.iter().enumerate() {
             assert!(all[i + 1..].iter().all(|b| (&a.method, a.pattern) != (&b.method, b.pattern)), "{}", a.pattern);
         }
-        assert_eq!(all.iter().filter(|r| r.access == Access::Caller).count(), 16);
+        assert_eq!(all.iter().filter(|r| r.access == Access::Caller).count(), 34);
     }
 
     /// The pattern that answers to a request, as the table looks it up.
@@ -123,6 +168,14 @@ mod tests {
             (Method::GET, "/keys/foo/versions", "/keys/{name}/versions"),
             (Method::GET, "/keys/", "/keys"),
             (Method::DELETE, "/deletedkeys/foo/", "/deletedkeys/{name}"),
+            (Method::GET, "///providers/Microsoft.Authorization/roleAssignments", ASSIGNMENTS[0].0),
+            (Method::GET, "/%2F/providers/microsoft.authorization/roleassignments", ASSIGNMENTS[0].0),
+            (Method::PUT, "//providers/Microsoft.Authorization/roleAssignments/0", ASSIGNMENTS[0].1),
+            (Method::GET, "/keys/providers/Microsoft.Authorization/roleAssignments", ASSIGNMENTS[1].0),
+            (Method::GET, "//keys/providers/Microsoft.Authorization/roleAssignments/0", ASSIGNMENTS[1].1),
+            (Method::GET, "/%2Fkeys%2Ffoo/providers/Microsoft.Authorization/roleAssignments", ASSIGNMENTS[2].0),
+            (Method::DELETE, "/keys/providers/providers/Microsoft.Authorization/roleAssignments/0", ASSIGNMENTS[2].1),
+            (Method::GET, "/keys/providers", "/keys/{name}/{version?}"),
         ] {
             assert_eq!(answering(&method, path), Some(pattern), "{method} {path}");
         }

@@ -2,6 +2,7 @@
 
 use hyper::HeaderMap;
 use keystead_api_table::{Context, Parts, fuzz};
+use keystead_model::VaultKind;
 
 /// Hands `then` the parts of a request to this target.
 pub(crate) fn parts<T>(target: &str, pattern: &'static str, body: &str, then: impl FnOnce(&Parts<'_>) -> T) -> T {
@@ -22,7 +23,8 @@ pub(crate) fn context_with<T>(
     then: impl FnOnce(&Context<'_>) -> T,
 ) -> T {
     let authority = "dev.localhost:8443".parse().unwrap();
-    let with =
-        |parts: &Parts<'_>| then(&Context { parts: *parts, authority: &authority, tenant: "adfs", vault: "dev" });
+    let with = |parts: &Parts<'_>| {
+        then(&Context { parts: *parts, authority: &authority, tenant: "adfs", vault: "dev", kind: VaultKind::Vault })
+    };
     fuzz::with_parts(target, pattern, headers, body.as_bytes(), with).unwrap()
 }

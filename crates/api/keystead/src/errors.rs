@@ -27,6 +27,8 @@ pub(crate) fn of_refusal(why: &Refusal) -> Reply {
             let text = format!("The caller may not do '{}' on '{}'.", denial.action, denial.target);
             Reply::error(StatusCode::FORBIDDEN, "Forbidden", Some("ForbiddenByRbac"), text)
         }
+        Refusal::Role(_) => Reply::error(StatusCode::CONFLICT, "Conflict", None, text),
+        Refusal::SettingNotFound { .. } => Reply::error(StatusCode::NOT_FOUND, "SettingNotFound", None, text),
         Refusal::UnknownLog => Reply::error(StatusCode::NOT_FOUND, "LogNotFound", None, text),
         Refusal::KeyNotFound { .. } | Refusal::DeletedKeyNotFound { .. } => {
             Reply::error(StatusCode::NOT_FOUND, "KeyNotFound", None, text)

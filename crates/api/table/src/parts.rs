@@ -4,7 +4,7 @@ use crate::path::{Pattern, Segments};
 use crate::query::Query;
 use bytes::Bytes;
 use hyper::{HeaderMap, Method, Request};
-use keystead_model::Authority;
+use keystead_model::{Authority, VaultKind};
 use std::borrow::Cow;
 
 /// A request, taken apart. Its body is whole and was bounded by the embedder.
@@ -73,6 +73,8 @@ pub struct Context<'a> {
     pub tenant: &'a str,
     /// The vault's name.
     pub vault: &'a str,
+    /// What the vault holds.
+    pub kind: VaultKind,
 }
 
 impl Context<'_> {

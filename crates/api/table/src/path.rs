@@ -1,7 +1,8 @@
 //! Paths as clients really send them, and the patterns of a table.
 //!
 //! Empty segments are dropped (`/keys/a//sign`, trailing slashes), each segment is percent-decoded after the split, and
-//! literal segments are compared without regard to case. Nothing is ever redirected.
+//! literal segments are compared without regard to case. A first segment that begins with an encoded slash is a scope
+//! that a client has encoded as a whole (`/%2Fkeys%2Fa/providers/...`): it is split. Nothing is ever redirected.
 
 use percent_encoding::percent_decode_str;
 use std::borrow::Cow;
@@ -19,14 +20,15 @@ impl<'a> Segments<'a> {
     pub fn parse(path: &'a str) -> Option<Self> {
         let mut segments = Vec::with_capacity(6);
         for raw in path.split('/').filter(|s| !s.is_empty()) {
-            if segments.len() == MAX_SEGMENTS {
+            let segment = if raw.contains('%') { percent_decode_str(raw).decode_utf8().ok()? } else { raw.into() };
+            if segments.is_empty() && segment.starts_with('/') {
+                segments.extend(segment.split('/').filter(|s| !s.is_empty()).map(|s| Cow::Owned(s.to_owned())));
+            } else {
+                segments.push(segment);
+            }
+            if segments.len() > MAX_SEGMENTS {
                 return None;
             }
-            segments.push(if raw.contains('%') {
-                percent_decode_str(raw).decode_utf8().ok()?
-            } else {
-                Cow::Borrowed(raw)
-            });
         }
         Some(Self(segments))
     }
@@ -181,6 +183,7 @@ mod tests {
         let path = Segments::parse("/keys/a%2Fb").unwrap();
         assert_eq!(path.get(1), Some("a/b"));
         assert_eq!(Segments::parse("/%ff"), None);
+        assert_eq!(Segments::parse(&format!("/{}", "%2Fa".repeat(25))), None);
         assert_eq!(Segments::parse(&"/a".repeat(25)), None);
     }
 

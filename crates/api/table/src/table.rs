@@ -265,7 +265,7 @@ impl<'a> Visit<'a> {
     fn context(&self, pattern: Option<&'a Pattern>) -> Context<'a> {
         let info = self.vault.info();
         let parts = Parts::new(self.request, self.path, pattern);
-        Context { parts, authority: self.authority, tenant: &info.tenant, vault: &info.name }
+        Context { parts, authority: self.authority, tenant: &info.tenant, vault: &info.name, kind: info.kind }
     }
 
     /// What never reaches a decision has no record of its own: it is counted in the vault's log.

@@ -9,4 +9,5 @@ mod garbage;
 mod keys;
 mod login;
 mod operator;
+mod roles;
 mod support;

@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod key;
+pub mod role;
 pub mod token;
 pub mod vault;
 

@@ -9,7 +9,7 @@ use crate::support::*;
 use crate::{
     DeleteKey, GetKey, PurgeKey, RecoverKey, RotateKey, RotationPolicy, SetAttributes, SetRotationPolicy, UpdateKey,
 };
-use keystead_access::{Permit, Policy, PolicyDocument, Who};
+use keystead_access::{Grantee, Permit, Policy, PolicyDocument, Who};
 use keystead_audit::{Answer, Outcome};
 use keystead_identity::Principal;
 use keystead_model::{Action, KeyOperation, KeySpec, Moment, ObjectId, OperationId, Revision, Target};
@@ -100,7 +100,11 @@ impl Bench {
         let principal = |p: &Principal| Principal::new(own.clone(), p.subject());
         let mut document: PolicyDocument = new_vault("dev").policy;
         document.administrators = document.administrators.iter().map(principal).collect();
-        document.assignments.iter_mut().for_each(|a| a.principal = principal(&a.principal));
+        for a in &mut document.assignments {
+            if let Grantee::Principal(p) = &mut a.principal {
+                *p = principal(p);
+            }
+        }
         if !allowing {
             document.assignments.clear();
         }

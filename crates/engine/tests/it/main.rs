@@ -17,6 +17,7 @@ mod model;
 mod moved;
 mod operate;
 mod races;
+mod roles;
 mod schedule;
 mod sealing;
 mod support;

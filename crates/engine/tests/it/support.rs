@@ -69,7 +69,7 @@ pub(crate) fn new_vault(name: &str) -> NewVault {
     let assignment = |n: u8, who, role: &str, scope: &str| AssignmentDocument {
         id: [n; 16],
         scope: scope.to_owned(),
-        principal: principal(who),
+        principal: principal(who).into(),
         role: role.to_owned(),
     };
     NewVault {
@@ -88,6 +88,7 @@ pub(crate) fn new_vault(name: &str) -> NewVault {
             ],
             issuers: Vec::new(),
             clients: [OFFICER, USER, NARROW, STRANGER].map(client).to_vec(),
+            ..PolicyDocument::default()
         },
     }
 }

@@ -253,7 +253,7 @@ fn deleted(session: &Session, done: &Done<DeletedKeyBundle>) -> Result<(), Failu
 }
 
 /// Follows a list to its end. A server whose list has none is stopped at a million pages.
-async fn all<T>(
+pub(crate) async fn all<T>(
     session: &Session,
     page: impl AsyncFn(Option<&NextLink>) -> Result<Done<Page<T>>, ClientError>,
 ) -> Result<Listed<T>, Failure> {

@@ -13,13 +13,13 @@ mod der;
 pub(crate) mod env_file;
 pub(crate) mod envelope;
 mod files;
-mod manage;
+pub(crate) mod manage;
 mod pem;
 mod profile;
 mod public;
 mod purge;
 mod sign;
-mod view;
+pub(crate) mod view;
 mod wait;
 pub(crate) mod words;
 

@@ -12,7 +12,10 @@ use serde::{Deserialize, Serialize};
 use std::path::Path;
 
 /// A file that is a policy; it stands in `--help` as it is.
-pub(crate) const EXAMPLE: &str = r#"# Who may act on the vault itself: at least one.
+pub(crate) const EXAMPLE: &str = r#"# Whose subjects the GUIDs of Azure's tools mean in role assignments: an issuer below, or the vault's own (the default).
+directory = "built-in"
+
+# Who may act on the vault itself and on its roles: at least one.
 # "built-in" is the vault's own issuer; any other is the `iss` of one below.
 [[administrators]]
 issuer = "built-in"
@@ -57,6 +60,8 @@ pub(crate) struct FirstPolicy {
     clients: Vec<Client>,
     #[serde(default)]
     issuers: Vec<TrustedIssuer>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    directory: Option<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -113,7 +118,7 @@ impl FirstPolicy {
             assignments.push(AssignmentDocument {
                 id: assignment_id(a.id.as_deref(), number)?,
                 scope: a.scope.clone(),
-                principal: a.principal.clone(),
+                principal: a.principal.clone().into(),
                 role: a.role.clone(),
             });
         }
@@ -122,6 +127,8 @@ impl FirstPolicy {
             assignments,
             issuers: self.issuers.clone(),
             clients: self.clients.clone(),
+            directory: self.directory.clone(),
+            ..PolicyDocument::default()
         })
     }
 

@@ -211,3 +211,29 @@ fn each_shell_gets_a_completion_script() {
         assert!(script.contains(part) && script.contains("search"), "{shell}");
     }
 }
+
+#[test]
+fn a_role_is_defined_given_listed_and_taken() {
+    let place = Place::new();
+    let _server = place.dev();
+    let who = "6f1c2f0e-5d0b-4f0e-9a53-0d7c3f9b2a11";
+    let sign = "Microsoft.KeyVault/managedHsm/keys/sign/action";
+    assert!(text(&place.cli(&["role", "list"])).contains("Managed HSM Crypto User"));
+    assert!(text(&place.cli(&["role", "show", "Managed HSM Crypto User"])).contains(sign));
+    assert!(text(&place.cli(&["role", "define", "Signer", "--allow", sign])).contains(sign));
+    assert!(text(&place.cli(&["role", "list", "--custom"])).contains("Signer"));
+    let id = "0d7c3f9b-2a11-4f0e-9a53-6f1c2f0e5d0b";
+    text(&place.cli(&["role", "assign", "Signer", who, "--scope", "/keys", "--id", id]));
+    let shown = text(&place.cli(&["role", "assignments", "--principal", who]));
+    assert!(["Signer", "/keys", who, id].iter().all(|word| shown.contains(word)), "{shown}");
+    assert_eq!(code(&place.cli(&["role", "remove", "Signer"])), Some(3), "somebody has it");
+    assert_eq!(code(&place.cli(&["role", "unassign", id])), Some(3), "it is at another scope");
+    text(&place.cli(&["role", "unassign", id, "--scope", "/keys"]));
+    text(&place.cli(&["role", "remove", "Signer"]));
+    assert_eq!(code(&place.cli(&["role", "show", "Signer"])), Some(3));
+    assert_eq!(code(&place.cli(&["role", "assign", "Signer", "nobody"])), Some(2));
+    // sha256("a" 00 "b"), marked as version 8.
+    let derived = text(&place.cli(&["role", "principal-id", "a", "b"]));
+    assert_eq!(derived.trim().len(), 36);
+    assert_eq!(derived.as_bytes()[14], b'8');
+}

@@ -137,10 +137,16 @@ pub(crate) fn caller_rows() -> Vec<RouteInfo> {
     rows().into_iter().filter(|r| r.access == Access::Caller).collect()
 }
 
+/// A setting that every vault has.
+const SETTING: &str = "AllowKeyManagementOperationsThroughARM";
+/// A GUID that nothing has.
+const UNKNOWN: &str = "00000000-0000-4000-8000-000000000000";
+
 /// A path of a row.
 pub(crate) fn path(row: &RouteInfo, name: &str, log: &str) -> String {
     let path = row.pattern.replace("{name}", name).replace("{version?}", "").replace("{tenant}", "adfs");
-    path.replace("{id}", log).replace("{path*}", "0/x001/000")
+    let path = path.replace("{id}", log).replace("{path*}", "0/x001/000").replace("{setting}", SETTING);
+    path.replace("{role}", UNKNOWN).replace("{assignment}", UNKNOWN)
 }
 
 /// Whether a rule's request needs something that is made for it alone.

@@ -3,7 +3,7 @@
 
 use keystead_access::{Denial, Who};
 use keystead_api_table::Context;
-use keystead_model::Action;
+use keystead_model::{Action, DataAction, VaultKind};
 
 /// The service's own words, with the data action that a role must have.
 pub(super) fn text(denial: &Denial, context: &Context<'_>) -> String {
@@ -19,36 +19,17 @@ pub(super) fn text(denial: &Denial, context: &Context<'_>) -> String {
          definitions were changed recently, please observe propagation time.\r\nCaller: \
          appid={application};oid={subject};iss={issuer}\r\nAction: '{}'\r\nResource: '{}'\r\nAssignment: (not \
          found)\r\nDecisionReason: 'DeniedWithNoValidRBAC'\r\nVault: {};location=keystead\r\n",
-        data_action(denial.action),
+        data_action(denial.action, context.kind),
         denial.target,
         context.vault,
     )
 }
 
-/// The data action of Azure RBAC that stands for an action, or our own where Azure has none.
-fn data_action(action: Action) -> &'static str {
-    match action {
-        Action::ListKeys | Action::GetKey | Action::ReadDeletedKeys => "Microsoft.KeyVault/vaults/keys/read",
-        Action::CreateKey => "Microsoft.KeyVault/vaults/keys/create/action",
-        Action::UpdateKey => "Microsoft.KeyVault/vaults/keys/update/action",
-        Action::DeleteKey => "Microsoft.KeyVault/vaults/keys/delete",
-        Action::RecoverKey => "Microsoft.KeyVault/vaults/keys/recover/action",
-        Action::PurgeKey => "Microsoft.KeyVault/vaults/keys/purge/action",
-        Action::Encrypt => "Microsoft.KeyVault/vaults/keys/encrypt/action",
-        Action::Decrypt => "Microsoft.KeyVault/vaults/keys/decrypt/action",
-        Action::WrapKey => "Microsoft.KeyVault/vaults/keys/wrap/action",
-        Action::UnwrapKey => "Microsoft.KeyVault/vaults/keys/unwrap/action",
-        Action::Sign => "Microsoft.KeyVault/vaults/keys/sign/action",
-        Action::Verify => "Microsoft.KeyVault/vaults/keys/verify/action",
-        Action::RotateKey => "Microsoft.KeyVault/vaults/keys/rotate/action",
-        Action::SetRotationPolicy => "Microsoft.KeyVault/vaults/keyrotationpolicies/write",
-        Action::IssueToken => "Keystead/tokens/issue/action",
-        Action::ReadAudit => "Keystead/audit/read/action",
-        Action::SealVault => "Keystead/vault/seal/action",
-        Action::VaultCreated
-        | Action::VaultUnsealed
-        | Action::VaultSealed
-        | Action::NodeEnrolled
-        | Action::TurnedAway => "(not asked for by callers)",
+/// The data action that a role would need to have; an action that no role gives has a name of our own.
+fn data_action(action: Action, kind: VaultKind) -> &'static str {
+    match (DataAction::of(action, kind), action) {
+        (Some(found), _) => found.name(),
+        (None, Action::IssueToken) => "Keystead/tokens/issue/action",
+        (None, _) => "(given by no role)",
     }
 }

@@ -3,6 +3,7 @@
 pub mod key;
 pub mod list;
 pub mod operation;
+pub mod role;
 pub mod token;
 
 use base64::Engine as _;

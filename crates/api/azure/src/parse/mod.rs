@@ -4,6 +4,7 @@
 pub mod key;
 pub mod list;
 pub mod operation;
+pub mod role;
 mod tags;
 pub mod token;
 

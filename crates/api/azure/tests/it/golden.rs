@@ -1,13 +1,15 @@
 //! JSON shapes, byte by byte, against files. `GOLDEN=write` writes them anew, for a human to read the difference.
 
 use hyper::HeaderMap;
+use keystead_access::{AssignmentView, Definition, NotChanged, Permission, Role};
 use keystead_api_azure::{errors, format, openid};
 use keystead_api_table::{Body, Context, NoRoute, TokenFault, fuzz::with_parts};
 use keystead_engine::{
-    DeletedKeyView, IssuedToken, IssuerInfo, KeyResult, KeyView, Page, PageToken, Refusal, TurnedAway,
+    AssignmentPage, DeletedKeyView, IssuedToken, IssuerInfo, KeyResult, KeyView, Page, PageToken, Refusal, Setting,
+    TurnedAway,
 };
 use keystead_identity::NotAuthenticated;
-use keystead_model::{KeySpec, Name, PublicKey, Time, Version};
+use keystead_model::{DataAction, Guid, KeySpec, Name, PublicKey, Target, Time, VaultKind, Version};
 use std::path::Path;
 
 const TARGET: &str = "/keys/Pay/versions?api-version=7.4&maxresults=2&resource=https%3A%2F%2Flocalhost%3A8443";
@@ -15,7 +17,7 @@ const TARGET: &str = "/keys/Pay/versions?api-version=7.4&maxresults=2&resource=h
 fn context<T>(then: impl FnOnce(&Context<'_>) -> T) -> T {
     let authority = "dev.localhost:8443".parse().unwrap();
     with_parts(TARGET, "/keys/{name}/versions", HeaderMap::new(), b"", |parts| {
-        then(&Context { parts: *parts, authority: &authority, tenant: "adfs", vault: "dev" })
+        then(&Context { parts: *parts, authority: &authority, tenant: "adfs", vault: "dev", kind: VaultKind::Vault })
     })
     .unwrap()
 }
@@ -134,6 +136,32 @@ fn tokens_and_discovery() {
 }
 
 #[test]
+fn roles_assignments_and_settings() {
+    let id = |n| Guid::from_bytes([n; 16]);
+    let role = Definition {
+        id: id(0xb1),
+        name: "Signer".to_owned(),
+        description: String::new(),
+        custom: true,
+        permissions: vec![Permission {
+            data_actions: vec![DataAction::HsmKeysSign],
+            not_data_actions: vec![DataAction::KeysVerify],
+        }],
+    };
+    let held = |scope| AssignmentView { id: id(0xa1), scope, role: id(0xb1), principal: id(0xc1) };
+    context(|c| {
+        check("role-built-in.json", &format::role::definition(Role::all().nth(2).unwrap(), c));
+        check("role-definitions.json", &format::role::definitions(vec![role], c));
+        check("role-assignment.json", &format::role::assignment(held(Target::Vault), c));
+        let items = vec![held(Target::Keys), held(Target::Key(name()))];
+        check("role-assignments.json", &format::role::assignments(AssignmentPage { items, next: Some(id(0xa1)) }, c));
+        let setting = Setting { name: "AllowKeyManagementOperationsThroughARM", value: false };
+        check("settings.json", &format::role::settings(vec![setting], c));
+        check("setting.json", &format::role::setting(setting, c));
+    });
+}
+
+#[test]
 fn errors() {
     let op = "sign";
     let refusals = [
@@ -146,6 +174,10 @@ fn errors() {
         ("error-wrong-curve.json", wrong_algorithm("ES384", KeySpec::EcP256)),
         ("error-wrong-size.json", wrong_algorithm("A128KW", KeySpec::Oct256)),
         ("error-busy.json", Refusal::Busy),
+        ("error-role-built-in.json", Refusal::Role(NotChanged::BuiltIn)),
+        ("error-role-beyond.json", Refusal::Role(NotChanged::Beyond { data_action: DataAction::HsmKeysSign })),
+        ("error-role-in-use.json", Refusal::Role(NotChanged::InUse { assignments: 2 })),
+        ("error-setting-not-found.json", Refusal::SettingNotFound { name: "No".to_owned() }),
     ];
     context(|c| {
         for (file, refusal) in &refusals {

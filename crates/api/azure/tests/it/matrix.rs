@@ -4,9 +4,15 @@ use crate::node::{OFFICER, STRANGER};
 use hyper::Method;
 use keystead_api_table::{Access, RouteInfo};
 
+/// A GUID that no role, assignment or principal has yet.
+const CUSTOM: &str = "6f1c2f0e-5d0b-4f0e-9a53-0d7c3f9b2a11";
+/// Managed HSM Crypto User.
+const USER: &str = "21dbd100-6940-42c2-9190-5d6cb909625b";
+
 /// A request that each row would carry out for a caller who may.
 fn request_of(row: &RouteInfo) -> (String, String) {
-    let path = row.pattern.replace("{name}", "pay").replace("{version?}", "");
+    let path = row.pattern.replace("{name}", "pay").replace("{version?}", "").replace("{setting}", "a");
+    let path = path.replace("{role}", CUSTOM).replace("{assignment}", CUSTOM);
     let digest = "A".repeat(43);
     let body = match row.pattern.rsplit('/').next().unwrap() {
         "sign" => format!(r#"{{"alg":"ES256","value":"{digest}"}}"#),
@@ -14,6 +20,10 @@ fn request_of(row: &RouteInfo) -> (String, String) {
         "encrypt" | "wrapkey" => r#"{"alg":"A256GCM","value":"AA"}"#.to_owned(),
         "decrypt" | "unwrapkey" => r#"{"alg":"A256GCM","value":"AA","iv":"AA","tag":"AA"}"#.to_owned(),
         "create" => r#"{"kty":"EC"}"#.to_owned(),
+        "{role}" if row.method == Method::PUT => r#"{"properties":{"permissions":[]}}"#.to_owned(),
+        "{assignment}" if row.method == Method::PUT => {
+            format!(r#"{{"properties":{{"roleDefinitionId":"x/{USER}","principalId":"{CUSTOM}"}}}}"#)
+        }
         _ if row.method == Method::PATCH => "{}".to_owned(),
         _ => String::new(),
     };

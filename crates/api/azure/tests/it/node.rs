@@ -129,7 +129,7 @@ fn new_vault() -> NewVault {
     let assignment = |n: u8, role: &str| AssignmentDocument {
         id: [n; 16],
         scope: "/".to_owned(),
-        principal: principal(OFFICER),
+        principal: principal(OFFICER).into(),
         role: role.to_owned(),
     };
     NewVault {
@@ -143,6 +143,7 @@ fn new_vault() -> NewVault {
             assignments: vec![assignment(1, "Key Vault Crypto Officer"), assignment(2, "Keystead Audit Reader")],
             issuers: Vec::new(),
             clients: vec![client(OFFICER), client(STRANGER)],
+            ..PolicyDocument::default()
         },
     }
 }

@@ -51,6 +51,8 @@ struct Policy {
     clients: Vec<Client>,
     #[serde(default)]
     issuers: Vec<TrustedIssuer>,
+    #[serde(default)]
+    directory: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -100,6 +102,8 @@ pub fn parse_new_vault(body: &[u8], ids: &Ids) -> Result<NewVault, BadParameter>
                 .collect::<Result<_, _>>()?,
             issuers: document.policy.issuers,
             clients: document.policy.clients,
+            directory: document.policy.directory,
+            ..PolicyDocument::default()
         },
     })
 }
@@ -139,7 +143,7 @@ fn assignment(given: Assignment, ids: &Ids) -> Result<AssignmentDocument, BadPar
         Some(text) => *text.parse::<AssignmentId>().map_err(|_| bad)?.as_bytes(),
         None => ids.next(),
     };
-    Ok(AssignmentDocument { id, scope: given.scope, principal: given.principal, role: given.role })
+    Ok(AssignmentDocument { id, scope: given.scope, principal: given.principal.into(), role: given.role })
 }
 
 #[cfg(test)]

@@ -90,7 +90,7 @@ pub(crate) fn new_vault(name: &str, kind: VaultKind) -> NewVault {
         role.assigned().map(|r| AssignmentDocument {
             id,
             scope: "/".to_owned(),
-            principal: principal(role),
+            principal: principal(role).into(),
             role: r.to_owned(),
         })
     };
@@ -99,6 +99,7 @@ pub(crate) fn new_vault(name: &str, kind: VaultKind) -> NewVault {
         assignments: Role::ALL.into_iter().zip(1..).filter_map(assignment).collect(),
         issuers: Vec::new(),
         clients: Role::ALL.into_iter().map(client).collect(),
+        ..PolicyDocument::default()
     };
     NewVault {
         name: name.to_owned(),

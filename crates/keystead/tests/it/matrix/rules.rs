@@ -12,13 +12,15 @@ pub(crate) enum Role {
     User,
     Service,
     Auditor,
+    /// Manages roles, and nothing else.
+    Policy,
     Administrator,
 }
 
-use Role::{Administrator, Auditor, Officer, Service, User};
+use Role::{Administrator, Auditor, Officer, Policy, Service, User};
 
 impl Role {
-    pub(crate) const ALL: [Self; 6] = [Self::Nobody, Officer, User, Service, Auditor, Administrator];
+    pub(crate) const ALL: [Self; 7] = [Self::Nobody, Officer, User, Service, Auditor, Policy, Administrator];
 
     /// Its name in role assignments.
     pub(crate) const fn assigned(self) -> Option<&'static str> {
@@ -28,6 +30,7 @@ impl Role {
             User => Some("Key Vault Crypto User"),
             Service => Some("Key Vault Crypto Service Encryption User"),
             Auditor => Some("Keystead Audit Reader"),
+            Policy => Some("Managed HSM Policy Administrator"),
         }
     }
 }
@@ -42,6 +45,12 @@ pub(crate) enum Needs {
     OwnKey,
     /// A deleted key of its own.
     OwnDeletedKey,
+    /// A custom role of its own.
+    OwnRole,
+    /// A role assignment of its own, at the scope of the request.
+    OwnAssignment,
+    /// A GUID that is nothing yet.
+    NewGuid,
 }
 
 /// What is expected of a route that needs a caller.
@@ -53,22 +62,43 @@ pub(crate) struct Rule {
     pub(crate) may: &'static [Role],
     pub(crate) ok: u16,
     pub(crate) needs: Needs,
-    /// `{sealed}` stands for the members of something that was encrypted before.
+    /// `{sealed}` stands for the members of something that was encrypted before, `{guid}` for the one of the path.
     pub(crate) body: &'static str,
 }
 
 const READERS: &[Role] = &[Officer, User, Service];
 const USERS: &[Role] = &[Officer, User];
 const OFFICERS: &[Role] = &[Officer];
+const MANAGERS: &[Role] = &[Policy, Administrator];
 
 const SIGN: &str = r#"{"alg":"ES256","value":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}"#;
 const VERIFY: &str = r#"{"alg":"ES256","digest":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","value":"AAAA"}"#;
 const SEAL: &str = r#"{"alg":"A256GCM","value":"AAECAw"}"#;
+pub(crate) const ROLE: &str = r#"{"properties":{"roleName":"{guid}","permissions":[{"dataActions":[]}]}}"#;
+pub(crate) const ASSIGNMENT: &str =
+    r#"{"properties":{"roleDefinitionId":"x/21dbd100-6940-42c2-9190-5d6cb909625b","principalId":"{guid}"}}"#;
 const OPEN: &str = r#"{"alg":"A256GCM",{sealed}}"#;
+
+macro_rules! definitions {
+    () => {
+        "/providers/Microsoft.Authorization/roleDefinitions"
+    };
+}
+macro_rules! assignments {
+    ($scope:literal) => {
+        concat!($scope, "/providers/Microsoft.Authorization/roleAssignments")
+    };
+}
+macro_rules! assignment {
+    ($scope:literal) => {
+        concat!($scope, "/providers/Microsoft.Authorization/roleAssignments/{assignment}")
+    };
+}
 
 /// Every route that needs a caller.
 pub(crate) fn rules() -> Vec<Rule> {
-    let (get, post, patch, delete) = (Method::GET, Method::POST, Method::PATCH, Method::DELETE);
+    let (get, put, post) = (Method::GET, Method::PUT, Method::POST);
+    let (patch, delete) = (Method::PATCH, Method::DELETE);
     let rule = |method: &Method, pattern, action, may, ok, needs, body| Rule {
         method: method.clone(),
         pattern,
@@ -78,7 +108,7 @@ pub(crate) fn rules() -> Vec<Rule> {
         needs,
         body,
     };
-    use Needs::{AesKey, EcKey, Nothing, OwnDeletedKey, OwnKey};
+    use Needs::{AesKey, EcKey, NewGuid, Nothing, OwnAssignment, OwnDeletedKey, OwnKey, OwnRole};
     vec![
         rule(&post, "/keys/{name}/{version?}/sign", "keys/sign", USERS, 200, EcKey, SIGN),
         rule(&post, "/keys/{name}/{version?}/verify", "keys/verify", USERS, 200, EcKey, VERIFY),
@@ -98,6 +128,24 @@ pub(crate) fn rules() -> Vec<Rule> {
         rule(&post, "/deletedkeys/{name}/recover", "keys/recover", OFFICERS, 200, OwnDeletedKey, ""),
         rule(&get, "/keystead/v1/audit/records", "audit/read", &[Auditor], 200, Nothing, ""),
         rule(&post, "/keystead/v1/vault/seal", "vault/seal", &[Administrator], 204, Nothing, ""),
+        rule(&get, "/settings", "settings/read", MANAGERS, 200, Nothing, ""),
+        rule(&get, "/settings/{setting}", "settings/read", MANAGERS, 200, Nothing, ""),
+        rule(&get, definitions!(), "role-definitions/read", MANAGERS, 200, Nothing, ""),
+        rule(&get, concat!(definitions!(), "/{role}"), "role-definitions/read", MANAGERS, 200, OwnRole, ""),
+        rule(&put, concat!(definitions!(), "/{role}"), "role-definitions/write", MANAGERS, 201, NewGuid, ROLE),
+        rule(&delete, concat!(definitions!(), "/{role}"), "role-definitions/delete", MANAGERS, 200, OwnRole, ""),
+        rule(&get, assignments!(""), "role-assignments/read", MANAGERS, 200, Nothing, ""),
+        rule(&get, assignments!("/keys"), "role-assignments/read", MANAGERS, 200, Nothing, ""),
+        rule(&get, assignments!("/keys/{name}"), "role-assignments/read", MANAGERS, 200, Nothing, ""),
+        rule(&get, assignment!(""), "role-assignments/read", MANAGERS, 200, OwnAssignment, ""),
+        rule(&get, assignment!("/keys"), "role-assignments/read", MANAGERS, 200, OwnAssignment, ""),
+        rule(&get, assignment!("/keys/{name}"), "role-assignments/read", MANAGERS, 200, OwnAssignment, ""),
+        rule(&put, assignment!(""), "role-assignments/write", MANAGERS, 201, NewGuid, ASSIGNMENT),
+        rule(&put, assignment!("/keys"), "role-assignments/write", MANAGERS, 201, NewGuid, ASSIGNMENT),
+        rule(&put, assignment!("/keys/{name}"), "role-assignments/write", MANAGERS, 201, NewGuid, ASSIGNMENT),
+        rule(&delete, assignment!(""), "role-assignments/delete", MANAGERS, 200, OwnAssignment, ""),
+        rule(&delete, assignment!("/keys"), "role-assignments/delete", MANAGERS, 200, OwnAssignment, ""),
+        rule(&delete, assignment!("/keys/{name}"), "role-assignments/delete", MANAGERS, 200, OwnAssignment, ""),
     ]
 }
 

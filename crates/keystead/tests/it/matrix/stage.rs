@@ -72,6 +72,16 @@ impl State {
     }
 }
 
+/// The body with which what a rule reads or takes away is made at the same path.
+fn made_before(rule: &Rule, guid: &str) -> Option<String> {
+    let body = match rule.needs {
+        Needs::OwnRole => super::rules::ROLE,
+        Needs::OwnAssignment => super::rules::ASSIGNMENT,
+        _ => return None,
+    };
+    Some(body.replace("{guid}", guid))
+}
+
 /// One cell of the matrix.
 pub(crate) struct Case<'a> {
     pub(crate) row: &'a RouteInfo,
@@ -172,6 +182,7 @@ impl Stage {
         let name = match rule.needs {
             Needs::Nothing | Needs::EcKey => "ec".to_owned(),
             Needs::AesKey => "aes".to_owned(),
+            Needs::OwnRole | Needs::OwnAssignment | Needs::NewGuid => "ec".to_owned(),
             Needs::OwnKey | Needs::OwnDeletedKey => format!("own-{}", self.count.fetch_add(1, Ordering::Relaxed)),
         };
         if own(rule.needs) && allowed {
@@ -180,8 +191,13 @@ impl Stage {
         if rule.needs == Needs::OwnDeletedKey && allowed {
             self.officer("DELETE", &format!("/keys/{name}"), "").await;
         }
-        let path = rule.pattern.replace("{name}", &name).replace("{version?}", "");
-        let body = rule.body.replace("{sealed}", &self.sealed);
+        let guid = format!("{:08x}-2222-4222-8222-222222222222", self.count.fetch_add(1, Ordering::Relaxed));
+        let path = rule.pattern.replace("{name}", &name).replace("{version?}", "").replace("{setting}", super::SETTING);
+        let path = path.replace("{role}", &guid).replace("{assignment}", &guid);
+        let body = rule.body.replace("{sealed}", &self.sealed).replace("{guid}", &guid);
+        if let (true, Some(made)) = (allowed, made_before(rule, &guid)) {
+            self.as_role(Role::Administrator, "PUT", &path, &made).await;
+        }
         Ask { target: format!("{path}?api-version=7.6"), headers: Vec::new(), body, name }
     }
 
@@ -201,9 +217,14 @@ impl Stage {
 
     /// A request of the officer's that must succeed.
     async fn officer(&self, method: &str, path: &str, body: &str) -> Answer {
+        self.as_role(Role::Officer, method, path, body).await
+    }
+
+    /// A request that must succeed for who has this role.
+    async fn as_role(&self, role: Role, method: &str, path: &str, body: &str) -> Answer {
         let target = format!("{path}?api-version=7.6");
         let ask = Ask { target, headers: Vec::new(), body: body.to_owned(), name: String::new() };
-        let token = self.tokens.get(&(State::Open, Role::Officer, Token::Valid));
+        let token = self.tokens.get(&(State::Open, role, Token::Valid));
         let answer = self.dispatch(State::Open, method, &ask, token.map(String::as_str)).await;
         assert!(answer.status.is_success(), "{method} {path}: {:?}", answer.body);
         answer

@@ -1,0 +1,80 @@
+//! To whom a role is given.
+
+use keystead_identity::{Caller, Named, Principal};
+use keystead_model::Guid;
+use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
+
+/// Whom an assignment names: a principal, or whoever has a derived id, where the principal behind it is not known here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Grantee {
+    /// An issuer and a subject.
+    Principal(Principal),
+    /// A UUIDv8 of SHA-256(issuer | 00 | subject).
+    Derived(Guid),
+}
+
+impl Grantee {
+    /// Whether the caller is the one who is named, in a vault with this directory. Nobody has two GUIDs.
+    pub fn names(&self, caller: &Caller, directory: &str) -> bool {
+        match self {
+            Self::Principal(principal) => principal == caller.principal(),
+            Self::Derived(id) => caller.principal().id(directory) == *id,
+        }
+    }
+
+    /// Its GUID on the wire, in a vault with this directory.
+    pub fn id(&self, directory: &str) -> Guid {
+        match self {
+            Self::Principal(principal) => principal.id(directory),
+            Self::Derived(id) => *id,
+        }
+    }
+}
+
+impl From<Principal> for Grantee {
+    fn from(principal: Principal) -> Self {
+        Self::Principal(principal)
+    }
+}
+
+impl From<Named> for Grantee {
+    fn from(named: Named) -> Self {
+        match named {
+            Named::Principal(principal) => Self::Principal(principal),
+            Named::Derived(id) => Self::Derived(id),
+        }
+    }
+}
+
+/// As a principal writes itself, `{0: issuer, 1: subject}`; a derived id is `{2: 16 bytes}`.
+impl<C> Encode<C> for Grantee {
+    fn encode<W: encode::Write>(&self, e: &mut Encoder<W>, c: &mut C) -> Result<(), encode::Error<W::Error>> {
+        match self {
+            Self::Principal(principal) => principal.encode(e, c),
+            Self::Derived(id) => e.map(1)?.u8(2)?.bytes(id.as_bytes())?.ok(),
+        }
+    }
+}
+
+#[derive(Decode)]
+#[cbor(map)]
+struct Stored {
+    #[n(0)]
+    issuer: Option<String>,
+    #[n(1)]
+    subject: Option<String>,
+    #[cbor(n(2), with = "minicbor::bytes")]
+    derived: Option<[u8; 16]>,
+}
+
+impl<'b, C> Decode<'b, C> for Grantee {
+    fn decode(d: &mut Decoder<'b>, c: &mut C) -> Result<Self, decode::Error> {
+        match Stored::decode(d, c)? {
+            Stored { issuer: Some(issuer), subject: Some(subject), derived: None } => {
+                Ok(Self::Principal(Principal::new(issuer, subject)))
+            }
+            Stored { issuer: None, subject: None, derived: Some(id) } => Ok(Self::Derived(Guid::from_bytes(id))),
+            _ => Err(decode::Error::message("neither a principal nor a derived id")),
+        }
+    }
+}

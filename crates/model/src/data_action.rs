@@ -1,0 +1,181 @@
+//! The data actions of role definitions: the names that Azure RBAC has, and which of our actions each allows. This is
+//! the one table that leads from a role to what it permits, and from a denial to the name it shows.
+
+use crate::{Action, VaultKind};
+use std::fmt;
+
+macro_rules! data_actions {
+    ($($variant:ident = $code:literal, $name:literal => [$($action:ident),*];)+) => {
+        /// What a role definition may name. The code stands in stored definitions and never changes its meaning.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[repr(u16)]
+        #[allow(missing_docs, reason = "each is its name on the wire")]
+        pub enum DataAction {
+            $($variant = $code,)+
+        }
+
+        impl DataAction {
+            /// All of them, in the order of their codes.
+            pub const ALL: &[Self] = &[$(Self::$variant,)+];
+
+            /// The number that stands in stored definitions.
+            pub const fn code(self) -> u16 {
+                self as u16
+            }
+
+            /// The number's data action, if this release knows it.
+            pub const fn from_code(code: u16) -> Option<Self> {
+                match code {
+                    $($code => Some(Self::$variant),)+
+                    _ => None,
+                }
+            }
+
+            /// The name on the wire.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)+
+                }
+            }
+
+            /// What it allows. Empty: nothing that this release has.
+            pub const fn actions(self) -> &'static [Action] {
+                match self {
+                    $(Self::$variant => &[$(Action::$action),*],)+
+                }
+            }
+        }
+    };
+}
+
+data_actions! {
+    // Managed HSM, local RBAC.
+    HsmKeysRead = 1, "Microsoft.KeyVault/managedHsm/keys/read/action" => [ListKeys, GetKey];
+    HsmKeysWrite = 2, "Microsoft.KeyVault/managedHsm/keys/write/action" => [UpdateKey, SetRotationPolicy];
+    HsmKeysCreate = 3, "Microsoft.KeyVault/managedHsm/keys/create" => [CreateKey];
+    HsmKeysDelete = 4, "Microsoft.KeyVault/managedHsm/keys/delete" => [DeleteKey];
+    HsmKeysImport = 5, "Microsoft.KeyVault/managedHsm/keys/import/action" => [];
+    HsmKeysExport = 6, "Microsoft.KeyVault/managedHsm/keys/export/action" => [];
+    HsmKeysRelease = 7, "Microsoft.KeyVault/managedHsm/keys/release/action" => [];
+    HsmKeysRotate = 8, "Microsoft.KeyVault/managedHsm/keys/rotate/action" => [RotateKey];
+    HsmKeysBackup = 9, "Microsoft.KeyVault/managedHsm/keys/backup/action" => [];
+    HsmKeysRestore = 10, "Microsoft.KeyVault/managedHsm/keys/restore/action" => [];
+    HsmKeysEncrypt = 11, "Microsoft.KeyVault/managedHsm/keys/encrypt/action" => [Encrypt];
+    HsmKeysDecrypt = 12, "Microsoft.KeyVault/managedHsm/keys/decrypt/action" => [Decrypt];
+    HsmKeysWrap = 13, "Microsoft.KeyVault/managedHsm/keys/wrap/action" => [WrapKey];
+    HsmKeysUnwrap = 14, "Microsoft.KeyVault/managedHsm/keys/unwrap/action" => [UnwrapKey];
+    HsmKeysSign = 15, "Microsoft.KeyVault/managedHsm/keys/sign/action" => [Sign];
+    HsmKeysVerify = 16, "Microsoft.KeyVault/managedHsm/keys/verify/action" => [Verify];
+    HsmDeletedRead = 17, "Microsoft.KeyVault/managedHsm/keys/deletedKeys/read/action" => [ReadDeletedKeys];
+    HsmDeletedRecover = 18, "Microsoft.KeyVault/managedHsm/keys/deletedKeys/recover/action" => [RecoverKey];
+    HsmDeletedPurge = 19, "Microsoft.KeyVault/managedHsm/keys/deletedKeys/delete" => [PurgeKey];
+    HsmRandom = 20, "Microsoft.KeyVault/managedHsm/rng/action" => [];
+    AssignmentsRead = 21, "Microsoft.KeyVault/managedHsm/roleAssignments/read/action" => [ReadRoleAssignments];
+    AssignmentsWrite = 22, "Microsoft.KeyVault/managedHsm/roleAssignments/write/action" => [WriteRoleAssignment];
+    AssignmentsDelete = 23, "Microsoft.KeyVault/managedHsm/roleAssignments/delete/action" => [DeleteRoleAssignment];
+    // Settings have no data action of their own: they say nothing that who reads the roles may not know.
+    DefinitionsRead = 24, "Microsoft.KeyVault/managedHsm/roleDefinitions/read/action" =>
+        [ReadRoleDefinitions, ReadSettings];
+    DefinitionsWrite = 25, "Microsoft.KeyVault/managedHsm/roleDefinitions/write/action" => [WriteRoleDefinition];
+    DefinitionsDelete = 26, "Microsoft.KeyVault/managedHsm/roleDefinitions/delete/action" => [DeleteRoleDefinition];
+    DomainDownload = 27, "Microsoft.KeyVault/managedHsm/securitydomain/download/action" => [];
+    DomainDownloadRead = 28, "Microsoft.KeyVault/managedHsm/securitydomain/download/read" => [];
+    DomainUpload = 29, "Microsoft.KeyVault/managedHsm/securitydomain/upload/action" => [];
+    DomainUploadRead = 30, "Microsoft.KeyVault/managedHsm/securitydomain/upload/read" => [];
+    DomainTransferKeyRead = 31, "Microsoft.KeyVault/managedHsm/securitydomain/transferkey/read" => [];
+    BackupStart = 32, "Microsoft.KeyVault/managedHsm/backup/start/action" => [];
+    BackupStatus = 33, "Microsoft.KeyVault/managedHsm/backup/status/action" => [];
+    RestoreStart = 34, "Microsoft.KeyVault/managedHsm/restore/start/action" => [];
+    RestoreStatus = 35, "Microsoft.KeyVault/managedHsm/restore/status/action" => [];
+    // Key Vault, Azure RBAC. It has no name for reading deleted keys: who may recover them may see them.
+    KeysRead = 60, "Microsoft.KeyVault/vaults/keys/read" => [ListKeys, GetKey];
+    KeysUpdate = 61, "Microsoft.KeyVault/vaults/keys/update/action" => [UpdateKey];
+    KeysCreate = 62, "Microsoft.KeyVault/vaults/keys/create/action" => [CreateKey];
+    KeysImport = 63, "Microsoft.KeyVault/vaults/keys/import/action" => [];
+    KeysDelete = 64, "Microsoft.KeyVault/vaults/keys/delete" => [DeleteKey];
+    KeysRecover = 65, "Microsoft.KeyVault/vaults/keys/recover/action" => [RecoverKey, ReadDeletedKeys];
+    KeysRestore = 66, "Microsoft.KeyVault/vaults/keys/restore/action" => [];
+    KeysBackup = 67, "Microsoft.KeyVault/vaults/keys/backup/action" => [];
+    KeysPurge = 68, "Microsoft.KeyVault/vaults/keys/purge/action" => [PurgeKey];
+    KeysEncrypt = 69, "Microsoft.KeyVault/vaults/keys/encrypt/action" => [Encrypt];
+    KeysDecrypt = 70, "Microsoft.KeyVault/vaults/keys/decrypt/action" => [Decrypt];
+    KeysWrap = 71, "Microsoft.KeyVault/vaults/keys/wrap/action" => [WrapKey];
+    KeysUnwrap = 72, "Microsoft.KeyVault/vaults/keys/unwrap/action" => [UnwrapKey];
+    KeysSign = 73, "Microsoft.KeyVault/vaults/keys/sign/action" => [Sign];
+    KeysVerify = 74, "Microsoft.KeyVault/vaults/keys/verify/action" => [Verify];
+    KeysRelease = 75, "Microsoft.KeyVault/vaults/keys/release/action" => [];
+    KeysRotate = 76, "Microsoft.KeyVault/vaults/keys/rotate/action" => [RotateKey];
+    RotationPolicyRead = 77, "Microsoft.KeyVault/vaults/keyrotationpolicies/read" => [];
+    RotationPolicyWrite = 78, "Microsoft.KeyVault/vaults/keyrotationpolicies/write" => [SetRotationPolicy];
+    // Our own.
+    AuditRead = 100, "Keystead/audit/read/action" => [ReadAudit];
+    VaultSeal = 101, "Keystead/vault/seal/action" => [SealVault];
+}
+
+impl DataAction {
+    /// The data action of this name, whose case does not matter.
+    pub fn from_name(text: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|d| d.name().eq_ignore_ascii_case(text))
+    }
+
+    /// What to call an action in a vault of this kind. `None`: no role can give it.
+    pub fn of(action: Action, kind: VaultKind) -> Option<Self> {
+        let prefix = match kind {
+            VaultKind::Vault => "Microsoft.KeyVault/vaults/",
+            VaultKind::Hsm => "Microsoft.KeyVault/managedHsm/",
+        };
+        let allows = |d: &Self| d.actions().contains(&action);
+        let all = || Self::ALL.iter().copied().filter(allows);
+        all().find(|d| d.name().starts_with(prefix)).or_else(|| all().next())
+    }
+
+    /// Whether a custom definition may hold it: what belongs to the administrators of the vault it may not.
+    pub fn in_custom_roles(self) -> bool {
+        self != Self::VaultSeal
+    }
+}
+
+impl fmt::Display for DataAction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_and_names_are_unique_and_lead_back() {
+        for (i, d) in DataAction::ALL.iter().enumerate() {
+            assert_eq!(DataAction::from_code(d.code()), Some(*d));
+            assert_eq!(DataAction::from_name(&d.name().to_uppercase()), Some(*d));
+            assert!(DataAction::ALL[i + 1..].iter().all(|o| o.name() != d.name() && o.code() > d.code()));
+        }
+        assert_eq!(DataAction::from_name("Microsoft.KeyVault/managedHsm/keys/*"), None);
+    }
+
+    /// What a caller can ask for has a name, or is given by no role at all.
+    #[test]
+    fn every_action_of_a_caller_stands_in_the_table() {
+        use Action as A;
+        for action in A::ALL {
+            let by_no_role = matches!(
+                action,
+                A::IssueToken | A::VaultCreated | A::VaultUnsealed | A::VaultSealed | A::NodeEnrolled | A::TurnedAway
+            );
+            for kind in [VaultKind::Vault, VaultKind::Hsm] {
+                assert_eq!(DataAction::of(*action, kind).is_none(), by_no_role, "{action}: give it a data action");
+            }
+        }
+    }
+
+    #[test]
+    fn an_action_has_the_name_of_the_vaults_kind() {
+        let of = |kind| DataAction::of(Action::Sign, kind).map(DataAction::name);
+        assert_eq!(of(VaultKind::Vault), Some("Microsoft.KeyVault/vaults/keys/sign/action"));
+        assert_eq!(of(VaultKind::Hsm), Some("Microsoft.KeyVault/managedHsm/keys/sign/action"));
+        let own = DataAction::of(Action::ReadAudit, VaultKind::Hsm).map(DataAction::name);
+        assert_eq!(own, Some("Keystead/audit/read/action"));
+    }
+}

@@ -1,0 +1,183 @@
+"""Roles and assignments through the unmodified administration SDK, for a vault as for a Managed HSM."""
+
+import uuid
+
+import pytest
+from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
+from azure.keyvault.administration import (
+    KeyVaultAccessControlClient,
+    KeyVaultDataAction,
+    KeyVaultPermission,
+    KeyVaultRoleScope,
+    KeyVaultSettingsClient,
+)
+from azure.keyvault.keys.crypto import SignatureAlgorithm
+
+from conftest import Vault
+from test_errors import codes
+from verify_with import digest
+
+ES256 = SignatureAlgorithm.es256
+CRYPTO_USER = "21dbd100-6940-42c2-9190-5d6cb909625b"
+POLICY_ADMINISTRATOR = "4bd23610-cdcf-4971-bdee-bdc562cc28e4"
+ROOT, KEYS = KeyVaultRoleScope.GLOBAL, KeyVaultRoleScope.KEYS
+
+
+@pytest.fixture
+def access(dev, credential, answers):
+    """The dev vault's roles, as the client of dev.env, who administers it."""
+    options = {"verify_challenge_resource": False, "raw_response_hook": answers}
+    with KeyVaultAccessControlClient(dev.url, credential, **options) as client:
+        yield client
+
+
+@pytest.fixture
+def principal():
+    return str(uuid.uuid4())
+
+
+def role(client, guid):
+    return client.get_role_definition(ROOT, guid).id
+
+
+def test_all_built_in_roles_are_listed_with_their_data_actions(access):
+    listed = {d.name: d for d in access.list_role_definitions(ROOT)}
+    names = {d.role_name for d in listed.values() if d.role_type == "AKVBuiltInRole"}
+    managed = {
+        "Administrator", "Crypto Officer", "Crypto User", "Policy Administrator", "Crypto Auditor",
+        "Crypto Service Encryption User", "Crypto Service Release User", "Backup User", "Restore User",
+    }  # fmt: skip
+    assert {f"Managed HSM {n}" for n in managed} <= names
+    assert {"Key Vault Crypto Officer", "Key Vault Crypto User"} <= names
+    user = listed[CRYPTO_USER]
+    assert user.assignable_scopes == ["/"] and user.id.endswith(f"/roleDefinitions/{CRYPTO_USER}")
+    given = {a for p in user.permissions for a in p.data_actions}
+    assert {KeyVaultDataAction.SIGN_HSM_KEY, KeyVaultDataAction.CREATE_HSM_KEY} <= given
+    assert KeyVaultDataAction.PURGE_DELETED_HSM_KEY not in given
+    every = {a for d in listed.values() for p in d.permissions for a in p.data_actions}
+    assert {a.value for a in KeyVaultDataAction} <= every
+
+
+def test_a_custom_role_is_made_changed_in_place_and_removed(access):
+    name = str(uuid.uuid4())
+    given = [KeyVaultPermission(data_actions=[KeyVaultDataAction.READ_HSM_KEY])]
+    made = access.set_role_definition(
+        ROOT, name=name, role_name=f"test-{name}", description="of a test", permissions=given
+    )
+    assert (made.name, made.role_type, made.description) == (name, "CustomRole", "of a test")
+    assert made.permissions[0].data_actions == [KeyVaultDataAction.READ_HSM_KEY]
+    taken = [KeyVaultPermission(data_actions=[], not_data_actions=[KeyVaultDataAction.READ_HSM_KEY])]
+    changed = access.set_role_definition(ROOT, name=name, role_name=f"test-{name}", permissions=taken)
+    assert (changed.id, changed.description) == (made.id, "")
+    assert changed.permissions[0].data_actions == []
+    assert changed.permissions[0].not_data_actions == [KeyVaultDataAction.READ_HSM_KEY]
+    assert name in {d.name for d in access.list_role_definitions(ROOT)}
+    access.delete_role_definition(ROOT, name)
+    access.delete_role_definition(ROOT, name)
+    with pytest.raises(ResourceNotFoundError):
+        access.get_role_definition(ROOT, name)
+
+
+def test_built_in_roles_and_roles_in_use_stay(access, principal):
+    with pytest.raises(HttpResponseError, match="built-in role") as refused:
+        access.set_role_definition(ROOT, name=CRYPTO_USER, role_name="mine")
+    assert codes(refused) == (400, "BadParameter", None)
+    with pytest.raises(HttpResponseError):
+        access.delete_role_definition(ROOT, CRYPTO_USER)
+    definition = access.set_role_definition(ROOT, role_name=f"test-{principal}")
+    held = access.create_role_assignment(KEYS, definition.id, principal)
+    with pytest.raises(HttpResponseError) as refused:
+        access.delete_role_definition(ROOT, definition.name)
+    assert refused.value.status_code == 409
+    access.delete_role_assignment(KEYS, held.name)
+    access.delete_role_definition(ROOT, definition.name)
+
+
+def test_assignments_are_made_listed_read_and_removed_at_every_scope(access, principal, name):
+    definition = role(access, CRYPTO_USER)
+    for scope in (ROOT, KEYS, f"/keys/{name}", "/keys/providers"):
+        made = access.create_role_assignment(scope, definition, principal, name=uuid.uuid4())
+        p = made.properties
+        assert (p.scope, p.principal_id, p.role_definition_id) == (scope, principal, definition)
+        assert access.get_role_assignment(scope, made.name).role_assignment_id == made.role_assignment_id
+        assert made.name in {a.name for a in access.list_role_assignments(scope)}
+        assert made.name in {a.name for a in access.list_role_assignments(ROOT)}
+        with pytest.raises((HttpResponseError, ResourceExistsError)) as refused:
+            access.create_role_assignment(scope, definition, principal)
+        assert codes(refused)[:2] == (409, "RoleAssignmentExists")
+        access.delete_role_assignment(scope, made.name)
+        access.delete_role_assignment(scope, made.name)
+        with pytest.raises(ResourceNotFoundError):
+            access.get_role_assignment(scope, made.name)
+
+
+def test_lists_longer_than_a_page_are_whole(access, principal):
+    definition = role(access, CRYPTO_USER)
+    made = {access.create_role_assignment(f"/keys/k{n}", definition, principal).name for n in range(105)}
+    listed = [a.name for a in access.list_role_assignments(ROOT)]
+    assert len(listed) == len(set(listed)) and made <= set(listed)
+    for assignment in list(access.list_role_assignments(ROOT)):
+        if assignment.name in made:
+            access.delete_role_assignment(assignment.properties.scope, assignment.name)
+
+
+def test_what_a_policy_administrator_without_keys_gives_and_takes_counts_at_once(second, answers, name):
+    options = {"raw_response_hook": answers}
+    officer = Vault(second.url, second.credential("officer"), **options)
+    manager = Vault(second.url, second.credential("policy"), **options)
+    user = Vault(second.url, second.credential("user"), **options)
+    key = officer.keys.create_ec_key(name)
+    access = KeyVaultAccessControlClient(second.url, second.credential("policy"), **options)
+
+    def denied(who):
+        with pytest.raises(HttpResponseError) as refused:
+            who.crypto(key.id).sign(ES256, digest())
+        assert codes(refused) == (403, "Forbidden", "ForbiddenByRbac")
+        assert answers.last_receipt
+        return refused.value.response.json()["error"]["message"]
+
+    message = denied(manager)
+    assert "keys/sign/action" in message and f"/keys/{name}" in message
+    for _ in range(5):
+        denied(user)
+        held = access.create_role_assignment(KEYS, role(access, CRYPTO_USER), second.subjects["user"])
+        assert user.crypto(key.id).sign(ES256, digest()).signature
+        access.delete_role_assignment(KEYS, held.name)
+        denied(user)
+
+
+def test_who_manages_roles_gives_himself_no_administration_and_defines_no_more_than_he_has(second, answers):
+    options = {"raw_response_hook": answers}
+    access = KeyVaultAccessControlClient(second.url, second.credential("policy"), **options)
+    roles = {d.role_name: d for d in access.list_role_definitions(ROOT)}
+    with pytest.raises(HttpResponseError) as refused:
+        access.create_role_assignment(ROOT, roles["Keystead Vault Administrator"].id, second.subjects["policy"])
+    assert codes(refused) == (403, "Forbidden", "ForbiddenByRbac")
+    with pytest.raises(HttpResponseError, match="keys/sign/action") as refused:
+        sign = [KeyVaultPermission(data_actions=[KeyVaultDataAction.SIGN_HSM_KEY])]
+        access.set_role_definition(ROOT, role_name=f"test-{uuid.uuid4()}", permissions=sign)
+    assert codes(refused) == (403, "Forbidden", "ForbiddenByRbac")
+    strange = KeyVaultAccessControlClient(second.url, second.credential("stranger"), **options)
+    with pytest.raises(HttpResponseError, match="roleDefinitions/read/action") as refused:
+        list(strange.list_role_definitions(ROOT))
+    assert codes(refused) == (403, "Forbidden", "ForbiddenByRbac")
+
+
+def test_the_last_administrator_stays(second, answers):
+    officer = KeyVaultAccessControlClient(second.url, second.credential("officer"), raw_response_hook=answers)
+    administrator = next(d for d in officer.list_role_definitions(ROOT) if d.role_name == "Keystead Vault Administrator")
+    held = [a for a in officer.list_role_assignments(ROOT) if a.properties.role_definition_id == administrator.id]
+    assert len(held) == 1
+    with pytest.raises(HttpResponseError, match="last administrator") as refused:
+        officer.delete_role_assignment(ROOT, held[0].name)
+    assert refused.value.status_code == 409
+
+
+def test_settings_are_read(dev, credential, answers):
+    options = {"verify_challenge_resource": False, "raw_response_hook": answers}
+    with KeyVaultSettingsClient(dev.url, credential, **options) as client:
+        listed = client.list_settings()
+        assert [(s.name, s.getboolean()) for s in listed] == [("AllowKeyManagementOperationsThroughARM", False)]
+        assert client.get_setting("AllowKeyManagementOperationsThroughARM").getboolean() is False
+        with pytest.raises(ResourceNotFoundError):
+            client.get_setting("other")
