@@ -151,7 +151,7 @@ mod tests {
                 assert_eq!(digest(&text), Ok(bytes.clone()), "{text}");
             }
         }
-        for bad in ["", "ff", &"zz".repeat(32), &STANDARD.encode([1; 31]), &hex::encode([1; 33])] {
+        for bad in ["", "ff", &"z*".repeat(32), &STANDARD.encode([1; 31]), &hex::encode([1; 33])] {
             assert!(digest(bad).is_err(), "{bad}");
         }
     }
