@@ -92,7 +92,7 @@ fn a_policy_stored_by_release_1_reads_and_is_written_the_same_today() {
 fn roles_derived_ids_and_the_directory_read_and_are_written_as_kept() {
     assert_eq!(minicbor::decode::<PolicyDocument>(GOLDEN_ROLES).unwrap(), golden_roles());
     assert_eq!(minicbor::to_vec(golden_roles()).unwrap(), GOLDEN_ROLES);
-    assert!(Policy::new(&golden_roles(), Revision(1)).is_ok());
+    assert!(Policy::stored(&golden_roles(), Revision(1)).is_ok());
 }
 
 #[test]

@@ -123,7 +123,7 @@ impl Search {
     async fn backwards(&self, client: &Client, log: &str) -> Result<Found, Failure> {
         let mut found = Found { records: Vec::new(), before: None, receipts: Vec::new() };
         let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
-        let newest = size(client, log).await?;
+        let newest = self.newest(client, log, &mut found).await?;
         let mut end = self.before.map_or(newest, |before| before.min(newest));
         while end > 0 {
             let start = end.saturating_sub(u64::from(PAGE));
@@ -146,6 +146,18 @@ impl Search {
         }
         found.records.reverse();
         Ok(found)
+    }
+
+    /// How many records there are: those under the checkpoint, and what was written since.
+    async fn newest(&self, client: &Client, log: &str, found: &mut Found) -> Result<u64, Failure> {
+        let mut newest = size(client, log).await?;
+        loop {
+            let page = self.read(client, log, newest, PAGE, found).await?;
+            newest = page.last().map_or(newest, |r| r.index.saturating_add(1)).max(newest);
+            if page.len() < usize::from(PAGE) {
+                return Ok(newest);
+            }
+        }
     }
 
     async fn read(
