@@ -11,6 +11,7 @@
 
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::disallowed_methods))]
 
+pub(crate) mod callers;
 pub mod permit;
 pub mod policy;
 pub mod role;

@@ -1,8 +1,9 @@
 //! The policy of a vault, and the decision.
 
+use crate::callers;
 use crate::permit::{Ask, Denial, Ground, Mandate, Permit, Who};
 use crate::role::Role;
-use keystead_identity::{Caller, Client, Principal, TrustedIssuer};
+use keystead_identity::{Caller, Callers, Client, Principal, TrustedIssuer};
 use keystead_model::{Action, AssignmentId, Revision, Target};
 use minicbor::{Decode, Encode};
 use thiserror::Error;
@@ -23,6 +24,9 @@ pub struct PolicyDocument {
     /// Clients that prove themselves with a secret.
     #[n(3)]
     pub clients: Vec<Client>,
+    /// Certificates that are believed, and revocations.
+    #[cbor(n(10), skip_if = "Callers::is_empty")]
+    pub callers: Callers,
 }
 
 /// A role assignment as it is written.
@@ -94,6 +98,16 @@ pub enum BadPolicy {
         /// The bound.
         max: usize,
     },
+    /// An issuer, client or certificate that can never serve, or that would serve for too much.
+    #[error("{what} '{id}': {expected}")]
+    Unusable {
+        /// What.
+        what: &'static str,
+        /// Which.
+        id: String,
+        /// What is wanted of it.
+        expected: &'static str,
+    },
 }
 
 /// A policy that was checked, at the revision it was stored at.
@@ -124,6 +138,7 @@ impl Policy {
         }
         unique("issuer", document.issuers.iter().map(|i| i.iss.clone()))?;
         unique("client", document.clients.iter().map(|c| c.id.to_ascii_lowercase()))?;
+        callers::check(document)?;
         unique("assignment", document.assignments.iter().map(|a| AssignmentId::from_bytes(a.id).to_string()))?;
         let assignments = document.assignments.iter().enumerate().map(check).collect::<Result<_, _>>()?;
         Ok(Self { administrators: document.administrators.clone(), assignments, revision })
@@ -159,15 +174,13 @@ impl Policy {
     fn ground_of_caller(&self, caller: &Caller, action: Action, target: &Target) -> Option<Ground> {
         match action {
             Action::IssueToken => caller.is_built_in_client().then_some(Ground::OwnToken),
-            Action::SealVault => {
-                self.administrators.iter().any(|p| p == caller.principal()).then_some(Ground::Administrator)
+            action if callers::of_administrators(action) => {
+                self.administrators.iter().any(|p| caller.is(p)).then_some(Ground::Administrator)
             }
             _ => self
                 .assignments
                 .iter()
-                .find(|a| {
-                    a.principal == *caller.principal() && a.role.actions.contains(&action) && a.scope.covers(target)
-                })
+                .find(|a| caller.is(&a.principal) && a.role.actions.contains(&action) && a.scope.covers(target))
                 .map(|a| Ground::Role(a.id)),
         }
     }
@@ -183,7 +196,7 @@ fn check((at, a): (usize, &AssignmentDocument)) -> Result<Assignment, BadPolicy>
     Ok(Assignment { id: AssignmentId::from_bytes(a.id), scope, principal: a.principal.clone(), role })
 }
 
-fn unique(what: &'static str, ids: impl Iterator<Item = String>) -> Result<(), BadPolicy> {
+pub(crate) fn unique(what: &'static str, ids: impl Iterator<Item = String>) -> Result<(), BadPolicy> {
     let mut seen = std::collections::BTreeSet::new();
     for id in ids {
         if !seen.insert(id.clone()) {

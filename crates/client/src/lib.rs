@@ -22,7 +22,7 @@
 //! ```
 //!
 //! - `client`: calls with a credential        - `operator`: calls over the unix socket
-//! - `keys`, `audit`: the typed calls         - `wire`, `operation`: what they send and read
+//! - `keys`, `audit`, `policy`: the calls         - `wire`, `operation`: what they send and read
 //! - `token`, `challenge`, `form`: logging in - `transport`, `tls`, `pool`: connections
 
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::disallowed_methods))]
@@ -36,6 +36,7 @@ mod form;
 mod keys;
 mod operation;
 mod operator;
+mod policy;
 mod pool;
 mod reply;
 mod tls;
@@ -48,6 +49,7 @@ pub use client::{API_VERSION, Client, Config};
 pub use error::ClientError;
 pub use operation::{Ciphertext, Plaintext, Sealed, Signature};
 pub use operator::{OperatorClient, VaultInfo};
+pub use policy::PolicyPart;
 pub use reply::Done;
 pub use token::Credential;
 pub use wire::{

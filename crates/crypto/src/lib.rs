@@ -7,7 +7,7 @@
 //! - [`hpke`]: sealing to a public key (RFC 9180)
 //! - [`hkdf`]: keys from keys (RFC 5869)
 //! - [`aes`], [`rsa`], [`p256`]: the algorithms customers' keys work with
-//! - [`ed25519`]: signatures on audit checkpoints
+//! - [`ed25519`]: signatures on audit checkpoints; [`jws`]: those on tokens of others
 //!
 //! ```
 //! use keystead_crypto::sealed::{Binding, Sealer, Usage};
@@ -27,6 +27,7 @@ mod error;
 pub mod fuzz;
 pub mod hkdf;
 pub mod hpke;
+pub mod jws;
 pub mod p256;
 pub mod rsa;
 pub mod sealed;

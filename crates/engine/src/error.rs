@@ -1,6 +1,6 @@
 //! The two ways not to succeed: refused after the decision (with a receipt), or turned away before it (counted).
 
-use keystead_access::Denial;
+use keystead_access::{BadPolicy, Denial};
 use keystead_audit::{JournalDown, Outcome};
 use keystead_crypto::sealed::OpenFailed;
 use keystead_model::{KeySpec, Name, Version};
@@ -124,6 +124,15 @@ pub enum Refusal {
     /// The log is not one of this vault's on this node.
     #[error("there is no such log of this vault on this node")]
     UnknownLog,
+    /// The policy names no such issuer, client, credential or certificate.
+    #[error("the vault's policy has no such {what}")]
+    NotInPolicy {
+        /// What was asked for.
+        what: &'static str,
+    },
+    /// The changed policy could not be one.
+    #[error("the policy would be refused: {0}")]
+    PolicyRefused(Box<BadPolicy>),
     /// A defect of ours; nothing changed.
     #[error("internal fault; nothing was changed")]
     Fault,
@@ -157,6 +166,8 @@ impl Refusal {
             Self::Fault => 22,
             Self::BadPageToken => 23,
             Self::UnknownLog => 24,
+            Self::NotInPolicy { .. } => 60,
+            Self::PolicyRefused(_) => 61,
         })
     }
 }

@@ -9,6 +9,7 @@
 //!   [`operate`]: why that was not done
 //! - [`schedule`]: stored decisions of the customer, carried out by mandate
 //! - [`view`]: what commands take and give; [`records`]: what stands in the sealed rows
+//! - [`issuers`]: the keys of other issuers, fetched within bounds
 //! - [`lifecycle`]: what a key may be used for; [`log`]: the vault's log as anyone may see it
 
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::disallowed_methods))]
@@ -21,17 +22,20 @@ extern crate self as keystead_engine;
 #[path = "../tests/it/support.rs"]
 mod support;
 
+pub(crate) mod believed;
 pub(crate) mod birth;
 pub(crate) mod cache;
 pub mod commands;
 pub mod error;
 pub mod info;
 pub(crate) mod issuer;
+pub mod issuers;
 pub mod lifecycle;
 pub mod log;
 pub mod node;
 pub(crate) mod opening;
 pub mod operate;
+pub(crate) mod policy;
 #[doc(hidden)]
 pub mod records;
 pub mod room;
@@ -44,15 +48,19 @@ pub mod view;
 
 pub use birth::BUILT_IN;
 pub use commands::audit::{AuditEntry, ReadAudit};
+pub use commands::client::{AddCredential, CreateClient, CreatedClient, NewCredential, RemoveClient, RemoveCredential};
+pub use commands::issuer::{AddIssuer, RemoveIssuer};
 pub use commands::key::{
     CreateKey, Decrypt, DeleteKey, Encrypt, GetDeletedKey, GetKey, ListDeletedKeys, ListKeys, ListVersions, PurgeKey,
     RecoverKey, RotateKey, RotationPolicy, SetRotationPolicy, Sign, UnwrapKey, UpdateKey, Verify, WrapKey,
 };
+pub use commands::policy::{AddAuthority, PolicyView, ReadPolicy, RemoveAuthority, RevokeTokens};
 pub use commands::token::{IssueToken, IssuedToken};
 pub use commands::vault::SealVault;
 pub use error::{Refusal, TurnedAway};
 pub use info::{IssuerInfo, VaultInfo};
 pub use issuer::resource;
+pub use issuers::{Fetch, Issuers};
 pub use keystead_audit::{Answer, TurnedAwayReason};
 pub use log::LogInfo;
 pub use node::{Health, Instance, NODE_LOG, NewVault, Parts, VaultSummary};

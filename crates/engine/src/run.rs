@@ -9,7 +9,7 @@ use futures_util::FutureExt as _;
 use keystead_access::{Ask, Denial, Permit, Who};
 use keystead_audit::{Answer, Draft, Outcome, Receipt, Record, Slot};
 use keystead_identity::Caller;
-use keystead_model::{Moment, ObjectId, OperationId, VaultStatus, Version};
+use keystead_model::{Moment, ObjectId, OperationId, Revision, VaultStatus, Version};
 use keystead_store::{Changes, CommitError, MakeRecord, OutboxRow};
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -37,7 +37,7 @@ pub(crate) mod sealed {
 pub(crate) use sealed::Execute;
 
 /// What follows a commit in memory.
-type After = Box<dyn FnOnce(&Open) + Send>;
+type After = Box<dyn FnOnce(&Open, Revision) + Send>;
 
 /// What a command did and wants changed.
 pub struct Effect<T> {
@@ -77,7 +77,7 @@ impl<T> Effect<T> {
     }
 
     /// What follows in memory once the changes are committed.
-    pub(crate) fn after(mut self, then: impl FnOnce(&Open) + Send + 'static) -> Self {
+    pub(crate) fn after(mut self, then: impl FnOnce(&Open, Revision) + Send + 'static) -> Self {
         self.after = Some(Box::new(then));
         self
     }
@@ -248,7 +248,7 @@ impl Run<'_> {
             (Err(_), None, _) => return Err(TurnedAway::JournalDown),
         };
         if let Some(after) = after {
-            after(&self.open);
+            after(&self.open, committed.revision);
         }
         if status.is_some() {
             self.vault.state.store(Arc::new(State::Sealed));

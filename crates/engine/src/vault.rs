@@ -1,9 +1,11 @@
 //! A vault on this node: what it is, and what exists only while it is open.
 
+use crate::believed::{Believed, Seen, Trust, Used};
 use crate::cache::KeyCache;
 use crate::error::TurnedAway;
 use crate::info::{IssuerInfo, VaultInfo};
 use crate::issuer::BuiltInIssuer;
+use crate::issuers::Issuers;
 use crate::room::KeyVersion;
 use crate::uses::Uses;
 use arc_swap::ArcSwap;
@@ -12,11 +14,10 @@ use keystead_audit::{Journal, TurnedAwayReason};
 use keystead_crypto::Mac;
 use keystead_crypto::sealed::{Sealer, Usage};
 use keystead_custody::Root;
-use keystead_identity::{Caller, Identity, NotAuthenticated, Proof, Proven};
-use keystead_model::{NodeId, Time};
+use keystead_identity::{Caller, NotAuthenticated, Proof, Published, TrustedIssuer};
+use keystead_model::{Moment, NodeId, Time};
 use keystead_protection::Protection;
 use keystead_store::Store;
-use quick_cache::sync::Cache;
 use std::net::IpAddr;
 use std::sync::Arc;
 use thiserror::Error;
@@ -56,14 +57,14 @@ pub struct Open {
     pub(crate) details: Sealer,
     pub(crate) index: Mac,
     pub(crate) policy: ArcSwap<Policy>,
-    pub(crate) identity: Identity,
+    pub(crate) believed: ArcSwap<Believed>,
     pub(crate) issuer: BuiltInIssuer,
     pub(crate) keys: KeyCache<Arc<KeyVersion>>,
     pub(crate) uses: Uses,
-    proven: Cache<[u8; 32], Proven>,
+    used: Used,
 }
 
-/// Bound on opened keys and on remembered tokens, each, per vault.
+/// Bound on opened keys, per vault.
 const CACHED: usize = 4096;
 
 impl Open {
@@ -72,38 +73,34 @@ impl Open {
         details: Sealer,
         index: Mac,
         policy: Policy,
-        identity: Identity,
+        trust: Trust,
         issuer: BuiltInIssuer,
     ) -> Self {
+        let believed = Believed::new(Arc::new(trust), policy.revision());
         Self {
             records: root.sealer(Usage::Records),
             material: root.sealer(Usage::KeyMaterial),
             details,
             index,
             policy: ArcSwap::from_pointee(policy),
-            identity,
+            believed: ArcSwap::from_pointee(believed),
             issuer,
             keys: KeyCache::new(CACHED),
             uses: Uses::default(),
-            proven: Cache::new(CACHED),
+            used: Used::default(),
         }
     }
 
-    /// Verifies a proof, once per token until it expires. Rights are never part of what is remembered.
-    fn authenticate(&self, proof: Proof<'_>, address: Option<IpAddr>, now: Time) -> Result<Caller, NotAuthenticated> {
-        let Proof::Bearer(token) = proof else {
-            return self.identity.authenticate(proof, address, now).map(|p| p.caller);
-        };
-        let digest = keystead_crypto::sha256(&[token.as_bytes()]);
-        if let Some(p) = self.proven.get(&digest) {
-            if now < p.until {
-                return Ok(p.caller.at(address));
-            }
-            self.proven.remove(&digest);
-        }
-        let proven = self.identity.authenticate(proof, address, now)?;
-        self.proven.insert(digest, proven.clone());
-        Ok(proven.caller)
+    fn authenticate(&self, proof: Proof<'_>, address: Option<IpAddr>, now: Time) -> Result<Seen, NotAuthenticated> {
+        self.believed.load().authenticate(proof, address, now, &self.used)
+    }
+
+    /// Takes over what an issuer published.
+    fn take(&self, issuer: &TrustedIssuer, published: &Published) {
+        self.believed.rcu(|now| match now.with_published(issuer, published) {
+            Some(next) => Arc::new(next),
+            None => Arc::clone(now),
+        });
     }
 }
 
@@ -125,6 +122,7 @@ pub struct Vault {
     pub(crate) store: Store,
     pub(crate) journal: Journal,
     pub(crate) protection: Protection,
+    pub(crate) issuers: Arc<Issuers>,
     pub(crate) state: ArcSwap<State>,
 }
 
@@ -156,7 +154,52 @@ impl Vault {
 
     /// Proof to caller. The vault's state is looked at first: a sealed vault challenges nobody.
     pub fn authenticate(&self, proof: Proof<'_>, address: Option<IpAddr>, now: Time) -> Result<Caller, NotLetIn> {
-        Ok(self.open()?.authenticate(proof, address, now)?)
+        Ok(self.open()?.authenticate(proof, address, now)?.caller)
+    }
+
+    /// The same; an issuer that signs with a key not known here is asked for its keys first, as often as it may be.
+    pub async fn prove(&self, proof: Proof<'_>, address: Option<IpAddr>, at: Moment) -> Result<Caller, NotLetIn> {
+        let open = self.open()?;
+        match open.authenticate(proof, address, at.now) {
+            Ok(seen) => {
+                if !seen.before
+                    && let Some((issuer, fetched)) = open.believed.load().fetched_by(proof)
+                    && fetched.is_some_and(|f| at.now >= f.plus_millis(Published::FRESH_MS))
+                {
+                    self.look_at(&open, issuer, fetched, at);
+                }
+                Ok(seen.caller)
+            }
+            Err(NotAuthenticated::UnknownKey) => {
+                let named = open.believed.load().fetched_by(proof);
+                let (issuer, fetched) = named.ok_or(NotAuthenticated::UnknownKey)?;
+                let newer = self.issuers.newer(&issuer, fetched, at).await;
+                open.take(&issuer, &newer.ok_or(NotAuthenticated::UnknownKey)?);
+                // The vault may have been sealed meanwhile.
+                Ok(self.open()?.authenticate(proof, address, at.now)?.caller)
+            }
+            Err(why) => Err(why.into()),
+        }
+    }
+
+    /// Asks every issuer whose keys are fetched, while nobody waits for it. Needs a runtime.
+    pub(crate) fn look_at_issuers(&self, at: Moment) {
+        let Ok(open) = self.open() else { return };
+        let fetched = open.believed.load().fetched();
+        for issuer in fetched {
+            self.look_at(&open, issuer, None, at);
+        }
+    }
+
+    fn look_at(&self, open: &Arc<Open>, issuer: TrustedIssuer, seen: Option<Time>, at: Moment) {
+        let (issuers, open) = (Arc::clone(&self.issuers), Arc::downgrade(open));
+        tokio::spawn(async move {
+            let newer = issuers.newer(&issuer, seen, at).await;
+            // Sealing must not wait for a distant issuer.
+            if let (Some(published), Some(open)) = (newer, open.upgrade()) {
+                open.take(&issuer, &published);
+            }
+        });
     }
 
     /// Whether it lets anybody in now.

@@ -15,6 +15,7 @@ fn issuer() -> TrustedIssuer {
         tenant: Some("t".to_owned()),
         subject_claim: "oid".to_owned(),
         keys: vec![IssuerKey { kid: "k".to_owned(), x: [1; 32], y: [2; 32] }],
+        ..TrustedIssuer::default()
     }
 }
 
@@ -25,6 +26,7 @@ pub fn authenticate(data: &[u8]) {
         name: "c".to_owned(),
         subject: "s".to_owned(),
         secrets: vec![secret_digest("right")],
+        ..Client::default()
     };
     let identity = Identity::new(ISSUER.to_owned(), vec![issuer()], vec![client]);
     let text = String::from_utf8_lossy(data);

@@ -17,6 +17,8 @@ pub(crate) struct Config {
     pub(crate) audit: AuditSection,
     #[serde(default)]
     pub(crate) limits: LimitsSection,
+    #[serde(default)]
+    pub(crate) outgoing: OutgoingSection,
 }
 
 /// `[node]`
@@ -66,6 +68,19 @@ pub(crate) struct LimitsSection {
     pub(crate) max_connections: Option<usize>,
     pub(crate) max_body_bytes: Option<usize>,
     pub(crate) request_deadline_ms: Option<u64>,
+}
+
+/// `[outgoing]`: where the node may go, never whom a vault believes.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OutgoingSection {
+    /// Hosts that may be asked for issuers' keys; none if absent.
+    #[serde(default)]
+    pub(crate) hosts: Vec<String>,
+    /// CA certificates in PEM, trusted besides the system's.
+    pub(crate) ca: Option<PathBuf>,
+    /// `host:port` of an HTTP proxy.
+    pub(crate) proxy: Option<String>,
 }
 
 /// Reads and checks a file.

@@ -1,7 +1,7 @@
 //! From a request to its vault: the authority selects it, the tables do the rest.
 
 use hyper::StatusCode;
-use keystead_api_table::{Reply, Table};
+use keystead_api_table::{ClientCertificates, Reply, Table};
 use keystead_engine::{Instance, TurnedAwayReason};
 use keystead_model::Authority;
 use keystead_server::{Fault, FaultAnswer, Handler, Request, Response};
@@ -18,7 +18,13 @@ pub(crate) fn handler(instance: &Arc<Instance>, table: &Arc<Table>) -> Handler {
                 return operator.dispatch(&instance, request, at).await;
             }
             match authority(&request).and_then(|a| instance.vault(&a)) {
-                Some(vault) => table.dispatch(&vault, request, peer.address.map(|a| a.ip()), at).await,
+                Some(vault) => {
+                    let mut request = request;
+                    if let Some(chain) = peer.certificates {
+                        request.extensions_mut().insert(ClientCertificates(chain));
+                    }
+                    table.dispatch(&vault, request, peer.address.map(|a| a.ip()), at).await
+                }
                 None => unknown(&instance, &table, &request),
             }
         })

@@ -2,7 +2,7 @@
 //!
 //! - [`dev`], [`serve`]: the server; [`setup`] is what they share, [`config`] what `serve` reads
 //! - [`vault`]: the operator's commands over the local socket
-//! - [`key`], [`audit`]: a client's commands over HTTPS
+//! - [`key`], [`audit`]: a client's commands over HTTPS; [`policy`]: an administrator's
 //! - [`exit`]: exit codes and how errors are shown
 
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::disallowed_methods))]
@@ -17,6 +17,7 @@ mod key;
 mod new_client;
 mod node_key;
 mod output;
+mod policy;
 mod serve;
 mod setup;
 mod tls;
@@ -57,6 +58,14 @@ enum Command {
     Vault(vault::Args),
     /// Create and use keys
     Key(key::Args),
+    /// Say whose tokens are believed
+    Issuer(policy::issuer::Args),
+    /// Manage the vault's own clients and their credentials
+    Client(policy::client::Args),
+    /// Say which client certificates are believed
+    Certificate(policy::certificate::Args),
+    /// Show a vault's policy, and refuse older tokens
+    Policy(policy::show::Args),
     /// Read and check the audit log
     Audit(audit::Args),
     /// Print a completion script for a shell
@@ -87,6 +96,10 @@ fn run(cli: Cli) -> Result<(), exit::Failure> {
         Command::Serve(args) => runtime()?.block_on(serve::run(args)),
         Command::Vault(args) => runtime()?.block_on(vault::run(args)),
         Command::Key(args) => runtime()?.block_on(key::run(args)),
+        Command::Issuer(args) => runtime()?.block_on(policy::issuer::run(args)),
+        Command::Client(args) => runtime()?.block_on(policy::client::run(args)),
+        Command::Certificate(args) => runtime()?.block_on(policy::certificate::run(args)),
+        Command::Policy(args) => runtime()?.block_on(policy::show::run(args)),
         Command::Audit(args) => runtime()?.block_on(audit::run(args)),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "keystead", &mut std::io::stdout());

@@ -1,9 +1,9 @@
 //! `keystead serve`: a server as its configuration says.
 
-use crate::config::{self, Config};
+use crate::config::{self, Config, OutgoingSection};
 use crate::exit::Failure;
 use crate::setup::{Listener, Setup};
-use keystead_server::Limits;
+use keystead_server::{Limits, Outgoing};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use zeroize::Zeroizing;
@@ -40,8 +40,21 @@ fn setup(config: Config) -> Result<Setup, Failure> {
         sink_file: config.audit.sink_file.map(toml::Spanned::into_inner),
         max_journal_bytes: config.audit.max_bytes,
         limits,
+        outgoing: outgoing(config.outgoing)?,
         ..prepared
     })
+}
+
+fn outgoing(section: OutgoingSection) -> Result<Outgoing, Failure> {
+    let own = match &section.ca {
+        Some(file) => read(file)?,
+        None => Vec::new(),
+    };
+    let roots = crate::tls::roots(&own).map_err(|e| {
+        let file = section.ca.as_deref().unwrap_or(Path::new("")).display();
+        Failure::usage(format!("outgoing.ca: cannot use {file}: {e}"))
+    })?;
+    Ok(Outgoing { hosts: section.hosts, roots, proxy: section.proxy })
 }
 
 fn limits(config: &Config) -> Limits {

@@ -3,20 +3,21 @@
 use crate::exit::Failure;
 use crate::handler;
 use crate::node_key;
+use crate::tls;
 use keystead_api_table::Table;
 use keystead_audit::{FileSink, Journal, Node, Pump};
 use keystead_custody::UnsealPath;
-use keystead_engine::{ClockGuard, Instance, Parts};
+use keystead_engine::{ClockGuard, Instance, Issuers, Parts};
 use keystead_model::{Moment, Time};
 use keystead_protection::Protection;
-use keystead_server::{Limits, Server, tls_config};
+use keystead_server::{Fetcher, Limits, Outgoing, Server, tls_config};
 use keystead_store::Store;
 use keystead_unseal::KeyFile;
 use rustix::fs::{FlockOperation, flock};
 use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use zeroize::Zeroizing;
 
@@ -36,6 +37,7 @@ pub(crate) struct Setup {
     pub(crate) sink_file: Option<PathBuf>,
     pub(crate) max_journal_bytes: Option<u64>,
     pub(crate) limits: Limits,
+    pub(crate) outgoing: Outgoing,
     pub(crate) lock: std::fs::File,
 }
 
@@ -72,6 +74,7 @@ impl Setup {
             sink_file: None,
             max_journal_bytes: None,
             limits: Limits::default(),
+            outgoing: Outgoing::default(),
             lock,
         })
     }
@@ -88,6 +91,7 @@ impl Setup {
             journal: journal.clone(),
             protection: Protection::software(cores()),
             paths: self.paths(&store).await?,
+            issuers: self.issuers(),
         };
         let instance = Instance::start(parts, moment(120))
             .await
@@ -98,6 +102,21 @@ impl Setup {
         };
         let server = self.server(&instance).await?;
         Ok(Running { instance, server, store, journal, _pump: pump, _lock: self.lock })
+    }
+
+    /// Which issuers there are to ask stands in the vaults' policies; which hosts may be reached, in the configuration.
+    /// The system's CAs are read when they are first needed.
+    fn issuers(&self) -> Arc<Issuers> {
+        let outgoing = self.outgoing.clone();
+        let fetcher: Arc<OnceLock<Result<Fetcher, String>>> = Arc::default();
+        Issuers::new(Arc::new(move |url| {
+            let (fetcher, outgoing) = (Arc::clone(&fetcher), outgoing.clone());
+            Box::pin(async move {
+                let ready =
+                    fetcher.get_or_init(|| Fetcher::new(tls::with_systems(outgoing)).map_err(|e| e.to_string()));
+                ready.as_ref().map_err(Clone::clone)?.get(&url).await.map_err(|e| e.to_string())
+            })
+        }))
     }
 
     async fn store(&self) -> Result<Store, Failure> {

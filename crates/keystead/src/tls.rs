@@ -1,8 +1,11 @@
-//! The development server's own CA and certificate.
+//! The development server's own CA and certificate, and whom TLS trusts on the way out.
 
 use crate::exit::Failure;
 use crate::node_key::write_private;
+use keystead_server::Outgoing;
 use rcgen::{BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject as _;
 use std::path::Path;
 
 /// Host names the certificate is good for.
@@ -38,6 +41,17 @@ pub(crate) fn dev(directory: &Path) -> Result<DevTls, Failure> {
     params.use_authority_key_identifier_extension = true;
     let leaf = params.signed_by(&key, &issuer).map_err(failed)?;
     Ok(DevTls { chain: format!("{}{ca}", leaf.pem()), key: key.serialize_pem(), ca })
+}
+
+/// The CAs of this PEM text.
+pub(crate) fn roots(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, rustls_pki_types::pem::Error> {
+    CertificateDer::pem_slice_iter(pem).collect()
+}
+
+/// The system's CAs as well.
+pub(crate) fn with_systems(mut outgoing: Outgoing) -> Outgoing {
+    outgoing.roots.extend(rustls_native_certs::load_native_certs().certs);
+    outgoing
 }
 
 fn ca_params() -> Result<CertificateParams, rcgen::Error> {

@@ -79,6 +79,26 @@ actions! {
     ReadAudit = 41, "audit/read";
     /// Seal the vault from inside.
     SealVault = 42, "vault/seal";
+    /// Read the policy: administrators, issuers, clients, certificates.
+    ReadPolicy = 60, "policy/read";
+    /// Believe an issuer's tokens.
+    AddIssuer = 61, "policy/issuers/write";
+    /// Believe them no more.
+    RemoveIssuer = 62, "policy/issuers/delete";
+    /// Create a built-in client.
+    CreateClient = 63, "policy/clients/write";
+    /// Remove one, with its tokens.
+    RemoveClient = 64, "policy/clients/delete";
+    /// Give a built-in client another credential.
+    AddCredential = 65, "policy/clients/credentials/write";
+    /// Take one away, with the client's tokens.
+    RemoveCredential = 66, "policy/clients/credentials/delete";
+    /// Believe the certificates that somebody vouches for.
+    AddAuthority = 67, "policy/certificates/write";
+    /// Believe them no more.
+    RemoveAuthority = 68, "policy/certificates/delete";
+    /// Refuse tokens that were issued before a time.
+    RevokeTokens = 69, "policy/not-before/write";
     /// A vault was created (node's log, and the vault's first record).
     VaultCreated = 1000, "vault/created";
     /// A vault was unsealed.

@@ -6,6 +6,7 @@ mod records;
 use crate::birth;
 use crate::error::Refusal;
 use crate::info::VaultInfo;
+use crate::issuers::Issuers;
 use crate::opening;
 use crate::operate::OperateError;
 use crate::vault::{State, Vault};
@@ -71,6 +72,8 @@ pub struct Parts {
     pub protection: Protection,
     /// The ways to a root, by kind.
     pub paths: Vec<Arc<dyn UnsealPath>>,
+    /// The keys of other issuers.
+    pub issuers: Arc<Issuers>,
 }
 
 /// This node.
@@ -181,6 +184,7 @@ impl Instance {
         if let Some(root) = root {
             let open = opening::open(&vault, &root, at).await?;
             vault.state.store(Arc::new(State::Open(Arc::new(open))));
+            vault.look_at_issuers(at);
         }
         self.register(Arc::clone(&vault));
         self.note(Action::VaultCreated, vault.info.id, at).await?;
@@ -210,6 +214,7 @@ impl Instance {
         let open = opening::open(&vault, &root, at).await?;
         self.set_status(&vault, VaultStatus::Active, Action::VaultUnsealed, at).await?;
         vault.state.store(Arc::new(State::Open(Arc::new(open))));
+        vault.look_at_issuers(at);
         self.note(Action::VaultUnsealed, vault.info.id, at).await?;
         Ok(summary(&vault))
     }
@@ -240,13 +245,14 @@ impl Instance {
             VaultStatus::Deleted => State::Deleted,
             VaultStatus::Active | VaultStatus::Sealed => State::Sealed,
         };
-        let Parts { node, store, journal, protection, .. } = &self.parts;
+        let Parts { node, store, journal, protection, issuers, .. } = &self.parts;
         Arc::new(Vault {
             info,
             node: *node,
             store: store.clone(),
             journal: journal.clone(),
             protection: protection.clone(),
+            issuers: Arc::clone(issuers),
             state: ArcSwap::from_pointee(state),
         })
     }
@@ -267,6 +273,7 @@ impl Instance {
         let open = opening::open(vault, &root, at).await?;
         self.note(Action::VaultUnsealed, vault.info.id, at).await?;
         vault.state.store(Arc::new(State::Open(Arc::new(open))));
+        vault.look_at_issuers(at);
         Ok(())
     }
 }

@@ -14,6 +14,7 @@ mod lists;
 mod model;
 mod moved;
 mod operate;
+mod policy;
 mod races;
 mod schedule;
 mod sealing;

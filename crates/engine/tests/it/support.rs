@@ -5,7 +5,7 @@ use keystead_access::PolicyDocument;
 use keystead_access::policy::AssignmentDocument;
 use keystead_audit::verify::verify_dir;
 use keystead_audit::{Journal, Limits, Outcome, Receipt, Record, system_clock, tlog};
-use keystead_engine::{BUILT_IN, Command, Instance, NewVault, Parts, Refusal, TurnedAway, Vault};
+use keystead_engine::{BUILT_IN, Command, Instance, Issuers, NewVault, Parts, Refusal, TurnedAway, Vault};
 use keystead_engine::{CreateKey, SetAttributes};
 use keystead_identity::{Caller, Client, Principal, Proof, secret_digest};
 use keystead_model::{
@@ -65,6 +65,7 @@ pub(crate) fn new_vault(name: &str) -> NewVault {
         name: format!("name of {id}"),
         subject: subject((id, secret)),
         secrets: vec![secret_digest(secret)],
+        ..Client::default()
     };
     let assignment = |n: u8, who, role: &str, scope: &str| AssignmentDocument {
         id: [n; 16],
@@ -88,6 +89,7 @@ pub(crate) fn new_vault(name: &str) -> NewVault {
             ],
             issuers: Vec::new(),
             clients: [OFFICER, USER, NARROW, STRANGER].map(client).to_vec(),
+            ..PolicyDocument::default()
         },
     }
 }
@@ -125,7 +127,8 @@ impl Node {
         }
         let (store_of_node, journal_of_node) = (store.clone(), journal.clone());
         let protection = Protection::software(2);
-        let parts = Parts { node: NODE, store: store_of_node, journal: journal_of_node, protection, paths };
+        let issuers = Issuers::unreachable();
+        let parts = Parts { node: NODE, store: store_of_node, journal: journal_of_node, protection, paths, issuers };
         let instance = Instance::start(parts, at(T0)).await.unwrap();
         Self { instance, store, faults, journal, dir, limits }
     }

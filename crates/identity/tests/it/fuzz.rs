@@ -71,6 +71,7 @@ fn no_claims_panic() {
 
 #[test]
 fn no_stored_issuer_or_client_panics() {
-    let client = Client { id: "c".into(), name: "n".into(), subject: "s".into(), secrets: vec![secret_digest("s")] };
+    let (id, name, subject, secrets) = ("c".into(), "n".into(), "s".into(), vec![secret_digest("s")]);
+    let client = Client { id, name, subject, secrets, ..Client::default() };
     smoke(&[minicbor::to_vec(issuer()).unwrap(), minicbor::to_vec(client).unwrap()], fuzz::stored);
 }

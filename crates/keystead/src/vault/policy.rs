@@ -93,6 +93,7 @@ impl FirstPolicy {
             name: client.name.clone(),
             subject: client.subject.clone(),
             secrets: vec![secret_digest(&client.secret)],
+            ..Client::default()
         });
         self.assignments.extend(roles.iter().map(|role| Assignment {
             id: None,
@@ -118,6 +119,7 @@ impl FirstPolicy {
             assignments,
             issuers: self.issuers.clone(),
             clients: self.clients.clone(),
+            ..PolicyDocument::default()
         })
     }
 

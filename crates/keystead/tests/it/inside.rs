@@ -46,7 +46,14 @@ impl Inside {
         let path = if key_file.exists() { KeyFile::open(key_file) } else { KeyFile::create(key_file) };
         let paths: Vec<Arc<dyn UnsealPath>> = vec![Arc::new(path.unwrap())];
         let protection = Protection::software(2);
-        let parts = Parts { node: id, store: store.clone(), journal: journal.clone(), protection, paths };
+        let parts = Parts {
+            node: id,
+            store: store.clone(),
+            journal: journal.clone(),
+            protection,
+            paths,
+            issuers: keystead_engine::Issuers::unreachable(),
+        };
         let instance = Instance::start(parts, moment(now())).await.unwrap();
         let protocols = vec![keystead_api_azure::protocol(), keystead_api_own::protocol()];
         Self { instance, table: Table::new(keystead_api_azure::front(), protocols, [9; 16]), journal, store }

@@ -3,6 +3,7 @@
 
 mod cast;
 mod over_the_wire;
+mod policy;
 mod rules;
 mod stage;
 
@@ -140,7 +141,8 @@ pub(crate) fn caller_rows() -> Vec<RouteInfo> {
 /// A path of a row.
 pub(crate) fn path(row: &RouteInfo, name: &str, log: &str) -> String {
     let path = row.pattern.replace("{name}", name).replace("{version?}", "").replace("{tenant}", "adfs");
-    path.replace("{id}", log).replace("{path*}", "0/x001/000")
+    let path = path.replace("{id}", log).replace("{path*}", "0/x001/000");
+    path.replace("{credential}", "none").replace("{thumbprint}", "none")
 }
 
 /// Whether a rule's request needs something that is made for it alone.

@@ -45,6 +45,16 @@ fn data_action(action: Action) -> &'static str {
         Action::IssueToken => "Keystead/tokens/issue/action",
         Action::ReadAudit => "Keystead/audit/read/action",
         Action::SealVault => "Keystead/vault/seal/action",
+        Action::ReadPolicy => "Keystead/policy/read",
+        Action::AddIssuer => "Keystead/policy/issuers/write",
+        Action::RemoveIssuer => "Keystead/policy/issuers/delete",
+        Action::CreateClient => "Keystead/policy/clients/write",
+        Action::RemoveClient => "Keystead/policy/clients/delete",
+        Action::AddCredential => "Keystead/policy/clients/credentials/write",
+        Action::RemoveCredential => "Keystead/policy/clients/credentials/delete",
+        Action::AddAuthority => "Keystead/policy/certificates/write",
+        Action::RemoveAuthority => "Keystead/policy/certificates/delete",
+        Action::RevokeTokens => "Keystead/policy/not-before/write",
         Action::VaultCreated
         | Action::VaultUnsealed
         | Action::VaultSealed

@@ -84,6 +84,7 @@ impl Node {
             journal,
             protection: Protection::software(2),
             paths: vec![Arc::new(KeyFile::create(&at("path.key")).unwrap())],
+            issuers: keystead_engine::Issuers::unreachable(),
         };
         let instance = Instance::start(parts, moment()).await.unwrap();
         instance.create(new_vault(), moment()).await.unwrap();
@@ -124,6 +125,7 @@ fn new_vault() -> NewVault {
         name: id.to_owned(),
         subject: format!("object-{id}"),
         secrets: vec![secret_digest(secret)],
+        ..Client::default()
     };
     let assignment = |n: u8, role: &str| AssignmentDocument {
         id: [n; 16],
@@ -142,6 +144,7 @@ fn new_vault() -> NewVault {
             assignments: vec![assignment(1, "Key Vault Crypto Officer"), assignment(2, "Keystead Audit Reader")],
             issuers: Vec::new(),
             clients: vec![client(OFFICER), client(STRANGER)],
+            ..PolicyDocument::default()
         },
     }
 }

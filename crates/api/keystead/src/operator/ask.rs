@@ -98,6 +98,7 @@ pub fn parse_new_vault(body: &[u8], ids: &Ids) -> Result<NewVault, BadParameter>
                 .collect::<Result<_, _>>()?,
             issuers: document.policy.issuers,
             clients: document.policy.clients,
+            ..PolicyDocument::default()
         },
     })
 }

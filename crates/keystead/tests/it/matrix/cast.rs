@@ -84,6 +84,7 @@ pub(crate) fn new_vault(name: &str, kind: VaultKind) -> NewVault {
         name: format!("{role:?}"),
         subject: subject(role),
         secrets: vec![secret_digest(&secret(role))],
+        ..Client::default()
     };
     let assignment = |(role, n): (Role, u8)| {
         let id = [n; 16];
@@ -99,6 +100,7 @@ pub(crate) fn new_vault(name: &str, kind: VaultKind) -> NewVault {
         assignments: Role::ALL.into_iter().zip(1..).filter_map(assignment).collect(),
         issuers: Vec::new(),
         clients: Role::ALL.into_iter().map(client).collect(),
+        ..PolicyDocument::default()
     };
     NewVault {
         name: name.to_owned(),

@@ -1,0 +1,37 @@
+//! Remove a built-in client.
+
+use super::{find, from_now};
+use crate::commands::ask;
+use crate::error::Refusal;
+use crate::policy::refused;
+use crate::room::Room;
+use crate::run::{Effect, Execute};
+use keystead_access::{BadPolicy, Permit};
+use keystead_identity::Principal;
+use keystead_model::Target;
+
+/// Removes a client; the tokens that it has are refused from then on. The only administrator is not removed.
+pub struct RemoveClient {
+    /// Its id.
+    pub client: String,
+}
+ask!(RemoveClient, RemoveClient, |c| Target::Vault);
+
+impl Execute for RemoveClient {
+    type Output = ();
+
+    async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<()>, Refusal> {
+        let mut stored = room.policy().await?;
+        let document = &mut stored.document;
+        let client = find(&mut document.clients, &permit.ask().client)?.clone();
+        let issuer = room.open().issuer.info().iss;
+        let principal = Principal::new(&issuer, &client.subject);
+        if document.administrators.iter().all(|p| *p == principal) {
+            return Err(refused(BadPolicy::NoAdministrator));
+        }
+        document.administrators.retain(|p| *p != principal);
+        document.clients.retain(|c| c.id != client.id);
+        document.callers.revoke(&issuer, Some(&client.subject), from_now(room));
+        room.change_policy(stored, ())
+    }
+}

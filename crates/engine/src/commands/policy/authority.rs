@@ -1,0 +1,46 @@
+//! Certificates that vouch for clients.
+
+use crate::commands::ask;
+use crate::error::Refusal;
+use crate::room::Room;
+use crate::run::{Effect, Execute};
+use keystead_access::Permit;
+use keystead_identity::CertificateAuthority;
+use keystead_model::Target;
+
+/// Believes the client certificates that somebody vouches for.
+pub struct AddAuthority {
+    /// Who.
+    pub authority: CertificateAuthority,
+}
+ask!(AddAuthority, AddAuthority, |c| Target::Vault);
+
+impl Execute for AddAuthority {
+    type Output = CertificateAuthority;
+
+    async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<CertificateAuthority>, Refusal> {
+        let authority = &permit.ask().authority;
+        let mut stored = room.policy().await?;
+        stored.document.callers.authorities.push(authority.clone());
+        room.change_policy(stored, authority.clone())
+    }
+}
+
+/// Believes them no more.
+pub struct RemoveAuthority {
+    /// SHA-256 of the certificate, in hex.
+    pub thumbprint: String,
+}
+ask!(RemoveAuthority, RemoveAuthority, |c| Target::Vault);
+
+impl Execute for RemoveAuthority {
+    type Output = ();
+
+    async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<()>, Refusal> {
+        let mut stored = room.policy().await?;
+        let authorities = &mut stored.document.callers.authorities;
+        let at = authorities.iter().position(|a| a.thumbprint().eq_ignore_ascii_case(&permit.ask().thumbprint));
+        authorities.remove(at.ok_or(Refusal::NotInPolicy { what: "certificate" })?);
+        room.change_policy(stored, ())
+    }
+}
