@@ -65,7 +65,7 @@ function forge(header, claims, key, hash = "sha256") {
 }
 const now = () => Math.floor(Date.now() / 1000);
 const claims = (more = {}) => ({ iss: idp.iss, sub: "caller", aud: audience, iat: now(), exp: now() + 600, ...more });
-const good = (more, header = {}) => forge({ alg: idp.key().alg, typ: "at+jwt", kid: idp.key().kid, ...header }, claims(more), idp.key().privateKey);
+const good = (more, header = {}) => forge({ alg: idp.key().alg, typ: "at+jwt", kid: idp.key().kid, ...header }, claims(more), idp.key().privateKey, `sha${idp.key().alg.slice(2)}`);
 
 before(async () => {
   const server = createServer().listen(0, "127.0.0.1");
@@ -153,6 +153,7 @@ test("forged and misdirected tokens are refused, each with a challenge", async (
   const { alg, kid, privateKey, publicKey } = idp.key();
   const stranger = generateKeyPairSync("ec", { namedCurve: "P-384" });
   const spki = publicKey.export({ type: "spki", format: "pem" });
+  const rsa = alg.startsWith("RS");
   const hmac = (secret) => (input) => createHmac("sha256", secret).update(input).digest();
   const header = { alg, typ: "at+jwt", kid };
   const jwk = publicKey.export({ format: "jwk" });
@@ -160,7 +161,8 @@ test("forged and misdirected tokens are refused, each with a challenge", async (
     "alg none": forge({ ...header, alg: "none" }, claims(), () => Buffer.alloc(0)),
     "the public key as HMAC secret": forge({ ...header, alg: "HS256" }, claims(), hmac(spki)),
     "the JWK as HMAC secret": forge({ ...header, alg: "HS256" }, claims(), hmac(JSON.stringify(jwk))),
-    "another algorithm of the same key": forge({ ...header, alg: "RS256" }, claims(), privateKey),
+    "an algorithm of other keys": forge({ ...header, alg: rsa ? "ES256" : "RS256" }, claims(), privateKey),
+    "the same key with another digest": forge({ ...header, alg: rsa ? "RS512" : "ES256" }, claims(), privateKey),
     "a stranger's key": forge(header, claims(), stranger.privateKey, "sha384"),
     "a key in the header": forge({ ...header, jwk: stranger.publicKey.export({ format: "jwk" }) }, claims(), stranger.privateKey, "sha384"),
     "a key by URL": forge({ ...header, jku: "https://evil.example/keys" }, claims(), stranger.privateKey, "sha384"),
