@@ -44,6 +44,11 @@ impl Callers {
         self.authorities.is_empty() && self.not_before.is_empty()
     }
 
+    /// Forgets revocations of this issuer's subjects from before a time: no token is that old.
+    pub fn forget(&mut self, issuer: &str, before: Time) {
+        self.not_before.retain(|n| n.issuer != issuer || n.subject.is_none() || n.time >= before.0);
+    }
+
     /// Refuses what was issued before this time; a later time that stands already stays.
     pub fn revoke(&mut self, issuer: &str, subject: Option<&str>, time: Time) {
         let same = |n: &&mut NotBefore| n.issuer == issuer && n.subject.as_deref() == subject;
@@ -107,5 +112,10 @@ mod tests {
         assert_eq!(revoked.before("i", "s"), Some(Time(20)));
         assert_eq!(revoked.before("i", "t"), Some(Time(10)));
         assert_eq!(revoked.before("j", "s"), None);
+        callers.forget("j", Time(50));
+        callers.forget("i", Time(20));
+        assert_eq!(callers.not_before.len(), 2);
+        callers.forget("i", Time(21));
+        assert_eq!(callers.not_before, [NotBefore { issuer: "i".into(), subject: None, time: 10 }]);
     }
 }

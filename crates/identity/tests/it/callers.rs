@@ -141,12 +141,12 @@ fn a_federated_token_counts_only_with_exactly_the_named_issuer_subject_and_audie
     assert_eq!(assert_with(&identity, &forged).err(), Some(NotAuthenticated::BadSignature));
 }
 
-struct Ca {
-    der: Vec<u8>,
+pub(crate) struct Ca {
+    pub(crate) der: Vec<u8>,
     issuer: Issuer<'static, KeyPair>,
 }
 
-fn ca() -> Ca {
+pub(crate) fn ca() -> Ca {
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let key = KeyPair::generate().unwrap();

@@ -12,7 +12,7 @@ pub use remove_credential::RemoveCredential;
 
 use crate::error::Refusal;
 use crate::room::Room;
-use keystead_identity::{By, Client, Credential, Federation, secret_digest};
+use keystead_identity::{By, Callers, Client, Credential, Federation, secret_digest};
 use keystead_model::Time;
 use zeroize::Zeroizing;
 
@@ -71,7 +71,11 @@ fn find<'a>(clients: &'a mut [Client], id: &str) -> Result<&'a mut Client, Refus
     clients.iter_mut().find(same).ok_or(Refusal::NotInPolicy { what: "client" })
 }
 
-/// From when on a new token counts, if all that were issued until now do not: tokens say whole seconds.
-fn from_now(room: &Room<'_>) -> Time {
-    Time::from_secs(room.at.now.secs().saturating_add(1))
+/// Refuses the tokens that the vault issued to this subject until now: tokens say whole seconds. What was refused before
+/// the oldest token that can still be good is forgotten, so that the list does not grow with each client that goes.
+fn end_tokens(callers: &mut Callers, subject: &str, room: &Room<'_>) {
+    const DAY_AND_HOUR_MS: i64 = 25 * 3_600_000;
+    let (issuer, now) = (room.open().issuer.info().iss, room.at.now);
+    callers.forget(&issuer, now.plus_millis(DAY_AND_HOUR_MS.saturating_neg()));
+    callers.revoke(&issuer, Some(subject), Time::from_secs(now.secs().saturating_add(1)));
 }

@@ -1,6 +1,6 @@
 //! Remove a built-in client.
 
-use super::{find, from_now};
+use super::{end_tokens, find};
 use crate::commands::ask;
 use crate::error::Refusal;
 use crate::policy::refused;
@@ -31,7 +31,7 @@ impl Execute for RemoveClient {
         }
         document.administrators.retain(|p| *p != principal);
         document.clients.retain(|c| c.id != client.id);
-        document.callers.revoke(&issuer, Some(&client.subject), from_now(room));
+        end_tokens(&mut document.callers, &client.subject, room);
         room.change_policy(stored, ())
     }
 }

@@ -1,6 +1,6 @@
 //! Take a credential away from a built-in client.
 
-use super::{find, from_now};
+use super::{end_tokens, find};
 use crate::commands::ask;
 use crate::error::Refusal;
 use crate::room::Room;
@@ -32,8 +32,7 @@ impl Execute for RemoveCredential {
             return Err(Refusal::NotInPolicy { what: "credential" });
         }
         let subject = client.subject.clone();
-        let issuer = room.open().issuer.info().iss;
-        stored.document.callers.revoke(&issuer, Some(&subject), from_now(room));
+        end_tokens(&mut stored.document.callers, &subject, room);
         room.change_policy(stored, ())
     }
 }
