@@ -186,7 +186,7 @@ impl Stage {
         let mut query = "api-version=7.6".to_owned();
         if let Some(own) = policy::prepare(self, rule.needs, allowed).await {
             let (id, credential) = own.split_once('/').unwrap_or((&own, ""));
-            path = path.replace("{id}", id).replace("{credential}", credential).replace("{thumbprint}", &own);
+            path = path.replace("{id}", id).replace("{credential}", credential).replace("{thumbprint}", id);
             query = format!("{query}&iss={own}");
         }
         let body = rule.body.replace("{sealed}", &self.sealed).replace("{n}", &self.next().to_string());
