@@ -36,6 +36,17 @@ pub(crate) const fn only_administrators(action: Action) -> bool {
 
 /// Checks everything that says who callers are.
 pub(crate) fn check(document: &PolicyDocument) -> Result<(), BadPolicy> {
+    document.issuers.iter().try_for_each(issuer)?;
+    document.clients.iter().try_for_each(client)?;
+    for authority in &document.callers.authorities {
+        let expected = "a certificate that can vouch for others: X.509, version 3, in DER";
+        usable(authority.is_usable(), "certificate authority", &authority.thumbprint(), expected)?;
+    }
+    Ok(())
+}
+
+/// What is asked of what was accepted before, too: bounds, and that nothing stands twice.
+pub(crate) fn unambiguous(document: &PolicyDocument) -> Result<(), BadPolicy> {
     let fetched = document.issuers.iter().filter(|i| i.metadata.is_some()).count();
     for (what, n, max) in [
         ("issuers with fetched keys", fetched, MAX_FETCHED),
@@ -46,17 +57,6 @@ pub(crate) fn check(document: &PolicyDocument) -> Result<(), BadPolicy> {
             return Err(BadPolicy::TooMany { what, max });
         }
     }
-    document.issuers.iter().try_for_each(issuer)?;
-    document.clients.iter().try_for_each(client)?;
-    for authority in &document.callers.authorities {
-        let expected = "a certificate that can vouch for others: X.509, version 3, in DER";
-        usable(authority.is_usable(), "certificate authority", &authority.thumbprint(), expected)?;
-    }
-    Ok(())
-}
-
-/// The part of it that is asked of what was accepted before, too.
-pub(crate) fn unambiguous(document: &PolicyDocument) -> Result<(), BadPolicy> {
     unique("certificate authority", document.callers.authorities.iter().map(|a| a.thumbprint()))?;
     let credentials = |c: &Client| unique("credential", c.credentials.iter().map(|c| c.id.clone()));
     document.clients.iter().try_for_each(credentials)

@@ -123,16 +123,22 @@ impl Edit {
 
     /// The document and the policy after all changes of roles.
     pub fn done(self) -> Result<(PolicyDocument, Policy), NotChanged> {
-        self.checked().map_err(|e| match e {
+        self.removed().map_err(|e| match e {
             BadPolicy::TooMany { what, max } => NotChanged::Full { what, max },
             BadPolicy::Role(e) => NotChanged::Role(e),
             e => NotChanged::Damaged(e),
         })
     }
 
-    /// The document and the policy after all changes.
-    pub fn checked(self) -> Result<(PolicyDocument, Policy), BadPolicy> {
+    /// The document and the policy after somebody more is believed.
+    pub fn added(self) -> Result<(PolicyDocument, Policy), BadPolicy> {
         let policy = Policy::new(&self.document, self.policy.revision())?;
+        Ok((self.document, policy))
+    }
+
+    /// The same after somebody is believed no more: that works whatever else an older release has left in the document.
+    pub fn removed(self) -> Result<(PolicyDocument, Policy), BadPolicy> {
+        let policy = Policy::stored(&self.document, self.policy.revision())?;
         Ok((self.document, policy))
     }
 

@@ -40,12 +40,27 @@ impl Editing {
         self.edit.document()
     }
 
+    /// Somebody more is believed.
+    pub(crate) fn added<T>(self, room: &Room<'_>, value: T) -> Result<Effect<T>, Refusal> {
+        self.believing(room, Edit::added, value)
+    }
+
+    /// Somebody is believed no more, or not as long.
+    pub(crate) fn removed<T>(self, room: &Room<'_>, value: T) -> Result<Effect<T>, Refusal> {
+        self.believing(room, Edit::removed, value)
+    }
+
     /// A change of who callers are, with what it gives. Nothing that was verified before it is remembered after it.
-    pub(crate) fn callers_done<T>(self, room: &Room<'_>, value: T) -> Result<Effect<T>, Refusal> {
+    fn believing<T>(
+        self,
+        room: &Room<'_>,
+        check: fn(Edit) -> Result<(PolicyDocument, Policy), BadPolicy>,
+        value: T,
+    ) -> Result<Effect<T>, Refusal> {
         let id = self.row.id;
         let own = room.open().believed.load().trust.own().cloned().ok_or(Refusal::Fault)?;
         let Self { edit, row } = self;
-        let (document, policy) = edit.checked().map_err(refused)?;
+        let (document, policy) = check(edit).map_err(refused)?;
         if document.issuers.iter().any(|i| i.iss == own.iss) {
             return Err(refused(BadPolicy::Twice { what: "issuer", id: own.iss }));
         }

@@ -68,6 +68,16 @@ mod tests {
     }
 
     #[test]
+    fn a_group_has_another_id_than_its_namesake_and_never_one_of_the_directory() {
+        for subject in ["s", OID] {
+            let (group, namesake) = (Principal::group(DIRECTORY, subject), Principal::new(DIRECTORY, subject));
+            assert_ne!(group.id(DIRECTORY), namesake.id(DIRECTORY));
+            assert_ne!(group.id(DIRECTORY), namesake.derived_id());
+            assert!(group.id(DIRECTORY).is_version_8());
+        }
+    }
+
+    #[test]
     fn a_subject_of_the_directory_cannot_pass_for_a_derived_id() {
         let victim = Principal::new("https://a", "s").id(DIRECTORY);
         let forger = Principal::new(DIRECTORY, victim.to_string());

@@ -96,7 +96,16 @@ fn a_policy_stored_by_release_1_reads_and_is_written_the_same_today() {
 fn roles_derived_ids_and_the_directory_read_and_are_written_as_kept() {
     assert_eq!(minicbor::decode::<PolicyDocument>(GOLDEN_ROLES).unwrap(), golden_roles());
     assert_eq!(minicbor::to_vec(golden_roles()).unwrap(), GOLDEN_ROLES);
-    assert!(Policy::new(&golden_roles(), Revision(1)).is_ok());
+    assert!(Policy::stored(&golden_roles(), Revision(1)).is_ok());
+}
+
+#[test]
+fn a_group_that_has_a_role_stays_a_group_where_it_is_stored() {
+    for principal in [Principal::group(ISS, "s"), Principal::new(ISS, "s")] {
+        let assigned = assignment(1, "/", principal, OFFICER);
+        let stored = minicbor::to_vec(&assigned).unwrap();
+        assert_eq!(minicbor::decode::<AssignmentDocument>(&stored).unwrap(), assigned);
+    }
 }
 
 #[test]

@@ -97,7 +97,12 @@ async fn revoking_everybodys_tokens_spares_those_that_are_issued_after_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_policy_is_its_administrators_and_what_could_be_no_policy_is_refused() {
     let node = Node::new().await;
-    let issuer = |iss: &str| TrustedIssuer { iss: iss.into(), subject_claim: "sub".into(), ..TrustedIssuer::default() };
+    let issuer = |iss: &str| TrustedIssuer {
+        iss: iss.into(),
+        audiences: vec!["a".into()],
+        subject_claim: "sub".into(),
+        ..TrustedIssuer::default()
+    };
     let denied = node.run_as(USER, ReadPolicy, T0).await.err();
     assert!(matches!(denied, Some(Refusal::Denied(_))));
     let denied = node.run_as(USER, AddIssuer { issuer: issuer("https://a.example") }, T0).await.err();

@@ -269,7 +269,7 @@ async fn while_it_is_not_known_which_policy_stands_nothing_is_decided() {
     node.run(at_scope(&node, 1, "/keys", "Key Vault Crypto User", NARROW)).await.unwrap();
     node.faults.fail_commit(1, CommitFault::After(CommitError::Unavailable(Unavailable::Disk { code: 10 })));
     let unknown = node.try_run(OFFICER, take(1, "/keys"), T0).await;
-    assert_eq!(unknown.unwrap_err(), TurnedAway::JournalDown);
+    assert_eq!(unknown.unwrap_err(), TurnedAway::OutcomeUnknown);
     assert_eq!(node.try_run(OFFICER, sign(), T0).await.err(), Some(TurnedAway::Sealed));
     node.instance.unseal("dev", at(T0)).await.unwrap();
     assert!(matches!(node.run_as(NARROW, sign(), T0).await, Err(Refusal::Denied(_))), "it stood");

@@ -31,6 +31,6 @@ impl Execute for AddCredential {
         let id = Some(credential.id.clone());
         client.credentials.push(credential);
         let made = CreatedClient { client: client.clone(), credential: id, secret };
-        editing.callers_done(room, made)
+        editing.added(room, made)
     }
 }

@@ -39,6 +39,6 @@ impl Execute for CreateClient {
         let id = credential.as_ref().map(|c| c.id.clone());
         client.credentials.extend(credential);
         editing.document().clients.push(client.clone());
-        editing.callers_done(room, CreatedClient { client, credential: id, secret: secret.flatten() })
+        editing.added(room, CreatedClient { client, credential: id, secret: secret.flatten() })
     }
 }

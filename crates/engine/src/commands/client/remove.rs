@@ -30,6 +30,6 @@ impl Execute for RemoveClient {
         end_tokens(&mut document.callers, &client.subject, room);
         // Where nobody else administers the vault, what is left is no policy.
         editing.edit.no_administrator(&principal);
-        editing.callers_done(room, ())
+        editing.removed(room, ())
     }
 }

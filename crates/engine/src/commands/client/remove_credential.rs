@@ -34,7 +34,7 @@ impl Execute for RemoveCredential {
         }
         let subject = client.subject.clone();
         end_tokens(&mut editing.document().callers, &subject, room);
-        editing.callers_done(room, ())
+        editing.removed(room, ())
     }
 }
 

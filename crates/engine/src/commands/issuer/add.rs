@@ -23,6 +23,6 @@ impl Execute for AddIssuer {
         let issuer = &permit.ask().issuer;
         let mut editing = Editing::of(permit, room).await?;
         editing.document().issuers.push(issuer.clone());
-        editing.callers_done(room, issuer.clone())
+        editing.added(room, issuer.clone())
     }
 }

@@ -23,6 +23,6 @@ impl Execute for RemoveIssuer {
         let issuers = &mut editing.document().issuers;
         let at = issuers.iter().position(|i| i.iss == permit.ask().iss);
         issuers.remove(at.ok_or(Refusal::NotInPolicy { what: "issuer" })?);
-        editing.callers_done(room, ())
+        editing.removed(room, ())
     }
 }

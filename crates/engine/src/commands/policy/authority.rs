@@ -23,7 +23,7 @@ impl Execute for AddAuthority {
         let authority = &permit.ask().authority;
         let mut editing = Editing::of(permit, room).await?;
         editing.document().callers.authorities.push(authority.clone());
-        editing.callers_done(room, authority.clone())
+        editing.added(room, authority.clone())
     }
 }
 
@@ -42,6 +42,6 @@ impl Execute for RemoveAuthority {
         let authorities = &mut editing.document().callers.authorities;
         let at = authorities.iter().position(|a| a.thumbprint().eq_ignore_ascii_case(&permit.ask().thumbprint));
         authorities.remove(at.ok_or(Refusal::NotInPolicy { what: "certificate" })?);
-        editing.callers_done(room, ())
+        editing.removed(room, ())
     }
 }

@@ -45,6 +45,6 @@ impl Execute for RevokeTokens {
         editing.document().callers.revoke(&issuer, ask.subject.as_deref(), before);
         let same = |n: &&NotBefore| n.issuer == issuer && n.subject == ask.subject;
         let set = editing.document().callers.not_before.iter().find(same).cloned().ok_or(Refusal::Fault)?;
-        editing.callers_done(room, set)
+        editing.removed(room, set)
     }
 }
