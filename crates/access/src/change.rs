@@ -107,7 +107,7 @@ pub struct Edit {
 impl Edit {
     /// Of the document as it is stored.
     pub fn of(document: PolicyDocument, revision: Revision) -> Result<Self, NotChanged> {
-        let policy = Policy::new(&document, revision).map_err(NotChanged::Damaged)?;
+        let policy = Policy::stored(&document, revision).map_err(NotChanged::Damaged)?;
         Ok(Self { document, policy })
     }
 
@@ -116,14 +116,39 @@ impl Edit {
         &self.policy
     }
 
-    /// The document and the policy after all changes.
+    /// The document, for changes of who callers are.
+    pub fn document(&mut self) -> &mut PolicyDocument {
+        &mut self.document
+    }
+
+    /// The document and the policy after all changes of roles.
     pub fn done(self) -> Result<(PolicyDocument, Policy), NotChanged> {
-        let policy = Policy::new(&self.document, self.policy.revision()).map_err(|e| match e {
+        self.removed().map_err(|e| match e {
             BadPolicy::TooMany { what, max } => NotChanged::Full { what, max },
             BadPolicy::Role(e) => NotChanged::Role(e),
             e => NotChanged::Damaged(e),
-        })?;
+        })
+    }
+
+    /// The document and the policy after somebody more is believed.
+    pub fn added(self) -> Result<(PolicyDocument, Policy), BadPolicy> {
+        let policy = Policy::new(&self.document, self.policy.revision())?;
         Ok((self.document, policy))
+    }
+
+    /// The same after somebody is believed no more: that works whatever else an older release has left in the document.
+    pub fn removed(self) -> Result<(PolicyDocument, Policy), BadPolicy> {
+        let policy = Policy::stored(&self.document, self.policy.revision())?;
+        Ok((self.document, policy))
+    }
+
+    /// Takes its administration away from somebody who is gone, however he was given it.
+    pub fn no_administrator(&mut self, principal: &Principal) {
+        let id = principal.id(&self.policy.directory);
+        let gone = |a: &AssignmentView| VAULT_ADMINISTRATOR.is(a.role) && a.principal == id;
+        let ids: BTreeSet<_> = self.policy.assignments().filter(gone).map(|a| *a.id.as_bytes()).collect();
+        self.document.assignments.retain(|a| !ids.contains(&a.id));
+        self.document.administrators.retain(|p| p != principal);
     }
 
     /// Gives somebody a role. Nothing changes, and that is no error, if it is there under the same id.

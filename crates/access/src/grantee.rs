@@ -17,7 +17,7 @@ impl Grantee {
     /// Whether the caller is the one who is named, in a vault with this directory. Nobody has two GUIDs.
     pub fn names(&self, caller: &Caller, directory: &str) -> bool {
         match self {
-            Self::Principal(principal) => principal == caller.principal(),
+            Self::Principal(principal) => caller.is(principal),
             Self::Derived(id) => caller.principal().id(directory) == *id,
         }
     }
@@ -46,7 +46,7 @@ impl From<Named> for Grantee {
     }
 }
 
-/// As a principal writes itself, `{0: issuer, 1: subject}`; a derived id is `{2: 16 bytes}`.
+/// As a principal writes itself, `{0: issuer, 1: subject}`, a group with `3: true`; a derived id is `{2: 16 bytes}`.
 impl<C> Encode<C> for Grantee {
     fn encode<W: encode::Write>(&self, e: &mut Encoder<W>, c: &mut C) -> Result<(), encode::Error<W::Error>> {
         match self {
@@ -65,15 +65,20 @@ struct Stored {
     subject: Option<String>,
     #[cbor(n(2), with = "minicbor::bytes")]
     derived: Option<[u8; 16]>,
+    #[n(3)]
+    group: Option<bool>,
 }
 
 impl<'b, C> Decode<'b, C> for Grantee {
     fn decode(d: &mut Decoder<'b>, c: &mut C) -> Result<Self, decode::Error> {
         match Stored::decode(d, c)? {
-            Stored { issuer: Some(issuer), subject: Some(subject), derived: None } => {
-                Ok(Self::Principal(Principal::new(issuer, subject)))
+            Stored { issuer: Some(issuer), subject: Some(subject), derived: None, group } => Ok(match group {
+                Some(true) => Principal::group(issuer, subject).into(),
+                Some(false) | None => Principal::new(issuer, subject).into(),
+            }),
+            Stored { issuer: None, subject: None, derived: Some(id), group: None } => {
+                Ok(Self::Derived(Guid::from_bytes(id)))
             }
-            Stored { issuer: None, subject: None, derived: Some(id) } => Ok(Self::Derived(Guid::from_bytes(id))),
             _ => Err(decode::Error::message("neither a principal nor a derived id")),
         }
     }

@@ -12,6 +12,7 @@
 
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::disallowed_methods))]
 
+pub(crate) mod callers;
 pub mod change;
 #[doc(hidden)]
 pub mod fuzz;

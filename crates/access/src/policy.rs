@@ -1,11 +1,12 @@
 //! The policy of a vault, and the decision.
 
+use crate::callers;
 use crate::grantee::Grantee;
 use crate::permit::{Ask, Denial, Ground, Mandate, Permit, Who};
 use crate::role::built_in::{VAULT_ADMINISTRATOR, of_administrators};
 use crate::role::custom::{BadRole, RoleDocument};
 use crate::role::{Definition, Role};
-use keystead_identity::{Caller, Client, Principal, TrustedIssuer};
+use keystead_identity::{Caller, Callers, Client, Principal, TrustedIssuer};
 use keystead_model::{Action, AssignmentId, Revision, Target};
 use minicbor::{Decode, Encode};
 use std::collections::BTreeSet;
@@ -34,6 +35,9 @@ pub struct PolicyDocument {
     /// The issuer whose subjects a GUID on the wire means; none: the vault's own.
     #[n(11)]
     pub directory: Option<String>,
+    /// Certificates that are believed, and revocations.
+    #[cbor(n(12), default, skip_if = "Callers::is_empty")]
+    pub callers: Callers,
 }
 
 /// A role assignment as it is written.
@@ -152,6 +156,16 @@ pub enum BadPolicy {
         /// The bound.
         max: usize,
     },
+    /// An issuer, client or certificate that can never serve, or that would serve for too much.
+    #[error("{what} '{id}': {expected}")]
+    Unusable {
+        /// What.
+        what: &'static str,
+        /// Which.
+        id: String,
+        /// What is wanted of it.
+        expected: &'static str,
+    },
 }
 
 /// A policy that was checked, at the revision it was stored at.
@@ -174,6 +188,7 @@ impl Policy {
     /// Checks a document that is to become the policy.
     pub fn new(document: &PolicyDocument, revision: Revision) -> Result<Self, BadPolicy> {
         let policy = Self::stored(document, revision)?;
+        callers::check(document)?;
         document.issuers.iter().try_for_each(check_issuer)?;
         Ok(policy)
     }
@@ -184,6 +199,7 @@ impl Policy {
         bounds(document)?;
         unique("issuer", document.issuers.iter().map(|i| i.iss.clone()))?;
         unique("client", document.clients.iter().map(|c| c.id.to_ascii_lowercase()))?;
+        callers::unambiguous(document)?;
         unique("assignment", document.assignments.iter().map(|a| AssignmentId::from_bytes(a.id).to_string()))?;
         unique("role", document.roles.iter().map(|r| r.name.to_lowercase()))?;
         let built_in = Role::all().map(Ok);
@@ -238,7 +254,7 @@ impl Policy {
         let administrator = || self.is_administrator(caller).then_some(Ground::Administrator);
         match action {
             Action::IssueToken => caller.is_built_in_client().then_some(Ground::OwnToken),
-            Action::SealVault => administrator(),
+            _ if callers::only_administrators(action) => administrator(),
             _ if of_administrators(action) => self.ground_of_role(caller, action, target).or_else(administrator),
             _ => self.ground_of_role(caller, action, target),
         }
@@ -253,7 +269,7 @@ impl Policy {
 
     /// Whether the caller administers the vault: by the list of the document, or by the role that says so.
     pub fn is_administrator(&self, caller: &Caller) -> bool {
-        self.administrators.contains(caller.principal())
+        self.administrators.iter().any(|p| caller.is(p))
             || self.assignments.iter().any(|a| a.administers() && a.grantee.names(caller, &self.directory))
     }
 
@@ -323,7 +339,7 @@ fn check_issuer(issuer: &TrustedIssuer) -> Result<(), BadPolicy> {
     }
 }
 
-fn unique(what: &'static str, ids: impl Iterator<Item = String>) -> Result<(), BadPolicy> {
+pub(crate) fn unique(what: &'static str, ids: impl Iterator<Item = String>) -> Result<(), BadPolicy> {
     let mut seen = std::collections::BTreeSet::new();
     for id in ids {
         if !seen.insert(id.clone()) {

@@ -19,6 +19,13 @@ pub(crate) fn encode(pairs: &[(&str, &str)]) -> Zeroizing<String> {
     text
 }
 
+/// One part of a path or query.
+pub(crate) fn escaped(part: &str) -> String {
+    let mut text = String::new();
+    escape(&mut text, part);
+    text
+}
+
 fn escape(text: &mut String, part: &str) {
     for byte in part.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {

@@ -22,7 +22,7 @@
 //! ```
 //!
 //! - `client`: calls with a credential        - `operator`: calls over the unix socket
-//! - `keys`, `roles`, `audit`, `ready`: typed calls   - `wire`, `operation`: what they send and read
+//! - `keys`, `roles`, `audit`, `policy`, `ready`: the calls   - `wire`, `operation`: what they send and read
 //! - `line`: a stream for an audit sink     - `collector`: telemetry on its way out
 //! - `token`, `challenge`, `form`: logging in - `transport`, `tls`, `pool`: connections
 
@@ -39,6 +39,7 @@ mod keys;
 mod line;
 mod operation;
 mod operator;
+mod policy;
 mod pool;
 mod ready;
 mod reply;
@@ -55,6 +56,7 @@ pub use error::ClientError;
 pub use line::{Trust, tcp_line, tls_line};
 pub use operation::{Ciphertext, Plaintext, Sealed, Signature};
 pub use operator::{OperatorClient, VaultInfo};
+pub use policy::PolicyPart;
 pub use ready::{Readiness, Reason};
 pub use reply::Done;
 pub use roles::{AssignmentProperties, RoleAssignment, RoleDefinition, RolePermission, RoleProperties, Setting};

@@ -1,7 +1,7 @@
 //! The two ways not to succeed: refused after the decision (with a receipt), or turned away before it (counted).
 
 use crate::admission::Bound;
-use keystead_access::{Denial, NotChanged};
+use keystead_access::{BadPolicy, Denial, NotChanged};
 use keystead_audit::{JournalDown, Outcome};
 use keystead_crypto::sealed::OpenFailed;
 use keystead_model::{KeySpec, Name, Version};
@@ -134,6 +134,15 @@ pub enum Refusal {
         /// As asked.
         name: String,
     },
+    /// The policy names no such issuer, client, credential or certificate.
+    #[error("the vault's policy has no such {what}")]
+    NotInPolicy {
+        /// What was asked for.
+        what: &'static str,
+    },
+    /// The changed policy could not be one.
+    #[error("the policy would be refused: {0}")]
+    PolicyRefused(Box<BadPolicy>),
     /// A defect of ours; nothing changed.
     #[error("internal fault; nothing was changed")]
     Fault,
@@ -184,6 +193,8 @@ impl Refusal {
                 NotChanged::Damaged(_) => 21,
             },
             Self::SettingNotFound { .. } => 73,
+            Self::NotInPolicy { .. } => 74,
+            Self::PolicyRefused(_) => 75,
         })
     }
 }

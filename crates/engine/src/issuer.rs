@@ -49,6 +49,7 @@ pub(crate) fn trusted(info: &VaultInfo, record: &IssuerRecord) -> TrustedIssuer 
         tenant: Some(info.tenant.clone()),
         subject_claim: "oid".to_owned(),
         keys: vec![IssuerKey { kid: record.kid.clone(), x: record.x, y: record.y }],
+        ..TrustedIssuer::default()
     }
 }
 

@@ -11,6 +11,7 @@
 //! - [`schedule`]: stored decisions of the customer, carried out by mandate
 //! - [`view`]: what commands take and give; [`records`]: what stands in the sealed rows
 //! - [`gauges`]: how full the node is
+//! - [`issuers`]: the keys of other issuers, fetched within bounds
 //! - [`lifecycle`]: what a key may be used for; [`log`]: the vault's log as anyone may see it
 
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::disallowed_methods))]
@@ -25,6 +26,7 @@ mod support;
 
 pub mod admission;
 pub(crate) mod backoff;
+pub(crate) mod believed;
 pub(crate) mod birth;
 pub(crate) mod cache;
 pub(crate) mod clear_row;
@@ -33,6 +35,7 @@ pub mod error;
 pub mod gauges;
 pub mod info;
 pub(crate) mod issuer;
+pub mod issuers;
 pub mod lifecycle;
 pub mod log;
 pub mod node;
@@ -52,10 +55,13 @@ pub mod view;
 pub use admission::{Bound, Bounds, Rate, Share};
 pub use birth::BUILT_IN;
 pub use commands::audit::{AuditEntry, ReadAudit};
+pub use commands::client::{AddCredential, CreateClient, CreatedClient, NewCredential, RemoveClient, RemoveCredential};
+pub use commands::issuer::{AddIssuer, RemoveIssuer};
 pub use commands::key::{
     CreateKey, Decrypt, DeleteKey, Encrypt, GetDeletedKey, GetKey, ListDeletedKeys, ListKeys, ListVersions, PurgeKey,
     RecoverKey, RotateKey, RotationPolicy, SetRotationPolicy, Sign, UnwrapKey, UpdateKey, Verify, WrapKey,
 };
+pub use commands::policy::{AddAuthority, PolicyView, ReadPolicy, RemoveAuthority, RevokeTokens};
 pub use commands::role::{
     AssignmentPage, AssignmentsOf, CreateRoleAssignment, DeleteRoleAssignment, DeleteRoleDefinition, GetRoleAssignment,
     GetRoleDefinition, ListRoleAssignments, ListRoleDefinitions, SetRoleDefinition,
@@ -66,6 +72,7 @@ pub use error::{Refusal, TurnedAway};
 pub use gauges::Gauges;
 pub use info::{IssuerInfo, VaultInfo};
 pub use issuer::resource;
+pub use issuers::{Fetch, Issuers};
 pub use keystead_audit::{Answer, TurnedAwayReason};
 pub use keystead_store::StoreState;
 pub use log::LogInfo;

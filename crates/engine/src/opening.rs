@@ -1,5 +1,6 @@
 //! Opening a vault: from a root to everything that hangs on it.
 
+use crate::believed::Trust;
 use crate::birth::{issuer_binding, singleton};
 use crate::clear_row;
 use crate::error::Refusal;
@@ -13,7 +14,6 @@ use keystead_access::{Policy, PolicyDocument};
 use keystead_crypto::Mac;
 use keystead_crypto::sealed::{Sealer, Usage};
 use keystead_custody::{Root, UnsealPath};
-use keystead_identity::Identity;
 use keystead_model::{KeySpec, Moment, Revision, VaultStatus};
 use keystead_store::{Kind, Row, RowKey};
 use minicbor::Decode;
@@ -38,12 +38,10 @@ pub(crate) async fn open(vault: &Vault, root: &Root, stored: VaultStatus, at: Mo
     let key = key.map_err(Refusal::from)?;
     let document = policy_row::directed(document, &issuer.iss);
     let policy = Policy::stored(&document, revision).map_err(OperateError::Policy)?;
-    let mut issuers = vec![issuer::trusted(vault.info(), &issuer)];
-    issuers.extend(document.issuers);
-    let identity = Identity::new(issuer.iss.clone(), issuers, document.clients);
+    let trust = Trust::new(issuer::trusted(vault.info(), &issuer), &document);
     let details = Sealer::new(&secrets.detail_key, Usage::AuditDetail, root.generation().0);
     let index = Mac::new(&secrets.index_key);
-    Ok(Open::new(root, details, index, policy, identity, BuiltInIssuer::new(issuer, key)))
+    Ok(Open::new(root, details, index, policy, trust, BuiltInIssuer::new(issuer, key)))
 }
 
 async fn row(vault: &Vault, kind: Kind) -> Result<Row, OperateError> {

@@ -3,13 +3,14 @@
 //! A change is made of the document as it stands in the store, and committed against its counter; the policy in memory
 //! is replaced after the commit and before the answer, never by an older one.
 
+use crate::believed::{Believed, Trust};
 use crate::birth::singleton;
 use crate::error::Refusal;
 use crate::records;
 use crate::room::{Place, Room, row_binding};
 use crate::run::Effect;
 use crate::vault::Open;
-use keystead_access::{Ask, Edit, NotChanged, Permit, Policy, PolicyDocument};
+use keystead_access::{Ask, BadPolicy, Edit, NotChanged, Permit, Policy, PolicyDocument};
 use keystead_model::Revision;
 use keystead_store::{Changes, Kind, Row, RowKey};
 use std::sync::Arc;
@@ -26,9 +27,7 @@ impl Editing {
     pub(crate) async fn of<C: Ask>(permit: &Permit<C>, room: &Room<'_>) -> Result<Self, Refusal> {
         let at = RowKey { kind: Kind::Policy, lookup: singleton(Kind::Policy), version: None };
         let row = room.row_at(at).await?.ok_or(Refusal::Damaged)?;
-        let plain = room.open().records.open(&row_binding(room.vault(), &row), &[], &row.sealed)?;
-        let document: PolicyDocument = records::decode(&plain)?;
-        let document = directed(document, &room.open().issuer.info().iss);
+        let document = document_of(&row, room)?;
         let edit = Edit::of(document, row.revision)?;
         if !edit.before().allows(permit.who(), C::ACTION, &permit.ask().target()) {
             return Err(Refusal::Conflict);
@@ -36,20 +35,81 @@ impl Editing {
         Ok(Self { edit, row })
     }
 
-    /// The change, with what it gives.
+    /// The document, for changes of who callers are.
+    pub(crate) fn document(&mut self) -> &mut PolicyDocument {
+        self.edit.document()
+    }
+
+    /// Somebody more is believed.
+    pub(crate) fn added<T>(self, room: &Room<'_>, value: T) -> Result<Effect<T>, Refusal> {
+        self.believing(room, Edit::added, value)
+    }
+
+    /// Somebody is believed no more, or not as long.
+    pub(crate) fn removed<T>(self, room: &Room<'_>, value: T) -> Result<Effect<T>, Refusal> {
+        self.believing(room, Edit::removed, value)
+    }
+
+    /// A change of who callers are, with what it gives. Nothing that was verified before it is remembered after it.
+    fn believing<T>(
+        self,
+        room: &Room<'_>,
+        check: fn(Edit) -> Result<(PolicyDocument, Policy), BadPolicy>,
+        value: T,
+    ) -> Result<Effect<T>, Refusal> {
+        let id = self.row.id;
+        let own = room.open().believed.load().trust.own().cloned().ok_or(Refusal::Fault)?;
+        let Self { edit, row } = self;
+        let (document, policy) = check(edit).map_err(refused)?;
+        if document.issuers.iter().any(|i| i.iss == own.iss) {
+            return Err(refused(BadPolicy::Twice { what: "issuer", id: own.iss }));
+        }
+        let trust = Arc::new(Trust::new(own, &document));
+        let effect = put(&row, room, &document, policy, value)?;
+        Ok(effect.about(id, None).after(move |open: &Open, revision| open.trust(&trust, revision)))
+    }
+
+    /// A change of roles, with what it gives.
     pub(crate) fn done<T>(self, room: &Room<'_>, value: T) -> Result<Effect<T>, Refusal> {
         let (document, policy) = self.edit.done()?;
-        let place = Place {
-            kind: Kind::Policy,
-            tag: self.row.lookup,
-            version: None,
-            id: self.row.id,
-            counter: self.row.counter.saturating_add(1),
-            due: None,
-        };
-        let changes = Changes { puts: vec![room.row(place, &document)?], ..Changes::default() };
-        Ok(Effect::change(value, changes).policy(policy))
+        put(&self.row, room, &document, policy, value)
     }
+}
+
+fn put<T>(
+    row: &Row,
+    room: &Room<'_>,
+    document: &PolicyDocument,
+    policy: Policy,
+    value: T,
+) -> Result<Effect<T>, Refusal> {
+    let place = Place {
+        kind: Kind::Policy,
+        tag: row.lookup,
+        version: None,
+        id: row.id,
+        counter: row.counter.saturating_add(1),
+        due: None,
+    };
+    let changes = Changes { puts: vec![room.row(place, document)?], ..Changes::default() };
+    Ok(Effect::change(value, changes).policy(policy))
+}
+
+/// The policy as it is stored now, and since when.
+pub(crate) async fn stored(room: &Room<'_>) -> Result<(PolicyDocument, Revision), Refusal> {
+    let at = RowKey { kind: Kind::Policy, lookup: singleton(Kind::Policy), version: None };
+    let row = room.row_at(at).await?.ok_or(Refusal::Damaged)?;
+    Ok((document_of(&row, room)?, row.revision))
+}
+
+fn document_of(row: &Row, room: &Room<'_>) -> Result<PolicyDocument, Refusal> {
+    let plain = room.open().records.open(&row_binding(room.vault(), row), &[], &row.sealed)?;
+    let document: PolicyDocument = records::decode(&plain)?;
+    Ok(directed(document, &room.open().issuer.info().iss))
+}
+
+pub(crate) fn refused(why: BadPolicy) -> Refusal {
+    Refusal::PolicyRefused(Box::new(why))
 }
 
 /// A document that names no directory means the vault's own issuer.
@@ -63,6 +123,14 @@ impl Open {
     pub(crate) fn adopt(&self, policy: Policy, revision: Revision) {
         let policy = Arc::new(policy.at(revision));
         self.policy.rcu(|now| if now.revision() < revision { Arc::clone(&policy) } else { Arc::clone(now) });
+    }
+
+    /// Whom it believes from now on, likewise.
+    fn trust(&self, trust: &Arc<Trust>, revision: Revision) {
+        self.believed.rcu(|now: &Arc<Believed>| match now.revision < revision {
+            true => Arc::new(now.with_trust(Arc::clone(trust), revision)),
+            false => Arc::clone(now),
+        });
     }
 }
 

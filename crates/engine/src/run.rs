@@ -11,7 +11,7 @@ use keystead_access::{Ask, Denial, Permit, Policy, Who};
 use keystead_audit::waiting::just_written;
 use keystead_audit::{Answer, Draft, Outcome, Receipt, Record, Slot};
 use keystead_identity::Caller;
-use keystead_model::{Moment, ObjectId, OperationId, VaultStatus, Version};
+use keystead_model::{Moment, ObjectId, OperationId, Revision, VaultStatus, Version};
 use keystead_store::{Changes, CommitError, MakeRecord, OutboxRow};
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -40,7 +40,7 @@ pub(crate) mod sealed {
 pub(crate) use sealed::Execute;
 
 /// What follows a commit in memory.
-type After = Box<dyn FnOnce(&Open) + Send>;
+type After = Box<dyn FnOnce(&Open, Revision) + Send>;
 
 /// What a command did and wants changed.
 pub struct Effect<T> {
@@ -96,7 +96,7 @@ impl<T> Effect<T> {
     }
 
     /// What follows in memory once the changes are committed.
-    pub(crate) fn after(mut self, then: impl FnOnce(&Open) + Send + 'static) -> Self {
+    pub(crate) fn after(mut self, then: impl FnOnce(&Open, Revision) + Send + 'static) -> Self {
         self.after = Some(Box::new(then));
         self
     }
@@ -299,7 +299,7 @@ impl Run<'_> {
             self.open.adopt(policy, committed.revision);
         }
         if let Some(after) = after {
-            after(&self.open);
+            after(&self.open, committed.revision);
         }
         if status.is_some() {
             self.vault.state.store(Arc::new(State::Sealed));

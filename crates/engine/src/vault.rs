@@ -1,10 +1,12 @@
 //! A vault on this node: what it is, and what exists only while it is open.
 
 use crate::admission::{Admission, WrongProofs};
+use crate::believed::{Believed, Seen, Trust, Used};
 use crate::cache::KeyCache;
 use crate::error::TurnedAway;
 use crate::info::{IssuerInfo, VaultInfo};
 use crate::issuer::BuiltInIssuer;
+use crate::issuers::Issuers;
 use crate::room::KeyVersion;
 use crate::uses::Uses;
 use arc_swap::ArcSwap;
@@ -13,11 +15,10 @@ use keystead_audit::{Journal, TurnedAwayReason};
 use keystead_crypto::Mac;
 use keystead_crypto::sealed::{Sealer, Usage};
 use keystead_custody::Root;
-use keystead_identity::{Caller, Identity, NotAuthenticated, Proof, Proven};
-use keystead_model::{NodeId, Time};
+use keystead_identity::{Caller, NotAuthenticated, Proof, Published, TrustedIssuer};
+use keystead_model::{Moment, NodeId, Time};
 use keystead_protection::Protection;
 use keystead_store::{Store, StoreState};
-use quick_cache::sync::Cache;
 use std::net::IpAddr;
 use std::sync::Arc;
 use thiserror::Error;
@@ -57,14 +58,14 @@ pub struct Open {
     pub(crate) details: Sealer,
     pub(crate) index: Mac,
     pub(crate) policy: ArcSwap<Policy>,
-    pub(crate) identity: Identity,
+    pub(crate) believed: ArcSwap<Believed>,
     pub(crate) issuer: BuiltInIssuer,
     pub(crate) keys: KeyCache<Arc<KeyVersion>>,
     pub(crate) uses: Uses,
-    proven: Cache<[u8; 32], Proven>,
+    used: Used,
 }
 
-/// Bound on opened keys and on remembered tokens, each, per vault.
+/// Bound on opened keys, per vault.
 const CACHED: usize = 4096;
 
 impl Open {
@@ -73,51 +74,50 @@ impl Open {
         details: Sealer,
         index: Mac,
         policy: Policy,
-        identity: Identity,
+        trust: Trust,
         issuer: BuiltInIssuer,
     ) -> Self {
+        let believed = Believed::new(Arc::new(trust), policy.revision());
         Self {
             records: root.sealer(Usage::Records),
             material: root.sealer(Usage::KeyMaterial),
             details,
             index,
             policy: ArcSwap::from_pointee(policy),
-            identity,
+            believed: ArcSwap::from_pointee(believed),
             issuer,
             keys: KeyCache::new(CACHED),
             uses: Uses::default(),
-            proven: Cache::new(CACHED),
+            used: Used::default(),
         }
     }
 
-    /// Opened keys and remembered tokens that are held.
+    /// Opened keys and remembered proofs that are held.
     pub(crate) fn held(&self) -> (usize, usize) {
-        (self.keys.len(), self.proven.len())
+        (self.keys.len(), self.believed.load().remembered())
     }
 
-    /// Verifies a proof, once per token until it expires. Rights are never part of what is remembered.
     fn authenticate(
         &self,
         proof: Proof<'_>,
         address: Option<IpAddr>,
         now: Time,
         wrong_proofs: &WrongProofs,
-    ) -> Result<Caller, NotLetIn> {
-        let examine =
-            |proof| wrong_proofs.examine(address, now, || Ok(self.identity.authenticate(proof, address, now)?));
-        let Proof::Bearer(token) = proof else {
-            return examine(proof).map(|p| p.caller);
-        };
-        let digest = keystead_crypto::sha256(&[token.as_bytes()]);
-        if let Some(p) = self.proven.get(&digest) {
-            if now < p.until {
-                return Ok(p.caller.at(address));
-            }
-            self.proven.remove(&digest);
+    ) -> Result<Seen, NotLetIn> {
+        let believed = self.believed.load();
+        // What is remembered was right, and costs nothing even where wrong proofs come from.
+        if let Some(seen) = believed.seen_before(proof, address, now) {
+            return Ok(seen);
         }
-        let proven: Proven = examine(proof)?;
-        self.proven.insert(digest, proven.clone());
-        Ok(proven.caller)
+        wrong_proofs.examine(address, now, || Ok(believed.authenticate(proof, address, now, &self.used)?))
+    }
+
+    /// Takes over what an issuer published.
+    fn take(&self, issuer: &TrustedIssuer, published: &Published) {
+        self.believed.rcu(|now| match now.with_published(issuer, published) {
+            Some(next) => Arc::new(next),
+            None => Arc::clone(now),
+        });
     }
 }
 
@@ -141,6 +141,7 @@ pub struct Vault {
     pub(crate) protection: Protection,
     pub(crate) admission: Admission,
     pub(crate) wrong_proofs: Arc<WrongProofs>,
+    pub(crate) issuers: Arc<Issuers>,
     pub(crate) state: ArcSwap<State>,
 }
 
@@ -173,7 +174,52 @@ impl Vault {
     /// Proof to caller. The vault's state is looked at first: a sealed vault challenges nobody. Where too many wrong
     /// proofs came from, none is examined for a while.
     pub fn authenticate(&self, proof: Proof<'_>, address: Option<IpAddr>, now: Time) -> Result<Caller, NotLetIn> {
-        self.open()?.authenticate(proof, address, now, &self.wrong_proofs)
+        Ok(self.open()?.authenticate(proof, address, now, &self.wrong_proofs)?.caller)
+    }
+
+    /// The same; an issuer that signs with a key not known here is asked for its keys first, as often as it may be.
+    pub async fn prove(&self, proof: Proof<'_>, address: Option<IpAddr>, at: Moment) -> Result<Caller, NotLetIn> {
+        let open = self.open()?;
+        match open.authenticate(proof, address, at.now, &self.wrong_proofs) {
+            Ok(seen) => {
+                if !seen.before
+                    && let Some((issuer, fetched)) = open.believed.load().fetched_by(proof)
+                    && fetched.is_some_and(|f| at.now >= f.plus_millis(Published::FRESH_MS))
+                {
+                    self.look_at(&open, issuer, fetched, at);
+                }
+                Ok(seen.caller)
+            }
+            Err(NotLetIn::NotAuthenticated(NotAuthenticated::UnknownKey)) => {
+                let named = open.believed.load().fetched_by(proof);
+                let (issuer, fetched) = named.ok_or(NotAuthenticated::UnknownKey)?;
+                let newer = self.issuers.newer(&issuer, fetched, at).await;
+                open.take(&issuer, &newer.ok_or(NotAuthenticated::UnknownKey)?);
+                // The vault may have been sealed meanwhile.
+                Ok(self.open()?.authenticate(proof, address, at.now, &self.wrong_proofs)?.caller)
+            }
+            Err(why) => Err(why),
+        }
+    }
+
+    /// Asks every issuer whose keys are fetched, while nobody waits for it. Needs a runtime.
+    pub(crate) fn look_at_issuers(&self, at: Moment) {
+        let Ok(open) = self.open() else { return };
+        let fetched = open.believed.load().fetched();
+        for issuer in fetched {
+            self.look_at(&open, issuer, None, at);
+        }
+    }
+
+    fn look_at(&self, open: &Arc<Open>, issuer: TrustedIssuer, seen: Option<Time>, at: Moment) {
+        let (issuers, open) = (Arc::clone(&self.issuers), Arc::downgrade(open));
+        tokio::spawn(async move {
+            let newer = issuers.newer(&issuer, seen, at).await;
+            // Sealing must not wait for a distant issuer.
+            if let (Some(published), Some(open)) = (newer, open.upgrade()) {
+                open.take(&issuer, &published);
+            }
+        });
     }
 
     /// Whether it lets anybody in now.

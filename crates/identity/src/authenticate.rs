@@ -1,6 +1,10 @@
 //! From a proof to a caller.
 
-use crate::bearer::{Issuer, MAX_LEN, Unproven};
+use crate::assertion;
+use crate::bearer::{Issuer, MAX_LEN, Published, Unproven};
+use crate::callers::{Callers, Revoked};
+use crate::certificate::Authorities;
+use crate::credential::By;
 use crate::principal::{Caller, Principal};
 use crate::trust::{Client, TrustedIssuer, secret_digest};
 use keystead_model::Time;
@@ -9,6 +13,7 @@ use std::net::IpAddr;
 use thiserror::Error;
 
 /// What a request brings to prove who sent it.
+#[derive(Clone, Copy)]
 pub enum Proof<'a> {
     /// The token of `Authorization: Bearer`.
     Bearer(&'a str),
@@ -19,6 +24,18 @@ pub enum Proof<'a> {
         /// Its secret.
         secret: &'a str,
     },
+    /// A built-in client's id and a token that proves it (RFC 7523): signed by itself, or of an issuer it is federated
+    /// with.
+    ClientAssertion {
+        /// GUID of the client.
+        client: &'a str,
+        /// The signed token.
+        assertion: &'a str,
+        /// What this endpoint is called: the audience of assertions that the client signs itself.
+        endpoint: &'a str,
+    },
+    /// The certificates of the TLS handshake, the client's own first.
+    Certificate(&'a [Vec<u8>]),
 }
 
 /// A proof that held.
@@ -29,6 +46,8 @@ pub struct Proven {
     /// From here on the same proof would be refused. Of a client secret: now, since nothing says how long it stays
     /// good.
     pub until: Time,
+    /// The proof is good once: what to remember of it until then. The embedder refuses it the second time.
+    pub once: Option<[u8; 32]>,
 }
 
 /// Why a proof was refused. Nothing of the proof stands in it.
@@ -43,8 +62,8 @@ pub enum NotAuthenticated {
     /// Not a JWT, a claim that is needed is not there or of the wrong type, or a claim stands twice.
     #[error("the token is not a JWT with each of the claims iss, aud, exp and the subject's claim once")]
     Malformed,
-    /// The header names another algorithm, or none.
-    #[error("the token is not signed with ES256")]
+    /// The header names an algorithm that is not the key's, or none.
+    #[error("the token's algorithm is none of those that its issuer's key is for: RS, PS or ES with 256, 384 or 512")]
     WrongAlgorithm,
     /// No such issuer in the vault's policy.
     #[error("the token's issuer is not trusted by this vault: ask for a token at the authority of the challenge")]
@@ -70,17 +89,28 @@ pub enum NotAuthenticated {
     /// No such built-in client.
     #[error("the vault has no client of this id")]
     UnknownClient,
-    /// Not one of its secrets.
-    #[error("the client's secret is wrong")]
+    /// None of its credentials.
+    #[error("the client's secret or assertion is none of its credentials, or has ended")]
     WrongSecret,
+    /// Issued before the time that the policy names for its principal or issuer.
+    #[error("the vault's policy refuses what was issued to this principal before a later time: ask for a new token")]
+    Revoked,
+    /// An assertion that was used before, or one that lives too long to be remembered.
+    #[error("the client's assertion was used before, or is good for more than 10 minutes: sign a new one each time")]
+    Replayed,
+    /// No certificate in the policy vouches for it.
+    #[error("no certificate in the vault's policy vouches for the client's certificate now")]
+    UntrustedCertificate,
 }
 
 /// Everything a vault believes about who is who, at one revision of its policy.
 pub struct Identity {
     builtin_issuer: String,
-    issuers: HashMap<String, Issuer>,
+    pub(crate) issuers: HashMap<String, Issuer>,
     clients: HashMap<String, Client>,
     most_secrets: usize,
+    authorities: Authorities,
+    revoked: Revoked,
 }
 
 impl Identity {
@@ -94,7 +124,13 @@ impl Identity {
             builtin_issuer,
             issuers: HashMap::new(),
             clients: HashMap::new(),
-            most_secrets: clients.iter().map(|c| c.secrets.len()).max().unwrap_or(0),
+            most_secrets: clients
+                .iter()
+                .map(|c| c.secrets.len().saturating_add(c.credentials.len()))
+                .max()
+                .unwrap_or(0),
+            authorities: Authorities::default(),
+            revoked: Revoked::default(),
         };
         for issuer in issuers.into_iter().map(Issuer::new) {
             identity.issuers.entry(issuer.name().to_owned()).or_insert(issuer);
@@ -103,6 +139,36 @@ impl Identity {
             identity.clients.entry(client.id.to_ascii_lowercase()).or_insert(client);
         }
         identity
+    }
+
+    /// With certificates that are believed, and revocations.
+    #[must_use]
+    pub fn with_callers(self, callers: &Callers) -> Self {
+        let (authorities, revoked) = (Authorities::new(&callers.authorities), Revoked::new(&callers.not_before));
+        Self { authorities, revoked, ..self }
+    }
+
+    /// With the keys that this issuer published. Only an issuer whose metadata the policy names gets any.
+    #[must_use]
+    pub fn with_keys(mut self, iss: &str, published: Published) -> Self {
+        if let Some(issuer) = self.issuers.get_mut(iss).filter(|i| i.trusted.metadata.is_some()) {
+            issuer.published = Some(published);
+        }
+        self
+    }
+
+    /// The issuers whose keys are fetched.
+    pub fn fetched(&self) -> impl Iterator<Item = &TrustedIssuer> {
+        self.issuers.values().map(|i| &i.trusted).filter(|t| t.metadata.is_some())
+    }
+
+    /// The issuer that a proof names, if its keys are fetched, and when they last were.
+    pub fn fetched_by(&self, proof: Proof<'_>) -> Option<(&TrustedIssuer, Option<Time>)> {
+        let (Proof::Bearer(token) | Proof::ClientAssertion { assertion: token, .. }) = proof else { return None };
+        let token = Unproven::parse(token).ok()?;
+        let issuer = self.issuers.get(token.issuer().ok()?)?;
+        issuer.trusted.metadata.as_ref()?;
+        Some((&issuer.trusted, issuer.published.as_ref().map(|p| p.at)))
     }
 
     /// Checks a proof. `address` is where it came from, for the caller to carry.
@@ -116,19 +182,52 @@ impl Identity {
             Proof::Bearer(token) => {
                 let token = Unproven::parse(token)?;
                 let issuer = self.issuers.get(token.issuer()?).ok_or(NotAuthenticated::UnknownIssuer)?;
-                token.prove(issuer, address, now)
+                let proven = token.prove(issuer, address, now)?;
+                self.check_revoked(&token, issuer.name(), proven.caller.principal().subject())?;
+                Ok(proven)
             }
             Proof::ClientSecret { client, secret } => {
-                let client = self.client(client, secret)?;
-                let principal = Principal::new(&self.builtin_issuer, &client.subject);
-                Ok(Proven { caller: Caller::by_secret(principal, client.id.clone(), address), until: now })
+                let client = self.client(client, secret, now)?;
+                Ok(Proven { caller: self.caller(client, address), until: now, once: None })
             }
+            Proof::ClientAssertion { client, assertion, endpoint } => {
+                if client.len() > Self::MAX_LEN {
+                    return Err(NotAuthenticated::TooLarge);
+                }
+                let client = self.clients.get(&client.to_ascii_lowercase()).ok_or(NotAuthenticated::UnknownClient)?;
+                let token = Unproven::parse(assertion)?;
+                let used = if token.issuer()?.eq_ignore_ascii_case(&client.id) {
+                    let own = [endpoint, self.builtin_issuer.as_str()];
+                    assertion::of_itself(&token, client, &own, now)?
+                } else {
+                    let (iss, sub) = assertion::federated(&token, client, &self.issuers, now)?;
+                    self.check_revoked(&token, &iss, &sub)?;
+                    None
+                };
+                let (until, once) = used.map_or((now, None), |(until, once)| (until, Some(once)));
+                Ok(Proven { caller: self.caller(client, address), until, once })
+            }
+            Proof::Certificate(chain) => self.authorities.prove(chain, &self.revoked, address, now),
+        }
+    }
+
+    fn caller(&self, client: &Client, address: Option<IpAddr>) -> Caller {
+        Caller::by_secret(Principal::new(&self.builtin_issuer, &client.subject), client.id.clone(), address)
+    }
+
+    /// A token that does not say when it was issued may have been issued before.
+    fn check_revoked(&self, token: &Unproven<'_>, issuer: &str, subject: &str) -> Result<(), NotAuthenticated> {
+        match self.revoked.before(issuer, subject) {
+            Some(before) if token.claims.time("iat")?.is_none_or(|issued| issued < before) => {
+                Err(NotAuthenticated::Revoked)
+            }
+            _ => Ok(()),
         }
     }
 
     /// Compares as many digests, each in constant time, for every client, known or not: the time it takes tells
     /// neither which clients there are nor how near a secret came.
-    fn client(&self, id: &str, secret: &str) -> Result<&Client, NotAuthenticated> {
+    fn client(&self, id: &str, secret: &str, now: Time) -> Result<&Client, NotAuthenticated> {
         if id.is_empty() || secret.is_empty() {
             return Err(NotAuthenticated::Missing);
         }
@@ -139,7 +238,7 @@ impl Identity {
         let digest = secret_digest(secret);
         let mut right = false;
         for n in 0..self.most_secrets.max(1) {
-            let held = client.and_then(|c| c.secrets.get(n));
+            let held = client.and_then(|c| held(c, n, now));
             let same = keystead_crypto::same(held.unwrap_or(&[0; 32]), &digest);
             right |= same & held.is_some();
         }
@@ -148,5 +247,17 @@ impl Identity {
             (Some(_), false) => Err(NotAuthenticated::WrongSecret),
             (None, _) => Err(NotAuthenticated::UnknownClient),
         }
+    }
+}
+
+/// The nth secret of a client, if there is one and it has not ended.
+fn held(client: &Client, n: usize, now: Time) -> Option<&[u8; 32]> {
+    if let Some(digest) = client.secrets.get(n) {
+        return Some(digest);
+    }
+    let credential = client.credentials.get(n.checked_sub(client.secrets.len())?)?;
+    match &credential.by {
+        By::Secret(digest) if credential.is_good(now) => Some(digest),
+        _ => None,
     }
 }

@@ -1,28 +1,35 @@
-//! A bearer token: a JWT (RFC 7519) signed with ES256 by a trusted issuer, read with the care of RFC 8725.
+//! A signed token: a JWT (RFC 7519) of a trusted issuer, read with the care of RFC 8725.
 //!
 //! Before the signature is checked, the claims serve one purpose: to find the issuer whose key must have signed.
 
 use crate::authenticate::{NotAuthenticated, Proven};
+use crate::keys::{self, Key};
 use crate::object::Object;
 use crate::principal::{Caller, Principal};
-use crate::trust::{IssuerKey, TrustedIssuer};
+use crate::trust::TrustedIssuer;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use jsonwebtoken::{Algorithm, DecodingKey};
+use keystead_crypto::jws::Scheme;
 use keystead_model::Time;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// Longest token, in bytes.
 pub(crate) const MAX_LEN: usize = 8 * 1024;
 
 /// How far the clocks of an issuer and of this node may be apart.
-const SKEW_MS: i64 = 60_000;
+pub(crate) const SKEW_MS: i64 = 60_000;
+
+/// Most groups of a token, and the longest of their ids in bytes.
+const MAX_GROUPS: usize = 256;
+const MAX_GROUP: usize = 256;
 
 /// A token that has the form of one. Nothing in it is proven.
 pub(crate) struct Unproven<'a> {
     signed: &'a str,
     signature: &'a str,
-    kid: String,
-    claims: Object,
+    scheme: Scheme,
+    kid: Option<String>,
+    pub(crate) claims: Object,
 }
 
 impl<'a> Unproven<'a> {
@@ -34,8 +41,8 @@ impl<'a> Unproven<'a> {
         }
         let (signed, signature) = token.rsplit_once('.').ok_or(NotAuthenticated::Malformed)?;
         let (header, claims) = signed.split_once('.').ok_or(NotAuthenticated::Malformed)?;
-        let kid = check_header(&decode(header)?)?;
-        Ok(Self { signed, signature, kid, claims: decode(claims)? })
+        let (scheme, kid) = check_header(&decode(header)?)?;
+        Ok(Self { signed, signature, scheme, kid, claims: decode(claims)? })
     }
 
     /// Who says to have issued it.
@@ -43,55 +50,103 @@ impl<'a> Unproven<'a> {
         self.claims.text("iss")?.ok_or(NotAuthenticated::Malformed)
     }
 
-    /// Checks everything else against that issuer.
+    /// Checks that a key of that issuer signed it: the one that its header names.
+    pub(crate) fn signed_by(&self, issuer: &Issuer, now: Time) -> Result<(), NotAuthenticated> {
+        let kid = self.kid.as_deref().ok_or(NotAuthenticated::UnknownKey)?;
+        let mut named = issuer.keys(now).filter(|key| key.kid() == Some(kid)).peekable();
+        if named.peek().is_none() {
+            return Err(NotAuthenticated::UnknownKey);
+        }
+        let key = named.find(|key| key.takes(self.scheme)).ok_or(NotAuthenticated::WrongAlgorithm)?;
+        if self.is_of(key) { Ok(()) } else { Err(NotAuthenticated::BadSignature) }
+    }
+
+    /// Whether this key signed it. The signature is in base64url; of ECDSA it is raw r|s.
+    pub(crate) fn is_of(&self, key: &Key) -> bool {
+        let signature = URL_SAFE_NO_PAD.decode(self.signature);
+        signature.is_ok_and(|signature| key.verifies(self.scheme, self.signed.as_bytes(), &signature))
+    }
+
+    /// Checks everything against that issuer.
     pub(crate) fn prove(
         &self,
         issuer: &Issuer,
         address: Option<IpAddr>,
         now: Time,
     ) -> Result<Proven, NotAuthenticated> {
-        let key = issuer.key(&self.kid).ok_or(NotAuthenticated::UnknownKey)?;
-        if !signed_by(key, self.signed, self.signature) {
-            return Err(NotAuthenticated::BadSignature);
+        self.signed_by(issuer, now)?;
+        let mut proven = check_claims(&self.claims, &issuer.trusted, address, now)?;
+        if let Some(look_again) = issuer.look_again(now) {
+            proven.until = proven.until.min(look_again);
         }
-        check_claims(&self.claims, &issuer.trusted, address, now)
+        Ok(proven)
+    }
+}
+
+/// Keys that an issuer published.
+#[derive(Debug, Clone)]
+pub struct Published {
+    /// The keys.
+    pub keys: Arc<Vec<Key>>,
+    /// When they were fetched.
+    pub at: Time,
+}
+
+impl Published {
+    /// How long they are used without a look at the issuer, ms: a key that the issuer has withdrawn ends then.
+    pub const FRESH_MS: i64 = 3_600_000;
+    /// How long they are used at all while the issuer cannot be reached, ms.
+    pub const GOOD_MS: i64 = 24 * 3_600_000;
+
+    /// Whether the issuer should be asked again.
+    pub fn is_stale(&self, now: Time) -> bool {
+        now >= self.at.plus_millis(Self::FRESH_MS)
+    }
+
+    /// Whether they may still be used.
+    pub fn is_good(&self, now: Time) -> bool {
+        now < self.at.plus_millis(Self::GOOD_MS)
     }
 }
 
 /// A trusted issuer with its keys ready for use.
 pub(crate) struct Issuer {
-    trusted: TrustedIssuer,
-    keys: Vec<(String, DecodingKey)>,
+    pub(crate) trusted: TrustedIssuer,
+    stated: Vec<Key>,
+    pub(crate) published: Option<Published>,
 }
 
 impl Issuer {
     pub(crate) fn new(trusted: TrustedIssuer) -> Self {
-        let keys = trusted.keys.iter().filter_map(|k| Some((k.kid.clone(), verifier(k)?))).collect();
-        Self { trusted, keys }
+        let mut stated: Vec<Key> = trusted.keys.iter().filter_map(Key::of).collect();
+        stated.extend(trusted.jwks.as_ref().and_then(|set| keys::parse(set.as_bytes()).ok()).unwrap_or_default());
+        Self { trusted, stated, published: None }
     }
 
     pub(crate) fn name(&self) -> &str {
         &self.trusted.iss
     }
 
-    fn key(&self, kid: &str) -> Option<&DecodingKey> {
-        self.keys.iter().find(|(k, _)| k == kid).map(|(_, key)| key)
+    fn keys(&self, now: Time) -> impl Iterator<Item = &Key> {
+        let published = self.published.iter().filter(move |p| p.is_good(now));
+        self.stated.iter().chain(published.flat_map(|p| p.keys.iter()))
     }
-}
 
-fn verifier(key: &IssuerKey) -> Option<DecodingKey> {
-    DecodingKey::from_ec_components(&URL_SAFE_NO_PAD.encode(key.x), &URL_SAFE_NO_PAD.encode(key.y)).ok()
+    /// When what was verified with published keys must be verified again.
+    fn look_again(&self, now: Time) -> Option<Time> {
+        let published = self.published.as_ref()?;
+        Some(published.at.plus_millis(Published::FRESH_MS).max(now.plus_millis(60_000)))
+    }
 }
 
 fn decode(part: &str) -> Result<Object, NotAuthenticated> {
     Object::parse(&URL_SAFE_NO_PAD.decode(part).map_err(|_| NotAuthenticated::Malformed)?)
 }
 
-/// The `kid`, if the header is one of a token. Keys inside or named by the header (`jwk`, `jku`, `x5c`) are never used.
-fn check_header(header: &Object) -> Result<String, NotAuthenticated> {
-    if header.text("alg")? != Some("ES256") {
-        return Err(NotAuthenticated::WrongAlgorithm);
-    }
+/// Scheme and `kid`, if the header is one of a token. Keys inside or named by the header (`jwk`, `jku`, `x5c`) are
+/// never used.
+fn check_header(header: &Object) -> Result<(Scheme, Option<String>), NotAuthenticated> {
+    let scheme = header.text("alg")?.and_then(Scheme::named).ok_or(NotAuthenticated::WrongAlgorithm)?;
     // An extension that must be understood (RFC 7515, section 4.1.11); none is.
     if header.has("crit") {
         return Err(NotAuthenticated::Malformed);
@@ -101,12 +156,7 @@ fn check_header(header: &Object) -> Result<String, NotAuthenticated> {
     if header.text("typ")?.is_some_and(|typ| !access.iter().any(|a| a.eq_ignore_ascii_case(typ))) {
         return Err(NotAuthenticated::Malformed);
     }
-    header.text("kid")?.map(str::to_owned).ok_or(NotAuthenticated::UnknownKey)
-}
-
-/// ES256 whatever the header says. The signature is raw r|s in base64url.
-fn signed_by(key: &DecodingKey, signed: &str, signature: &str) -> bool {
-    jsonwebtoken::crypto::verify(signature, signed.as_bytes(), key, Algorithm::ES256).unwrap_or(false)
+    Ok((scheme, header.text("kid")?.map(str::to_owned)))
 }
 
 pub(crate) fn check_claims(
@@ -118,11 +168,7 @@ pub(crate) fn check_claims(
     if claims.text("iss")? != Some(&issuer.iss) {
         return Err(NotAuthenticated::UnknownIssuer);
     }
-    if let Some(tenant) = &issuer.tenant
-        && claims.text("tid")? != Some(tenant)
-    {
-        return Err(NotAuthenticated::WrongTenant);
-    }
+    check_tenant(claims, issuer)?;
     let for_us = |aud: &&str| issuer.audiences.iter().any(|ours| without_slash(ours) == without_slash(aud));
     if !claims.texts("aud")?.iter().any(for_us) {
         return Err(NotAuthenticated::WrongAudience);
@@ -133,13 +179,28 @@ pub(crate) fn check_claims(
         None => claims.text("azp")?,
         appid => appid,
     };
-    let groups = claims.texts("groups")?.into_iter().map(str::to_owned).collect();
     let principal = Principal::new(&issuer.iss, subject);
-    Ok(Proven { caller: Caller::by_token(principal, groups, application.map(str::to_owned), address), until })
+    let caller = Caller::by_token(principal, groups(claims)?, application.map(str::to_owned), address);
+    Ok(Proven { caller, until, once: None })
+}
+
+pub(crate) fn check_tenant(claims: &Object, issuer: &TrustedIssuer) -> Result<(), NotAuthenticated> {
+    match &issuer.tenant {
+        Some(tenant) if claims.text("tid")? != Some(tenant) => Err(NotAuthenticated::WrongTenant),
+        _ => Ok(()),
+    }
+}
+
+fn groups(claims: &Object) -> Result<Vec<String>, NotAuthenticated> {
+    let groups = claims.texts("groups")?;
+    if groups.len() > MAX_GROUPS || groups.iter().any(|g| g.len() > MAX_GROUP) {
+        return Err(NotAuthenticated::Malformed);
+    }
+    Ok(groups.into_iter().map(str::to_owned).collect())
 }
 
 /// When the token stops being good.
-fn check_times(claims: &Object, now: Time) -> Result<Time, NotAuthenticated> {
+pub(crate) fn check_times(claims: &Object, now: Time) -> Result<Time, NotAuthenticated> {
     let until = claims.time("exp")?.ok_or(NotAuthenticated::Malformed)?.plus_millis(SKEW_MS);
     if now >= until {
         return Err(NotAuthenticated::Expired);
@@ -157,29 +218,34 @@ fn without_slash(audience: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::trust::IssuerKey;
+
+    fn key(x: &str, y: &str) -> Key {
+        let coordinate = |text: &str| URL_SAFE_NO_PAD.decode(text).unwrap().try_into().unwrap();
+        Key::of(&IssuerKey { kid: String::new(), x: coordinate(x), y: coordinate(y) }).unwrap()
+    }
+
+    fn signed_by(key: &Key, signed: &str, signature: &str) -> bool {
+        Unproven::parse(&format!("{signed}.{signature}")).is_ok_and(|token| token.is_of(key))
+    }
+
+    const SIGNED: &str = "eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLm\
+                          NvbS9pc19yb290Ijp0cnVlfQ";
+    const SIGNATURE: &str = "DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q";
 
     #[test]
     fn the_example_of_rfc_7515_a_3_verifies_and_a_changed_one_does_not() {
-        let coordinate = |text: &str| URL_SAFE_NO_PAD.decode(text).unwrap().try_into().unwrap();
-        let key = verifier(&IssuerKey {
-            kid: String::new(),
-            x: coordinate("f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU"),
-            y: coordinate("x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"),
-        })
-        .unwrap();
-        let signed = "eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvb\
-                      S9pc19yb290Ijp0cnVlfQ";
-        let signature = "DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q";
-        assert!(signed_by(&key, signed, signature));
-        assert!(!signed_by(&key, &signed.replace("Lm", "Ln"), signature));
-        for bad in ["", "DtEh", "=", &signature.replace("1Q", "1R"), &"A".repeat(86), &format!("{signature}AA")] {
-            assert!(!signed_by(&key, signed, bad), "{bad}");
+        let key = key("f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU", "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0");
+        assert!(signed_by(&key, SIGNED, SIGNATURE));
+        assert!(!signed_by(&key, &SIGNED.replace("MDA4", "MDA5"), SIGNATURE));
+        for bad in ["", "DtEh", "=", &SIGNATURE.replace("1Q", "1R"), &"A".repeat(86), &format!("{SIGNATURE}AA")] {
+            assert!(!signed_by(&key, SIGNED, bad), "{bad}");
         }
     }
 
     #[test]
     fn a_point_off_the_curve_verifies_nothing() {
-        let key = verifier(&IssuerKey { kid: String::new(), x: [0; 32], y: [0; 32] }).unwrap();
-        assert!(!signed_by(&key, "a.b", &"A".repeat(86)));
+        let zero = URL_SAFE_NO_PAD.encode([0; 32]);
+        assert!(!signed_by(&key(&zero, &zero), SIGNED, SIGNATURE));
     }
 }

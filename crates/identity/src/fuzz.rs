@@ -15,6 +15,7 @@ fn issuer() -> TrustedIssuer {
         tenant: Some("t".to_owned()),
         subject_claim: "oid".to_owned(),
         keys: vec![IssuerKey { kid: "k".to_owned(), x: [1; 32], y: [2; 32] }],
+        ..TrustedIssuer::default()
     }
 }
 
@@ -25,6 +26,7 @@ pub fn authenticate(data: &[u8]) {
         name: "c".to_owned(),
         subject: "s".to_owned(),
         secrets: vec![secret_digest("right")],
+        ..Client::default()
     };
     let identity = Identity::new(ISSUER.to_owned(), vec![issuer()], vec![client]);
     let text = String::from_utf8_lossy(data);
@@ -45,8 +47,31 @@ pub fn claims(data: &[u8]) {
     }
 }
 
+/// What an issuer publishes: its metadata and its keys.
+pub fn published(data: &[u8]) {
+    let _ = crate::discovery::keys_url(data, ISSUER);
+    let _ = crate::keys::parse(data);
+    let _ = crate::keys::parse_one(data);
+}
+
+/// A client's certificate, and one that vouches for it.
+pub fn certificate(data: &[u8]) {
+    let (own, above) = data.split_at(data.len() / 2);
+    let authority = |certificate: &[u8]| crate::CertificateAuthority {
+        certificate: certificate.to_vec(),
+        subject: crate::SubjectName::Dns,
+        only: Vec::new(),
+    };
+    let callers = crate::Callers { authorities: vec![authority(data), authority(above)], not_before: Vec::new() };
+    let identity = Identity::new(ISSUER.to_owned(), Vec::new(), Vec::new()).with_callers(&callers);
+    for chain in [vec![data.to_vec()], vec![own.to_vec(), above.to_vec()]] {
+        let _ = identity.authenticate(Proof::Certificate(&chain), None, Time(0));
+    }
+}
+
 /// An issuer and a client as they are stored.
 pub fn stored(data: &[u8]) {
     let _ = minicbor::decode::<TrustedIssuer>(data);
     let _ = minicbor::decode::<Client>(data);
+    let _ = minicbor::decode::<crate::Callers>(data);
 }

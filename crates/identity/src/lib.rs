@@ -1,8 +1,11 @@
-//! Proof to [`Caller`]: bearer tokens and client secrets. Pure: what is trusted and what time it is are arguments.
+//! Proof to [`Caller`]: bearer tokens, client secrets and assertions, client certificates. Pure: what is trusted, what
+//! issuers published and what time it is are arguments.
 //!
 //! - [`principal`]: who someone is, and a principal that was proven
 //! - [`principal_id`]: principals as the GUIDs of the Key Vault API
-//! - [`trust`]: whom a vault believes: issuers with their keys, and built-in clients
+//! - [`trust`]: whom a vault believes: issuers with their keys, and built-in clients; [`credential`]: what those prove
+//!   themselves with; [`certificate`]: who vouches for certificates; [`callers`]: and whose tokens are no good any more
+//! - [`discovery`], [`keys`]: what an issuer publishes about itself, and its keys
 //! - [`authenticate`]: [`Identity`], the only maker of a [`Caller`]
 //! - [`token`]: how a built-in issuer writes its tokens and shows its keys
 //!
@@ -11,8 +14,14 @@
 
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::disallowed_methods))]
 
+mod assertion;
 pub mod authenticate;
 mod bearer;
+pub mod callers;
+pub mod certificate;
+pub mod credential;
+pub mod discovery;
+pub mod keys;
 mod object;
 pub mod principal;
 pub mod principal_id;
@@ -23,6 +32,10 @@ pub mod trust;
 pub mod fuzz;
 
 pub use authenticate::{Identity, NotAuthenticated, Proof, Proven};
+pub use bearer::Published;
+pub use callers::{Callers, NotBefore};
+pub use certificate::{CertificateAuthority, SubjectName};
+pub use credential::{By, Credential, Federation};
 pub use principal::{Caller, Principal};
 pub use principal_id::Named;
 pub use trust::{Client, IssuerKey, TrustedIssuer, secret_digest};

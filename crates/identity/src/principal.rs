@@ -14,12 +14,30 @@ pub struct Principal {
     issuer: String,
     #[n(1)]
     subject: String,
+    /// A group is never the subject of the same name.
+    #[cbor(n(3), default, skip_if = "is_false")]
+    #[serde(default, skip_serializing_if = "is_false")]
+    group: bool,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 impl Principal {
     /// The subject as this issuer knows it.
     pub fn new(issuer: impl Into<String>, subject: impl Into<String>) -> Self {
-        Self { issuer: issuer.into(), subject: subject.into() }
+        Self { issuer: issuer.into(), subject: subject.into(), group: false }
+    }
+
+    /// Everybody whom this issuer's tokens put into the group (claim `groups`).
+    pub fn group(issuer: impl Into<String>, id: impl Into<String>) -> Self {
+        Self { issuer: issuer.into(), subject: id.into(), group: true }
+    }
+
+    /// Whether it is a group.
+    pub fn is_group(&self) -> bool {
+        self.group
     }
 
     /// `iss` of its tokens.
@@ -65,6 +83,10 @@ struct Known {
 }
 
 impl Caller {
+    pub(crate) fn by_certificate(principal: Principal, address: Option<IpAddr>) -> Self {
+        Self::by_token(principal, Vec::new(), None, address)
+    }
+
     pub(crate) fn by_token(
         principal: Principal,
         groups: Vec<String>,
@@ -95,6 +117,15 @@ impl Caller {
         &self.known.groups
     }
 
+    /// Whether this principal is the caller, or a group of the caller's own issuer that the caller is in.
+    pub fn is(&self, principal: &Principal) -> bool {
+        let own = &self.known.principal;
+        match principal.is_group() {
+            false => *own == *principal,
+            true => own.issuer() == principal.issuer() && self.groups().iter().any(|g| g == principal.subject()),
+        }
+    }
+
     /// Where the request came from; none over a local socket.
     pub fn address(&self) -> Option<IpAddr> {
         self.address
@@ -105,7 +136,7 @@ impl Caller {
         self.known.application.as_deref()
     }
 
-    /// Whether it proved itself as a built-in client, with that client's secret. A token never does.
+    /// Whether it proved itself as a built-in client, with one of that client's credentials. A token never does.
     pub fn is_built_in_client(&self) -> bool {
         self.known.by_secret
     }

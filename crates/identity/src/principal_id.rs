@@ -19,7 +19,9 @@ pub enum Named {
 impl Principal {
     /// The derived id, whatever the directory.
     pub fn derived_id(&self) -> Guid {
-        let digest = keystead_crypto::sha256(&[self.issuer().as_bytes(), &[0], self.subject().as_bytes()]);
+        // A group is another principal than the subject of the same name.
+        let between = u8::from(self.is_group());
+        let digest = keystead_crypto::sha256(&[self.issuer().as_bytes(), &[between], self.subject().as_bytes()]);
         let mut first = [0; 16];
         first.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
         Guid::version_8(first)
@@ -28,8 +30,10 @@ impl Principal {
     /// Its GUID in a vault with this directory.
     pub fn id(&self, directory: &str) -> Guid {
         let own = self.subject().parse::<Guid>().ok();
-        own.filter(|id| self.issuer() == directory && !id.is_version_8() && id.to_string() == self.subject())
-            .unwrap_or_else(|| self.derived_id())
+        own.filter(|id| {
+            !self.is_group() && self.issuer() == directory && !id.is_version_8() && id.to_string() == self.subject()
+        })
+        .unwrap_or_else(|| self.derived_id())
     }
 
     /// What a GUID means in a vault with this directory: the reverse of [`Self::id`], as far as there is one.
@@ -61,6 +65,16 @@ mod tests {
         assert_eq!(id.as_bytes()[..6], digest[..6]);
         assert!(id.is_version_8());
         assert_eq!(id, Principal::new("https://a", "s").id("https://other"));
+    }
+
+    #[test]
+    fn a_group_has_another_id_than_its_namesake_and_never_one_of_the_directory() {
+        for subject in ["s", OID] {
+            let (group, namesake) = (Principal::group(DIRECTORY, subject), Principal::new(DIRECTORY, subject));
+            assert_ne!(group.id(DIRECTORY), namesake.id(DIRECTORY));
+            assert_ne!(group.id(DIRECTORY), namesake.derived_id());
+            assert!(group.id(DIRECTORY).is_version_8());
+        }
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! Whom a vault believes. Part of its policy, so these are stored as CBOR maps with integer keys, and written in
 //! configuration as tables: coordinates in base64url as in a JWK, digests in hex.
 
+use crate::credential::Credential;
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
 /// An issuer of bearer tokens.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cbor(map)]
 pub struct TrustedIssuer {
@@ -26,6 +27,14 @@ pub struct TrustedIssuer {
     #[n(4)]
     #[serde(default)]
     pub keys: Vec<IssuerKey>,
+    /// Where its metadata is (OpenID Connect Discovery), if its keys are to be fetched: an https URL.
+    #[n(5)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<String>,
+    /// Public keys of any kind, as the JWK set that the issuer publishes.
+    #[n(6)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jwks: Option<String>,
 }
 
 /// A public key of an issuer: NIST P-256, for ES256.
@@ -46,8 +55,8 @@ pub struct IssuerKey {
     pub y: [u8; 32],
 }
 
-/// A built-in client: proves itself with a secret and is a principal of the vault's built-in issuer.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+/// A built-in client: proves itself with one of its credentials and is a principal of the vault's built-in issuer.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cbor(map)]
 pub struct Client {
@@ -64,6 +73,10 @@ pub struct Client {
     #[cbor(n(3), with = "digests")]
     #[serde(default, with = "digests")]
     pub secrets: Vec<[u8; 32]>,
+    /// Credentials with a name and perhaps an end.
+    #[cbor(n(4), skip_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub credentials: Vec<Credential>,
 }
 
 /// What is stored of a client secret: SHA-256. Secrets are random, so they need no slow hash.
@@ -86,14 +99,14 @@ mod coordinate {
     }
 }
 
-mod digests {
+pub(crate) mod digests {
     use minicbor::bytes::ByteArray;
     use minicbor::decode::Error as DecodeError;
     use minicbor::encode::{Error as EncodeError, Write};
     use minicbor::{Decoder, Encoder};
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
-    pub(super) fn encode<C, W: Write>(
+    pub(crate) fn encode<C, W: Write>(
         digests: &[[u8; 32]],
         e: &mut Encoder<W>,
         _: &mut C,
@@ -105,15 +118,15 @@ mod digests {
         Ok(())
     }
 
-    pub(super) fn decode<C>(d: &mut Decoder<'_>, _: &mut C) -> Result<Vec<[u8; 32]>, DecodeError> {
+    pub(crate) fn decode<C>(d: &mut Decoder<'_>, _: &mut C) -> Result<Vec<[u8; 32]>, DecodeError> {
         d.array_iter::<ByteArray<32>>()?.map(|digest| digest.map(<[u8; 32]>::from)).collect()
     }
 
-    pub(super) fn serialize<S: Serializer>(digests: &[[u8; 32]], s: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(digests: &[[u8; 32]], s: S) -> Result<S::Ok, S::Error> {
         s.collect_seq(digests.iter().map(hex::encode))
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<[u8; 32]>, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<[u8; 32]>, D::Error> {
         let parse = |text: String| -> Result<[u8; 32], D::Error> {
             let mut digest = [0; 32];
             hex::decode_to_slice(text, &mut digest)
@@ -132,20 +145,23 @@ mod tests {
     fn issuer() -> impl Strategy<Value = TrustedIssuer> {
         let key = (".*", any::<[u8; 32]>(), any::<[u8; 32]>()).prop_map(|(kid, x, y)| IssuerKey { kid, x, y });
         let keys = prop::collection::vec(key, 0..3);
-        (".*", prop::collection::vec(".*", 0..3), prop::option::of(".*"), ".*", keys).prop_map(
-            |(iss, audiences, tenant, subject_claim, keys)| TrustedIssuer {
+        let fetched = (prop::option::of(".*"), prop::option::of(".*"));
+        (".*", prop::collection::vec(".*", 0..3), prop::option::of(".*"), ".*", keys, fetched).prop_map(
+            |(iss, audiences, tenant, subject_claim, keys, (metadata, jwks))| TrustedIssuer {
                 iss,
                 audiences,
                 tenant,
                 subject_claim,
                 keys,
+                metadata,
+                jwks,
             },
         )
     }
 
     fn client() -> impl Strategy<Value = Client> {
         (".*", ".*", ".*", prop::collection::vec(any::<[u8; 32]>(), 0..3))
-            .prop_map(|(id, name, subject, secrets)| Client { id, name, subject, secrets })
+            .prop_map(|(id, name, subject, secrets)| Client { id, name, subject, secrets, credentials: Vec::new() })
     }
 
     proptest! {

@@ -31,6 +31,7 @@ pub(crate) struct Config {
     #[serde(default)]
     pub(crate) metrics: MetricsSection,
     pub(crate) traces: Option<TracesSection>,
+    pub(crate) outgoing: OutgoingSection,
 }
 
 /// `[node]`
@@ -182,6 +183,19 @@ impl TracesSection {
     pub(crate) fn settings(&self) -> Settings {
         Settings { otlp: self.otlp.clone(), ratio: self.ratio.as_ref().map_or(1.0, |r| *r.get_ref()) }
     }
+}
+
+/// `[outgoing]`: where the node may go, never whom a vault believes.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OutgoingSection {
+    /// Hosts that may be asked for issuers' keys; none if absent.
+    #[serde(default)]
+    pub(crate) hosts: Vec<String>,
+    /// CA certificates in PEM, trusted besides the system's.
+    pub(crate) ca: Option<PathBuf>,
+    /// `host:port` of an HTTP proxy.
+    pub(crate) proxy: Option<String>,
 }
 
 /// Reads and checks a file.

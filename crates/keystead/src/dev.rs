@@ -12,6 +12,7 @@ use keystead_access::PolicyDocument;
 use keystead_access::role::{AUDIT_READER, CRYPTO_OFFICER};
 use keystead_engine::NewVault;
 use keystead_model::{Authority, VaultKind};
+use keystead_server::Outgoing;
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -46,6 +47,12 @@ const ENV_FILE: &str = "dev.env";
 const CLIENT_FILE: &str = "dev.client";
 const TENANT: &str = "adfs";
 
+/// A development server asks any issuer for its keys, also one with a certificate of its own CA.
+fn outgoing(ca: &str) -> Result<Outgoing, Failure> {
+    let roots = tls::roots(ca.as_bytes()).map_err(|e| Failure::unavailable(format!("cannot read the CA: {e}")))?;
+    Ok(Outgoing { hosts: vec!["*".to_owned()], roots, proxy: None })
+}
+
 pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     let hsm = match args.listen_hsm {
         Some(address) => address,
@@ -73,6 +80,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         pair,
         bounds: limits.as_ref().map_or(setup.bounds, LimitsSection::bounds),
         limits: limits.as_ref().map_or_else(|| setup.limits.clone(), LimitsSection::server),
+        outgoing: outgoing(&certificate.ca)?,
         ..setup
     };
     let running = setup.start().await?;

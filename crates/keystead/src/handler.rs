@@ -5,7 +5,7 @@ use crate::watch::gather::Sources;
 use crate::watch::metrics::Metrics;
 use hyper::StatusCode;
 use keystead_api_own::Operator;
-use keystead_api_table::{Reply, Table};
+use keystead_api_table::{ClientCertificates, Reply, Table};
 use keystead_engine::{Instance, TurnedAwayReason};
 use keystead_model::Authority;
 use keystead_server::{Fault, FaultAnswer, Handler, Limits, Request, Response, Server};
@@ -65,6 +65,10 @@ impl Front {
             Box::pin(async move {
                 if peer.unix_uid.is_some() {
                     return operator.dispatch(&instance, request, at).await;
+                }
+                let mut request = request;
+                if let Some(chain) = peer.certificates {
+                    request.extensions_mut().insert(ClientCertificates(chain));
                 }
                 let span = ratio.map_or_else(Span::none, |ratio| root(ratio, &request));
                 let answer = async {

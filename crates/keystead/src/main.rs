@@ -3,7 +3,7 @@
 //! - [`dev`], [`serve`]: the server; [`setup`] is what they share, [`config`] what `serve` reads,
 //!   [`certificate`] what it reads again
 //! - [`vault`]: the operator's commands over the local socket
-//! - [`key`], [`role`], [`audit`]: a client's commands over HTTPS
+//! - [`key`], [`role`], [`audit`]: a client's commands over HTTPS; [`policy`]: an administrator's
 //! - [`syslog`]: where a copy of the audit goes
 //! - [`watch`]: metrics, readiness and the server's own log
 //! - [`exit`]: exit codes and how errors are shown
@@ -23,6 +23,7 @@ mod key;
 mod new_client;
 mod node_key;
 mod output;
+mod policy;
 mod role;
 mod secret_file;
 mod serve;
@@ -75,6 +76,14 @@ enum Command {
     Key(key::Args),
     /// Manage roles and who has them
     Role(role::Args),
+    /// Say whose tokens are believed
+    Issuer(policy::issuer::Args),
+    /// Manage the vault's own clients and their credentials
+    Client(policy::client::Args),
+    /// Say which client certificates are believed
+    Certificate(policy::certificate::Args),
+    /// Show a vault's policy, and refuse older tokens
+    Policy(policy::show::Args),
     /// Read and check the audit log
     Audit(audit::Args),
     /// Print a completion script for a shell
@@ -107,6 +116,10 @@ fn run(cli: Cli) -> Result<(), exit::Failure> {
         Command::Vault(args) => runtime()?.block_on(vault::run(args)),
         Command::Key(args) => runtime()?.block_on(key::run(args)),
         Command::Role(args) => runtime()?.block_on(role::run(args)),
+        Command::Issuer(args) => runtime()?.block_on(policy::issuer::run(args)),
+        Command::Client(args) => runtime()?.block_on(policy::client::run(args)),
+        Command::Certificate(args) => runtime()?.block_on(policy::certificate::run(args)),
+        Command::Policy(args) => runtime()?.block_on(policy::show::run(args)),
         Command::Audit(args) => runtime()?.block_on(audit::run(args)),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "keystead", &mut std::io::stdout());

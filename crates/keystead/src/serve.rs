@@ -1,10 +1,11 @@
 //! `keystead serve`: a server as its configuration says.
 
 use crate::certificate::CertificateFiles;
-use crate::config::{self, Config, TracesSection};
+use crate::config::{self, Config, OutgoingSection, TracesSection};
 use crate::exit::Failure;
 use crate::setup::Setup;
-use std::path::PathBuf;
+use keystead_server::Outgoing;
+use std::path::{Path, PathBuf};
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -43,6 +44,23 @@ fn setup(config: Config) -> Result<Setup, Failure> {
         max_journal_bytes: config.audit.max_bytes,
         limits,
         bounds,
+        outgoing: outgoing(config.outgoing)?,
         ..prepared
     })
+}
+
+fn outgoing(section: OutgoingSection) -> Result<Outgoing, Failure> {
+    let own = match &section.ca {
+        Some(file) => read(file)?,
+        None => Vec::new(),
+    };
+    let roots = crate::tls::roots(&own).map_err(|e| {
+        let file = section.ca.as_deref().unwrap_or(Path::new("")).display();
+        Failure::usage(format!("outgoing.ca: cannot use {file}: {e}"))
+    })?;
+    Ok(Outgoing { hosts: section.hosts, roots, proxy: section.proxy })
+}
+
+fn read(file: &Path) -> Result<Vec<u8>, Failure> {
+    std::fs::read(file).map_err(|e| Failure::usage(format!("cannot read {}: {e}", file.display())))
 }

@@ -7,20 +7,20 @@ use crate::handler::Front;
 use crate::watch::gather::{Held, Sources};
 use crate::watch::state::Said;
 use crate::watch::{log, port, traces};
-use crate::{node_key, syslog};
+use crate::{node_key, syslog, tls};
 use keystead_audit::{FileSink, Journal, Node, Pump, Sink};
 use keystead_custody::UnsealPath;
-use keystead_engine::{Bounds, ClockGuard, Instance, Parts};
+use keystead_engine::{Bounds, ClockGuard, Instance, Issuers, Parts};
 use keystead_model::{Moment, Time};
 use keystead_protection::Protection;
-use keystead_server::{Limits, Server, TlsIdentity, tls_config};
+use keystead_server::{Fetcher, Limits, Outgoing, Server, TlsIdentity, tls_config};
 use keystead_store::Store;
 use keystead_unseal::KeyFile;
 use rustix::fs::{FlockOperation, flock};
 use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
@@ -44,6 +44,7 @@ pub(crate) struct Setup {
     pub(crate) traces: Option<(traces::Ready, traces::Settings)>,
     pub(crate) limits: Limits,
     pub(crate) bounds: Bounds,
+    pub(crate) outgoing: Outgoing,
     pub(crate) lock: std::fs::File,
 }
 
@@ -92,6 +93,7 @@ impl Setup {
             traces,
             limits: Limits::default(),
             bounds: Bounds::default(),
+            outgoing: Outgoing::default(),
             lock,
         })
     }
@@ -111,6 +113,7 @@ impl Setup {
             protection: Protection::software(cores()),
             paths: self.paths(&store).await?,
             bounds: self.bounds,
+            issuers: self.issuers(),
         };
         let instance = Instance::start(parts, moment(120))
             .await
@@ -142,6 +145,21 @@ impl Setup {
         let follower = files.map(|files| Follower::new(files, &self.pair, identity, Arc::clone(&instance)));
         let _lock = self.lock;
         Ok(Running { instance, server, follower, port, traces, held, store, journal, stop, _pumps: pumps, _lock })
+    }
+
+    /// Which issuers there are to ask stands in the vaults' policies; which hosts may be reached, in the configuration.
+    /// The system's CAs are read when they are first needed.
+    fn issuers(&self) -> Arc<Issuers> {
+        let outgoing = self.outgoing.clone();
+        let fetcher: Arc<OnceLock<Result<Fetcher, String>>> = Arc::default();
+        Issuers::new(Arc::new(move |url| {
+            let (fetcher, outgoing) = (Arc::clone(&fetcher), outgoing.clone());
+            Box::pin(async move {
+                let ready =
+                    fetcher.get_or_init(|| Fetcher::new(tls::with_systems(outgoing)).map_err(|e| e.to_string()));
+                ready.as_ref().map_err(Clone::clone)?.get(&url).await.map_err(|e| e.to_string())
+            })
+        }))
     }
 
     async fn store(&self) -> Result<Store, Failure> {

@@ -3,15 +3,20 @@
 //!
 //! The CA can sign for this machine only (RFC 5280, section 4.2.1.10): `localhost` and names under it, loopback, and
 //! the addresses the server listens on. Whoever trusts it trusts its key file with nothing else.
+//!
+//! Also whom TLS trusts on the way out.
 
 use crate::exit::Failure;
 use crate::node_key::write_private;
 use crate::output::time::civil;
 use keystead_model::Time;
+use keystead_server::Outgoing;
 use rcgen::{
     BasicConstraints, CertificateParams, CidrSubnet, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
     GeneralSubtree, IsCa, Issuer, KeyPair, KeyUsagePurpose, NameConstraints, date_time_ymd,
 };
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject as _;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
@@ -151,6 +156,17 @@ impl Files<'_> {
         let text = std::fs::read_to_string(&file);
         text.map(Zeroizing::new).map_err(|e| Failure::unavailable(format!("cannot read {}: {e}", file.display())))
     }
+}
+
+/// The CAs of this PEM text.
+pub(crate) fn roots(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, rustls_pki_types::pem::Error> {
+    CertificateDer::pem_slice_iter(pem).collect()
+}
+
+/// The system's CAs as well.
+pub(crate) fn with_systems(mut outgoing: Outgoing) -> Outgoing {
+    outgoing.roots.extend(rustls_native_certs::load_native_certs().certs);
+    outgoing
 }
 
 fn ca_params() -> Result<CertificateParams, Failure> {

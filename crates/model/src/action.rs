@@ -93,6 +93,26 @@ actions! {
     DeleteRoleDefinition = 65, "role-definitions/delete";
     /// Read the vault's settings.
     ReadSettings = 66, "settings/read";
+    /// Read the policy: administrators, issuers, clients, certificates.
+    ReadPolicy = 67, "policy/read";
+    /// Believe an issuer's tokens.
+    AddIssuer = 68, "policy/issuers/write";
+    /// Believe them no more.
+    RemoveIssuer = 69, "policy/issuers/delete";
+    /// Create a built-in client.
+    CreateClient = 70, "policy/clients/write";
+    /// Remove one, with its tokens.
+    RemoveClient = 71, "policy/clients/delete";
+    /// Give a built-in client another credential.
+    AddCredential = 72, "policy/clients/credentials/write";
+    /// Take one away, with the client's tokens.
+    RemoveCredential = 73, "policy/clients/credentials/delete";
+    /// Believe the certificates that somebody vouches for.
+    AddAuthority = 74, "policy/certificates/write";
+    /// Believe them no more.
+    RemoveAuthority = 75, "policy/certificates/delete";
+    /// Refuse tokens that were issued before a time.
+    RevokeTokens = 76, "policy/not-before/write";
     /// A vault was created (node's log, and the vault's first record).
     VaultCreated = 1000, "vault/created";
     /// A vault was unsealed.

@@ -110,6 +110,16 @@ data_actions! {
     // Our own.
     AuditRead = 100, "Keystead/audit/read/action" => [ReadAudit];
     VaultSeal = 101, "Keystead/vault/seal/action" => [SealVault];
+    PolicyRead = 102, "Keystead/policy/read" => [ReadPolicy];
+    IssuersWrite = 103, "Keystead/policy/issuers/write" => [AddIssuer];
+    IssuersDelete = 104, "Keystead/policy/issuers/delete" => [RemoveIssuer];
+    ClientsWrite = 105, "Keystead/policy/clients/write" => [CreateClient];
+    ClientsDelete = 106, "Keystead/policy/clients/delete" => [RemoveClient];
+    CredentialsWrite = 107, "Keystead/policy/clients/credentials/write" => [AddCredential];
+    CredentialsDelete = 108, "Keystead/policy/clients/credentials/delete" => [RemoveCredential];
+    CertificatesWrite = 109, "Keystead/policy/certificates/write" => [AddAuthority];
+    CertificatesDelete = 110, "Keystead/policy/certificates/delete" => [RemoveAuthority];
+    NotBeforeWrite = 111, "Keystead/policy/not-before/write" => [RevokeTokens];
 }
 
 impl DataAction {
@@ -131,7 +141,7 @@ impl DataAction {
 
     /// Whether a custom definition may hold it: what belongs to the administrators of the vault it may not.
     pub fn in_custom_roles(self) -> bool {
-        self != Self::VaultSeal
+        !(Self::VaultSeal.code()..=Self::NotBeforeWrite.code()).contains(&self.code())
     }
 }
 

@@ -73,7 +73,7 @@ where
     let pace = Arc::new(Pace::new());
     let io = TokioIo::new(Paced::new(stream, Arc::clone(&pace)));
     let service = service_fn(|request| {
-        let (shared, pace) = (Arc::clone(&shared), Arc::clone(&pace));
+        let (shared, pace, peer) = (Arc::clone(&shared), Arc::clone(&pace), peer.clone());
         async move { Ok::<_, Infallible>(exchange(&shared, &pace, peer, request).await) }
     });
     let mut connection = pin!(shared.http.serve_connection(io, service));

@@ -26,7 +26,7 @@ pub(crate) async fn exchange(shared: &Shared, pace: &Pace, peer: Peer, request: 
     let start = began();
     let (head, body) = request.into_parts();
     let (answer, fault) = match receive(shared, body).await {
-        Ok((body, _memory)) => match work(shared, peer, Request::from_parts(head, body)).await {
+        Ok((body, _memory)) => match work(shared, peer.clone(), Request::from_parts(head, body)).await {
             Ok(answer) => (answer, None),
             Err(fault) => (refuse(shared, pace, fault, true), Some(fault)),
         },

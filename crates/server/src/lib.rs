@@ -28,15 +28,18 @@
 //!
 //! - `server`: listeners, accepting, shutdown    - `connection`: one connection from greeting to close
 //! - `exchange`: one request                     - `pace`: what a connection is doing and since when
+//! - `fetch`: the way out                      - `client_auth`: certificates of clients
 //! - `tls`, `listen`, `limits`, `counters`, `fault`, `clock`
 
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::disallowed_methods))]
 
+mod client_auth;
 mod clock;
 mod connection;
 mod counters;
 mod exchange;
 mod fault;
+mod fetch;
 mod limits;
 mod listen;
 mod pace;
@@ -54,6 +57,7 @@ pub use keystead_model::Moment;
 
 pub use counters::{Counters, Counts};
 pub use fault::{Fault, FaultAnswer};
+pub use fetch::{FetchError, Fetcher, Outgoing};
 pub use limits::Limits;
 pub use listen::ListenError;
 pub use server::{Ended, Server};
@@ -88,12 +92,14 @@ pub struct Seen<'a> {
 }
 
 /// Who is at the other end, as far as the transport knows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Peer {
     /// The network address (IPv4 never in its IPv6-mapped form); none on the unix socket.
     pub address: Option<SocketAddr>,
     /// The user at the other end of the unix socket, as the kernel says: root or this process's own user.
     pub unix_uid: Option<u32>,
+    /// Certificates whose key the other end holds, its own first, in DER. Nobody has looked at what they say.
+    pub certificates: Option<Arc<[Vec<u8>]>>,
 }
 
 /// Entry points for the fuzz targets: none of them may panic.

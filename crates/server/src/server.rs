@@ -211,7 +211,7 @@ impl Door {
 
 async fn accept_tls(mut door: Door, listener: TcpListener, identity: TlsIdentity) {
     while let Some((tcp, from)) = door.next(|| listener.accept()).await {
-        let peer = Peer { address: Some(canonical(from)), unix_uid: None };
+        let peer = Peer { address: Some(canonical(from)), unix_uid: None, certificates: None };
         let acceptor = TlsAcceptor::from(identity.current());
         let places = Arc::clone(&door.shared.remote);
         door.enter(&places, |shared, stop| serve_tls(shared, acceptor, tcp, peer, stop));
@@ -232,13 +232,15 @@ async fn serve_tls(
         greeted = greet(&shared, &acceptor, tcp) => greeted,
     };
     if let Some(stream) = greeted {
-        serve(shared, stream, peer, stop).await;
+        let shown = stream.get_ref().1.peer_certificates().filter(|chain| !chain.is_empty());
+        let certificates = shown.map(|chain| chain.iter().map(|c| c.as_ref().to_vec()).collect());
+        serve(shared, stream, Peer { certificates, ..peer }, stop).await;
     }
 }
 
 async fn accept_plain(mut door: Door, listener: TcpListener) {
     while let Some((tcp, from)) = door.next(|| listener.accept()).await {
-        let peer = Peer { address: Some(canonical(from)), unix_uid: None };
+        let peer = Peer { address: Some(canonical(from)), unix_uid: None, certificates: None };
         let places = Arc::clone(&door.shared.remote);
         door.enter(&places, |shared, stop| serve(shared, tcp, peer, stop));
     }
@@ -250,7 +252,7 @@ async fn accept_local(mut door: Door, socket: LocalSocket) {
             door.shared.counters.strangers_turned_away.up();
             continue;
         };
-        let peer = Peer { address: None, unix_uid: Some(uid) };
+        let peer = Peer { address: None, unix_uid: Some(uid), certificates: None };
         let places = Arc::clone(&door.shared.local);
         door.enter(&places, |shared, stop| serve(shared, stream, peer, stop));
     }

@@ -8,6 +8,8 @@ use rustls::{InconsistentKeys, ServerConfig, version};
 use rustls_pki_types::pem::{self, PemObject};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
+use crate::client_auth::AskForCertificate;
+
 /// What is wrong with a certificate chain or its key.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
@@ -64,15 +66,18 @@ impl From<Arc<ServerConfig>> for TlsIdentity {
     }
 }
 
-/// Settings for a TLS listener: TLS 1.3 and 1.2, X25519MLKEM768 preferred, stateless session tickets, HTTP/1.1 only.
+/// Settings for a TLS listener: TLS 1.3 and 1.2, X25519MLKEM768 preferred, stateless session tickets, HTTP/1.1 only. Clients
+/// may show a certificate ([`Peer::certificates`](crate::Peer::certificates)).
 /// `chain_pem` has the server's certificate first, then its issuers; `key_pem` has its one private key.
 pub fn tls_config(chain_pem: &[u8], key_pem: &[u8]) -> Result<Arc<ServerConfig>, TlsError> {
     let chain = read_chain(chain_pem)?;
     let key = read_key(key_pem)?;
-    let mut config = ServerConfig::builder_with_provider(Arc::new(provider()))
+    let provider = Arc::new(provider());
+    let clients = AskForCertificate::new(provider.signature_verification_algorithms);
+    let mut config = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&version::TLS13, &version::TLS12])
         .map_err(TlsError::Library)?
-        .with_no_client_auth()
+        .with_client_cert_verifier(clients)
         .with_single_cert(chain, key)
         .map_err(|refused| match refused {
             rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => TlsError::Mismatch,
@@ -85,7 +90,7 @@ pub fn tls_config(chain_pem: &[u8], key_pem: &[u8]) -> Result<Arc<ServerConfig>,
 }
 
 /// The groups are named here so that no other crate's feature can change their order.
-fn provider() -> CryptoProvider {
+pub(crate) fn provider() -> CryptoProvider {
     CryptoProvider {
         kx_groups: vec![kx_group::X25519MLKEM768, kx_group::X25519, kx_group::SECP256R1, kx_group::SECP384R1],
         ..aws_lc_rs::default_provider()

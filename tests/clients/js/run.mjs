@@ -46,7 +46,7 @@ function sourced(file) {
   return Object.fromEntries(pairs.map((line) => [line.slice(0, line.indexOf("=")), line.slice(line.indexOf("=") + 1)]));
 }
 
-async function suite(data, port, alive) {
+async function suite(data, port, pid, alive) {
   const file = join(data, "dev.env");
   // What stands in it before the server is ready is not enough.
   const named = () => {
@@ -56,8 +56,9 @@ async function suite(data, port, alive) {
   const dev = await waitUntil("dev.env names this server", 30, () => alive() && named());
   await waitUntil("the listener answers", 30, () => alive() && listens(port));
   const env = { ...process.env, ...dev, KEYSTEAD: keystead };
-  Object.assign(env, { KEYSTEAD_TEST_DATA: data, KEYSTEAD_TEST_PORT: String(port) });
-  const words = ["--test", "--test-reporter=spec", ...process.argv.slice(2), "keys.test.mjs"];
+  Object.assign(env, { KEYSTEAD_TEST_DATA: data, KEYSTEAD_TEST_PORT: String(port), KEYSTEAD_TEST_PID: String(pid) });
+  const files = ["keys.test.mjs", "issuers.test.mjs"];
+  const words = ["--test", "--test-concurrency=1", "--test-reporter=spec", ...process.argv.slice(2), ...files];
   const [code] = await once(spawn(process.execPath, words, { cwd: here, env, stdio: "inherit" }), "exit");
   return code ?? 1;
 }
@@ -77,7 +78,7 @@ async function main() {
   };
   let code = 1;
   try {
-    code = await suite(data, port, alive);
+    code = await suite(data, port, server.pid, alive);
   } finally {
     server.kill("SIGTERM");
     const late = setTimeout(() => server.kill("SIGKILL"), 15_000);

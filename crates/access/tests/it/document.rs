@@ -4,8 +4,10 @@ use crate::support::*;
 use keystead_access::policy::AssignmentDocument;
 use keystead_access::role::{PermissionDocument, RoleDocument};
 use keystead_access::{BadPolicy, Grantee, Policy, PolicyDocument};
-use keystead_identity::{Client, IssuerKey, Principal, TrustedIssuer};
-use keystead_model::{AssignmentId, Guid, Revision};
+use keystead_identity::{
+    By, CertificateAuthority, Client, Credential, Federation, IssuerKey, Principal, SubjectName, TrustedIssuer,
+};
+use keystead_model::{AssignmentId, Guid, Revision, Time};
 use proptest::prelude::*;
 
 /// A document with everything in it, as release 1 stored it.
@@ -25,13 +27,14 @@ fn golden() -> PolicyDocument {
                 tenant: Some("22222222-2222-4222-8222-222222222222".into()),
                 subject_claim: "oid".into(),
                 keys: vec![IssuerKey { kid: "k1".into(), x: [0x01; 32], y: [0x02; 32] }],
+                ..TrustedIssuer::default()
             },
             TrustedIssuer {
                 iss: "https://other.example".into(),
                 audiences: Vec::new(),
                 tenant: None,
                 subject_claim: "sub".into(),
-                keys: Vec::new(),
+                ..TrustedIssuer::default()
             },
         ],
         clients: vec![Client {
@@ -39,6 +42,7 @@ fn golden() -> PolicyDocument {
             name: "büro".into(),
             subject: "44444444-4444-4444-8444-444444444444".into(),
             secrets: vec![[0x03; 32], [0x04; 32]],
+            ..Client::default()
         }],
         ..PolicyDocument::default()
     }
@@ -93,6 +97,15 @@ fn roles_derived_ids_and_the_directory_read_and_are_written_as_kept() {
     assert_eq!(minicbor::decode::<PolicyDocument>(GOLDEN_ROLES).unwrap(), golden_roles());
     assert_eq!(minicbor::to_vec(golden_roles()).unwrap(), GOLDEN_ROLES);
     assert!(Policy::stored(&golden_roles(), Revision(1)).is_ok());
+}
+
+#[test]
+fn a_group_that_has_a_role_stays_a_group_where_it_is_stored() {
+    for principal in [Principal::group(ISS, "s"), Principal::new(ISS, "s")] {
+        let assigned = assignment(1, "/", principal, OFFICER);
+        let stored = minicbor::to_vec(&assigned).unwrap();
+        assert_eq!(minicbor::decode::<AssignmentDocument>(&stored).unwrap(), assigned);
+    }
 }
 
 #[test]
@@ -273,5 +286,45 @@ proptest! {
     #[test]
     fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         let _ = minicbor::decode::<PolicyDocument>(&bytes);
+    }
+}
+
+/// Who callers are, with everything in it, as it was first stored.
+const GOLDEN_CALLERS: &[u8] = include_bytes!("../golden/policy-callers-v1.cbor");
+
+fn golden_callers() -> PolicyDocument {
+    let mut document = PolicyDocument { administrators: vec![Principal::group("i", "g")], ..PolicyDocument::default() };
+    document.issuers = vec![TrustedIssuer {
+        iss: "https://idp.example".into(),
+        audiences: vec!["a".into()],
+        subject_claim: "sub".into(),
+        metadata: Some("https://idp.example/.well-known/openid-configuration".into()),
+        jwks: Some(r#"{"keys":[]}"#.into()),
+        ..TrustedIssuer::default()
+    }];
+    let federation = Federation { iss: "i".into(), sub: "s".into(), aud: "a".into() };
+    let credentials = [By::Secret([5; 32]), By::Key("{}".into()), By::Federated(federation)];
+    let credential = |by| Credential { id: "c".into(), expires: Some(1), by };
+    document.clients = vec![Client {
+        id: "c".into(),
+        name: "n".into(),
+        subject: "s".into(),
+        credentials: credentials.map(credential).to_vec(),
+        ..Client::default()
+    }];
+    let subjects = [SubjectName::Dns, SubjectName::Uri, SubjectName::Thumbprint];
+    let authority = |subject| CertificateAuthority { certificate: vec![1, 2], subject, only: vec![[6; 32]] };
+    document.callers.authorities = subjects.map(authority).to_vec();
+    document.callers.revoke("i", Some("s"), Time(7));
+    document.callers.revoke("i", None, Time(8));
+    document
+}
+
+#[test]
+fn callers_stored_by_the_first_release_that_had_them_read_and_are_written_the_same_today() {
+    assert_eq!(hex::encode(minicbor::to_vec(golden_callers()).unwrap()), hex::encode(GOLDEN_CALLERS));
+    assert_eq!(minicbor::decode::<PolicyDocument>(GOLDEN_CALLERS).unwrap(), golden_callers());
+    for end in 0..GOLDEN_CALLERS.len() {
+        assert!(minicbor::decode::<PolicyDocument>(&GOLDEN_CALLERS[..end]).is_err(), "{end}");
     }
 }

@@ -19,6 +19,7 @@ pub(crate) fn client(issuer: &str, subject: &str) -> Caller {
         name: "name".into(),
         subject: subject.into(),
         secrets: vec![secret_digest("secret")],
+        ..Client::default()
     };
     let identity = Identity::new(issuer.into(), Vec::new(), vec![client]);
     let proof = Proof::ClientSecret { client: "id", secret: "secret" };
@@ -35,6 +36,7 @@ pub(crate) fn bearer(issuer: &str, subject: &str) -> Caller {
         tenant: None,
         subject_claim: "oid".into(),
         keys: vec![IssuerKey { kid: "k".into(), x, y }],
+        ..TrustedIssuer::default()
     };
     let claims = Claims {
         aud: "aud".into(),
@@ -102,7 +104,7 @@ pub(crate) fn decide(policy: &Policy, who: Who, action: Action, target: &Target)
             }
         };
     }
-    of!(1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 40 41 42 60 61 62 63 64 65 66 1000 1001 1002 1003 1004)
+    of!(1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 40 41 42 60 61 62 63 64 65 66 67 68 69 70 71 72 73 74 75 76 1000 1001 1002 1003 1004)
 }
 
 pub(crate) fn allowed(policy: &Policy, caller: &Caller, action: Action, target: &Target) -> bool {

@@ -44,7 +44,7 @@ pub fn discovery_body(issuer: &IssuerInfo, context: &Context<'_>) -> Body {
         subject_types_supported: [&'static str; 1],
         grant_types_supported: [&'static str; 1],
         id_token_signing_alg_values_supported: [&'static str; 1],
-        token_endpoint_auth_methods_supported: [&'static str; 1],
+        token_endpoint_auth_methods_supported: [&'static str; 2],
     }
     let base = format!("{}/{}", context.base(), context.tenant);
     Body::json(&Discovery {
@@ -56,7 +56,7 @@ pub fn discovery_body(issuer: &IssuerInfo, context: &Context<'_>) -> Body {
         subject_types_supported: ["public"],
         grant_types_supported: ["client_credentials"],
         id_token_signing_alg_values_supported: ["ES256"],
-        token_endpoint_auth_methods_supported: ["client_secret_post"],
+        token_endpoint_auth_methods_supported: ["client_secret_post", "private_key_jwt"],
     })
 }
 

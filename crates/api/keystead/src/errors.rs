@@ -2,6 +2,7 @@
 //! one client reads both.
 
 use hyper::StatusCode;
+use keystead_access::BadPolicy;
 use keystead_api_table::{BadParameter, Context, Reply};
 use keystead_engine::{Refusal, TurnedAway};
 
@@ -33,6 +34,11 @@ pub(crate) fn of_refusal(why: &Refusal) -> Reply {
         Refusal::KeyNotFound { .. } | Refusal::DeletedKeyNotFound { .. } => {
             Reply::error(StatusCode::NOT_FOUND, "KeyNotFound", None, text)
         }
+        Refusal::NotInPolicy { .. } => Reply::error(StatusCode::NOT_FOUND, "NotFound", None, text),
+        Refusal::PolicyRefused(why) if matches!(**why, BadPolicy::Twice { .. }) => {
+            Reply::error(StatusCode::CONFLICT, "Conflict", None, text)
+        }
+        Refusal::PolicyRefused(_) => Reply::error(StatusCode::BAD_REQUEST, "BadParameter", None, text),
         Refusal::NameReserved { .. } | Refusal::Conflict => Reply::error(StatusCode::CONFLICT, "Conflict", None, text),
         Refusal::KeyDisabled { .. }
         | Refusal::KeyExpired { .. }

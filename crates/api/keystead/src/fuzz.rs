@@ -8,6 +8,17 @@ pub fn new_vault(data: &[u8]) {
     let _ = crate::operator::parse_new_vault(data, &Ids::new([0; 16]));
 }
 
+/// The bodies that change the policy.
+pub fn policy(data: &[u8]) {
+    use crate::policy as p;
+    let pattern = "/keystead/v1/policy/clients/{id}/credentials/{credential}";
+    let target = "/keystead/v1/policy/clients/a/credentials/b?iss=c";
+    let _ = with_parts(target, pattern, hyper::HeaderMap::new(), data, |parts| {
+        let _ = (p::add_issuer(parts), p::create_client(parts), p::add_credential(parts));
+        let _ = (p::add_authority(parts), p::revoke(parts), p::remove_issuer(parts), p::remove_credential(parts));
+    });
+}
+
 /// A query for records, and the path of a tile.
 pub fn query(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
@@ -21,10 +32,12 @@ pub fn query(data: &[u8]) {
 mod tests {
     #[test]
     fn no_input_panics() {
-        let seeds: [&[u8]; 3] = [
+        let seeds: [&[u8]; 5] = [
             br#"{"name":"a","authorities":["a:1"],"policy":{"administrators":[{"issuer":"i","subject":"s"}],"clients":[null]}}"#,
             b"log=00000000000000000000000000000000&from=18446744073709551615&n=-0",
             b"entries/x001/234.p/255",
+            br#"{"name":"a","credential":{"federated":{"iss":"i","sub":"s","aud":"a"}},"expires":5}"#,
+            br#"{"certificate":"-----BEGIN CERTIFICATE-----AAEC-----END CERTIFICATE-----","subject":"dns","only":[]}"#,
         ];
         let mut x = 0x9e37_79b9_7f4a_7c15_u64;
         for round in 0..6000_usize {
@@ -38,6 +51,7 @@ mod tests {
             }
             super::new_vault(&data);
             super::query(&data);
+            super::policy(&data);
         }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! - [`routes`]: the table at a vault's authority
 //! - [`logs`]: logs, checkpoints and tiles, for anybody; [`records`]: names and details, for who may read them
+//! - [`policy`]: who is believed, for administrators
 //! - [`health`]: a vault's state; [`ready`]: whether requests can be served, and why not
 //! - [`operator`]: what the operator may do *to* vaults, over the unix socket; he has no role *in* any
 //! - [`errors`]: one match for each way a request can fail
@@ -14,6 +15,7 @@ pub mod fuzz;
 pub mod health;
 pub mod logs;
 pub mod operator;
+pub mod policy;
 pub mod ready;
 pub mod records;
 pub mod routes;

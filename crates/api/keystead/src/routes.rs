@@ -24,6 +24,38 @@ fn routes() -> Vec<Route> {
         route(Method::GET, "/keystead/v1/audit/records", records::parse, StatusCode::OK, records::format),
         route(Method::POST, "/keystead/v1/vault/seal", |_| Ok(SealVault), StatusCode::NO_CONTENT, nothing),
     ]
+    .into_iter()
+    .chain(policy_routes())
+    .collect()
+}
+
+/// Who is believed, and since when.
+fn policy_routes() -> Vec<Route> {
+    use crate::policy as p;
+    const OK: StatusCode = StatusCode::OK;
+    const GONE: StatusCode = StatusCode::NO_CONTENT;
+    let (get, post, delete) = (Method::GET, Method::POST, Method::DELETE);
+    vec![
+        route(get.clone(), "/keystead/v1/policy", p::read, OK, p::whole),
+        route(get.clone(), "/keystead/v1/policy/issuers", p::read, OK, p::issuers),
+        route(post.clone(), "/keystead/v1/policy/issuers", p::add_issuer, OK, p::issuer),
+        route(delete.clone(), "/keystead/v1/policy/issuers", p::remove_issuer, GONE, nothing),
+        route(get.clone(), "/keystead/v1/policy/clients", p::read, OK, p::clients),
+        route(post.clone(), "/keystead/v1/policy/clients", p::create_client, OK, p::client),
+        route(delete.clone(), "/keystead/v1/policy/clients/{id}", p::remove_client, GONE, nothing),
+        route(post.clone(), "/keystead/v1/policy/clients/{id}/credentials", p::add_credential, OK, p::client),
+        route(
+            delete.clone(),
+            "/keystead/v1/policy/clients/{id}/credentials/{credential}",
+            p::remove_credential,
+            GONE,
+            nothing,
+        ),
+        route(get, "/keystead/v1/policy/certificates", p::read, OK, p::certificates),
+        route(post.clone(), "/keystead/v1/policy/certificates", p::add_authority, OK, p::authority),
+        route(delete, "/keystead/v1/policy/certificates/{thumbprint}", p::remove_authority, GONE, nothing),
+        route(post, "/keystead/v1/policy/not-before", p::revoke, OK, p::revoked),
+    ]
 }
 
 /// None of them needs the root, so they also answer while the vault is sealed.
@@ -55,12 +87,12 @@ mod tests {
     use keystead_api_table::Access;
 
     #[test]
-    fn only_what_names_and_details_need_a_caller() {
+    fn only_what_names_and_details_and_the_policy_need_a_caller() {
         let with_caller: Vec<_> =
             protocol().entries().filter(|r| r.access == Access::Caller).map(|r| (r.pattern, r.name)).collect();
-        assert_eq!(
-            with_caller,
-            [("/keystead/v1/audit/records", "audit/read"), ("/keystead/v1/vault/seal", "vault/seal")]
-        );
+        let (policy, rest): (Vec<_>, Vec<_>) =
+            with_caller.into_iter().partition(|(pattern, _)| pattern.starts_with("/keystead/v1/policy"));
+        assert_eq!(rest, [("/keystead/v1/audit/records", "audit/read"), ("/keystead/v1/vault/seal", "vault/seal")]);
+        assert!(policy.len() == 13 && policy.iter().all(|(_, name)| name.starts_with("policy/")), "{policy:?}");
     }
 }

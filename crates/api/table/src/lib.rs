@@ -9,6 +9,7 @@
 //! - [`protocol`]: the rows together with their matches, and how they are listed
 //! - [`table`]: [`Table::dispatch`], the one order in which a request is looked at
 //! - [`path`], [`query`], [`parts`]: what parsers and formatters see of a request
+//! - [`peer`]: what the listener knows of the other end
 //! - [`bad`], [`reply`]: what goes back
 
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::disallowed_methods))]
@@ -19,6 +20,7 @@ pub mod fuzz;
 pub mod ids;
 pub mod parts;
 pub mod path;
+pub mod peer;
 pub mod protocol;
 pub mod query;
 pub mod reply;
@@ -30,9 +32,10 @@ pub use bad::{BadParameter, Shown};
 pub use ids::Ids;
 pub use parts::{Context, Parts};
 pub use path::{Pattern, Segments};
+pub use peer::ClientCertificates;
 pub use protocol::{Access, Front, NoRoute, Operation, Protocol, RouteInfo};
 pub use query::Query;
 pub use reply::{Body, Reply, Response};
-pub use route::{OpenRoute, ProofRoute, Route, TokenAsk, TokenFault, route};
+pub use route::{OpenRoute, ProofRoute, Route, TokenAsk, TokenFault, TokenProof, route};
 pub use stamp::Stamp;
 pub use table::Table;

@@ -122,12 +122,20 @@ pub struct OpenRoute {
     pub serve: Open,
 }
 
+/// What proves the client of a request for a token.
+pub enum TokenProof {
+    /// Its secret.
+    Secret(Zeroizing<String>),
+    /// A signed token (RFC 7523).
+    Assertion(Zeroizing<String>),
+}
+
 /// What a request for a token brings.
 pub struct TokenAsk {
     /// The client's id.
     pub client: String,
-    /// The client's secret.
-    pub secret: Zeroizing<String>,
+    /// What proves it.
+    pub proof: TokenProof,
     /// What is asked for, once the client is proven.
     pub ask: IssueToken,
 }

@@ -3,9 +3,10 @@
 use crate::bad::BadParameter;
 use crate::parts::{Context, Parts};
 use crate::path::{Pattern, Segments};
+use crate::peer::ClientCertificates;
 use crate::protocol::{Front, NoRoute, Operation, Protocol, RouteInfo};
 use crate::reply::{Reply, Response};
-use crate::route::{OpenRoute, ProofRoute, Route, Served, TokenAsk, TokenFault, run};
+use crate::route::{OpenRoute, ProofRoute, Route, Served, TokenAsk, TokenFault, TokenProof, run};
 use crate::stamp::Stamp;
 use bytes::Bytes;
 use hyper::header::{AUTHORIZATION, HOST};
@@ -16,7 +17,7 @@ use keystead_identity::{Caller, NotAuthenticated, Proof};
 use keystead_model::{Authority, Moment, OperationId};
 use std::net::IpAddr;
 use std::sync::Arc;
-use tracing::trace_span;
+use tracing::{Instrument as _, trace_span};
 
 /// Everything that answers at a vault's authority.
 pub struct Table {
@@ -125,7 +126,7 @@ impl<'a> Visit<'a> {
         }
         let context = self.context(None);
         let identity = trace_span!(target: "keystead::walk", "identity");
-        let caller = match identity.in_scope(|| self.caller()) {
+        let caller = match self.caller().instrument(identity).await {
             Ok(caller) => caller,
             Err(NotLetIn::TurnedAway(why)) => {
                 self.count_state(why);
@@ -180,13 +181,19 @@ impl<'a> Visit<'a> {
             fault(TokenFault::TurnedAway(&why))
         };
         self.vault.ready().map_err(turned_away)?;
-        let TokenAsk { client, secret, ask } = (route.parse)(context).map_err(|why| {
+        let TokenAsk { client, proof, ask } = (route.parse)(context).map_err(|why| {
             self.count(TurnedAwayReason::Malformed);
             fault(TokenFault::BadParameter(&why))
         })?;
-        let proof = Proof::ClientSecret { client: &client, secret: &secret };
+        let endpoint = format!("{}{}", context.base(), self.request.uri().path());
+        let proof = match &proof {
+            TokenProof::Secret(secret) => Proof::ClientSecret { client: &client, secret },
+            TokenProof::Assertion(assertion) => {
+                Proof::ClientAssertion { client: &client, assertion, endpoint: &endpoint }
+            }
+        };
         let identity = trace_span!(target: "keystead::walk", "identity");
-        let caller = identity.in_scope(|| self.vault.authenticate(proof, self.peer, self.at.now));
+        let caller = self.vault.prove(proof, self.peer, self.at).instrument(identity).await;
         let caller = caller.map_err(|why| match why {
             NotLetIn::TurnedAway(why) => turned_away(why),
             NotLetIn::NotAuthenticated(why) => {
@@ -198,10 +205,13 @@ impl<'a> Visit<'a> {
         served.map_err(turned_away)
     }
 
-    fn caller(&self) -> Result<Caller, NotLetIn> {
-        match bearer(self.request.headers()) {
-            Some(token) => self.vault.authenticate(Proof::Bearer(token), self.peer, self.at.now),
-            None => {
+    /// A token goes before a certificate: the certificate may be the machine's, the token is what was meant.
+    async fn caller(&self) -> Result<Caller, NotLetIn> {
+        let certificates = self.request.extensions().get::<ClientCertificates>();
+        match (bearer(self.request.headers()), certificates) {
+            (Some(token), _) => self.vault.prove(Proof::Bearer(token), self.peer, self.at).await,
+            (None, Some(c)) => self.vault.prove(Proof::Certificate(&c.0), self.peer, self.at).await,
+            (None, None) => {
                 self.vault.ready()?;
                 Err(NotAuthenticated::Missing.into())
             }

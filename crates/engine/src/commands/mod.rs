@@ -1,7 +1,10 @@
 //! Every command: what it asks, what it does, one file each.
 
 pub mod audit;
+pub mod client;
+pub mod issuer;
 pub mod key;
+pub mod policy;
 pub mod role;
 pub mod token;
 pub mod vault;

@@ -8,6 +8,7 @@ use crate::birth;
 use crate::clear_row;
 use crate::error::Refusal;
 use crate::info::VaultInfo;
+use crate::issuers::Issuers;
 use crate::opening;
 use crate::operate::OperateError;
 use crate::schedule::Schedule;
@@ -79,6 +80,8 @@ pub struct Parts {
     pub paths: Vec<Arc<dyn UnsealPath>>,
     /// How much is let in.
     pub bounds: Bounds,
+    /// The keys of other issuers.
+    pub issuers: Arc<Issuers>,
 }
 
 /// This node.
@@ -222,7 +225,10 @@ impl Instance {
         self.append(slot, operation, &committed.record).await?;
         if let Some(root) = root {
             match opening::open(&vault, &root, VaultStatus::Active, at).await {
-                Ok(open) => vault.state.store(Arc::new(State::Open(Arc::new(open)))),
+                Ok(open) => {
+                    vault.state.store(Arc::new(State::Open(Arc::new(open))));
+                    vault.look_at_issuers(at);
+                }
                 Err(e) => tracing::warn!(vault = %vault.info.name, "created, and sealed: {e}"),
             }
         }
@@ -258,6 +264,7 @@ impl Instance {
         let changes = clear_row::with_status(&vault, &open.records, VaultStatus::Active).await?;
         self.set_status(&vault, VaultStatus::Active, changes, Action::VaultUnsealed, at).await?;
         vault.state.store(Arc::new(State::Open(Arc::new(open))));
+        vault.look_at_issuers(at);
         self.note(Action::VaultUnsealed, vault.info.id, at).await?;
         Ok(summary(&vault))
     }
@@ -294,7 +301,7 @@ impl Instance {
             VaultStatus::Deleted => State::Deleted,
             VaultStatus::Active | VaultStatus::Sealed => State::Sealed,
         };
-        let Parts { node, store, journal, protection, bounds, .. } = &self.parts;
+        let Parts { node, store, journal, protection, bounds, issuers, .. } = &self.parts;
         Arc::new(Vault {
             info,
             node: *node,
@@ -303,6 +310,7 @@ impl Instance {
             protection: protection.clone(),
             admission: Admission::new(*bounds),
             wrong_proofs: Arc::clone(&self.wrong_proofs),
+            issuers: Arc::clone(issuers),
             state: ArcSwap::from_pointee(state),
         })
     }
@@ -324,6 +332,7 @@ impl Instance {
         let open = opening::open(vault, &root, stored, at).await?;
         self.note(Action::VaultUnsealed, vault.info.id, at).await?;
         vault.state.store(Arc::new(State::Open(Arc::new(open))));
+        vault.look_at_issuers(at);
         Ok(())
     }
 }

@@ -16,6 +16,7 @@ mod lists;
 mod model;
 mod moved;
 mod operate;
+mod policy;
 mod races;
 mod roles;
 mod schedule;

@@ -5,7 +5,9 @@ use keystead_access::PolicyDocument;
 use keystead_access::policy::AssignmentDocument;
 use keystead_audit::verify::verify_dir;
 use keystead_audit::{Journal, Limits, Outcome, Receipt, Record, system_clock, tlog};
-use keystead_engine::{BUILT_IN, Bounds, Command, Instance, NewVault, OperateError, Parts, Refusal, TurnedAway, Vault};
+use keystead_engine::{
+    BUILT_IN, Bounds, Command, Instance, Issuers, NewVault, OperateError, Parts, Refusal, TurnedAway, Vault,
+};
 use keystead_engine::{CreateKey, SetAttributes};
 use keystead_identity::{Caller, Client, Principal, Proof, secret_digest};
 use keystead_model::{
@@ -65,6 +67,7 @@ pub(crate) fn new_vault(name: &str) -> NewVault {
         name: format!("name of {id}"),
         subject: subject((id, secret)),
         secrets: vec![secret_digest(secret)],
+        ..Client::default()
     };
     let assignment = |n: u8, who, role: &str, scope: &str| AssignmentDocument {
         id: [n; 16],
@@ -148,7 +151,9 @@ impl Node {
         }
         let (store_of_node, journal_of_node) = (store.clone(), journal.clone());
         let protection = Protection::software(2);
-        let parts = Parts { node: NODE, store: store_of_node, journal: journal_of_node, protection, paths, bounds };
+        let issuers = Issuers::unreachable();
+        let parts =
+            Parts { node: NODE, store: store_of_node, journal: journal_of_node, protection, paths, bounds, issuers };
         match Instance::start(parts, at(T0)).await {
             Ok(instance) => Ok(Self { instance, store, faults, journal, dir, limits }),
             Err(why) => {

@@ -70,7 +70,21 @@ fn no_claims_panic() {
 }
 
 #[test]
+fn nothing_published_panics() {
+    let metadata = r#"{"issuer":"https://issuer.example","jwks_uri":"https://issuer.example/keys"}"#;
+    let keys = r#"{"keys":[{"kty":"RSA","n":"AQAB","e":"AQAB"},{"kty":"EC","crv":"P-256","x":"AA","y":"AA"}]}"#;
+    smoke(&[metadata.into(), keys.into()], fuzz::published);
+}
+
+#[test]
+fn no_certificate_panics() {
+    let (own, other) = (crate::callers::ca(), crate::callers::ca());
+    smoke(&[own.der.clone(), [own.der, other.der].concat()], fuzz::certificate);
+}
+
+#[test]
 fn no_stored_issuer_or_client_panics() {
-    let client = Client { id: "c".into(), name: "n".into(), subject: "s".into(), secrets: vec![secret_digest("s")] };
+    let (id, name, subject, secrets) = ("c".into(), "n".into(), "s".into(), vec![secret_digest("s")]);
+    let client = Client { id, name, subject, secrets, ..Client::default() };
     smoke(&[minicbor::to_vec(issuer()).unwrap(), minicbor::to_vec(client).unwrap()], fuzz::stored);
 }

@@ -14,6 +14,7 @@ fn client(id: &str, secrets: &[&str]) -> Client {
         name: "name".into(),
         subject: format!("oid-of-{id}"),
         secrets: secrets.iter().map(|s| secret_digest(s)).collect(),
+        ..Client::default()
     }
 }
 

@@ -33,6 +33,7 @@ pub(crate) fn issuer() -> TrustedIssuer {
         tenant: Some(TENANT.into()),
         subject_claim: "oid".into(),
         keys: vec![public("k2", &OTHER_KEY), public("k1", &KEY)],
+        ..TrustedIssuer::default()
     }
 }
 

@@ -35,7 +35,9 @@ role = "Key Vault Crypto User"
 principal.issuer = "built-in"
 principal.subject = "6f1c2f0e-5d0b-4f0e-9a53-0d7c3f9b2a11"
 
-# Others whose tokens are believed, with their P-256 keys as in a JWK.
+# Others whose tokens are believed, with their P-256 keys as in a JWK. With
+# metadata = "https://login.example/tenant/v2.0/.well-known/openid-configuration"
+# its keys are fetched, where the node's configuration allows it.
 [[issuers]]
 iss = "https://login.example/tenant/v2.0"
 audiences = ["https://vault.example"]
@@ -102,6 +104,7 @@ impl FirstPolicy {
             name: client.name.clone(),
             subject: client.subject.clone(),
             secrets: vec![secret_digest(&client.secret)],
+            ..Client::default()
         });
         self.assignments.extend(roles.iter().map(|role| Assignment {
             id: None,

@@ -46,7 +46,15 @@ impl Inside {
         let path = if key_file.exists() { KeyFile::open(key_file) } else { KeyFile::create(key_file) };
         let paths: Vec<Arc<dyn UnsealPath>> = vec![Arc::new(path.unwrap())];
         let (protection, bounds) = (Protection::software(2), keystead_engine::Bounds::NONE);
-        let parts = Parts { node: id, store: store.clone(), journal: journal.clone(), protection, paths, bounds };
+        let parts = Parts {
+            node: id,
+            store: store.clone(),
+            journal: journal.clone(),
+            protection,
+            paths,
+            bounds,
+            issuers: keystead_engine::Issuers::unreachable(),
+        };
         let instance = Instance::start(parts, moment(now())).await.unwrap();
         let protocols = vec![keystead_api_azure::protocol(), keystead_api_own::protocol()];
         Self { instance, table: Table::new(keystead_api_azure::front(), protocols, [9; 16]), journal, store }

@@ -3,6 +3,7 @@
 
 mod cast;
 mod over_the_wire;
+mod policy;
 mod rules;
 mod stage;
 
@@ -146,7 +147,8 @@ const UNKNOWN: &str = "00000000-0000-4000-8000-000000000000";
 pub(crate) fn path(row: &RouteInfo, name: &str, log: &str) -> String {
     let path = row.pattern.replace("{name}", name).replace("{version?}", "").replace("{tenant}", "adfs");
     let path = path.replace("{id}", log).replace("{path*}", "0/x001/000").replace("{setting}", SETTING);
-    path.replace("{role}", UNKNOWN).replace("{assignment}", UNKNOWN)
+    let path = path.replace("{role}", UNKNOWN).replace("{assignment}", UNKNOWN);
+    path.replace("{credential}", "none").replace("{thumbprint}", "none")
 }
 
 /// Whether a rule's request needs something that is made for it alone.

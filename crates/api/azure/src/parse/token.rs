@@ -1,7 +1,7 @@
 //! Requests for tokens: the client-credentials grant (RFC 6749, section 4.4), and the managed identity endpoint of App
 //! Service.
 
-use keystead_api_table::{BadParameter, Context, Query, Shown, TokenAsk};
+use keystead_api_table::{BadParameter, Context, Query, Shown, TokenAsk, TokenProof};
 use keystead_engine::IssueToken;
 use zeroize::Zeroizing;
 
@@ -10,6 +10,9 @@ pub const LIFETIME: u32 = 3600;
 
 /// Longest audience, in characters.
 const MAX_AUDIENCE: usize = 512;
+
+/// Assertions are JWTs (RFC 7523, section 2.2).
+const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// The scope that stands for all permissions of a resource.
 const DEFAULT_SCOPE: &str = "/.default";
@@ -26,9 +29,23 @@ pub fn client_credentials(context: &Context<'_>) -> Result<TokenAsk, BadParamete
         return Err(BadParameter::Unsupported { what: "grant_type", given: Shown::of(&grant), supported });
     }
     let client = required("client_id")?.into_owned();
-    let secret = Zeroizing::new(required("client_secret")?.into_owned());
+    let proof = match form.get("client_assertion") {
+        None => TokenProof::Secret(Zeroizing::new(required("client_secret")?.into_owned())),
+        Some(assertion) => {
+            let kind = required("client_assertion_type")?;
+            if kind != JWT_BEARER {
+                let (what, given) = ("client_assertion_type", Shown::of(&kind));
+                return Err(BadParameter::Unsupported { what, given, supported: JWT_BEARER });
+            }
+            if form.get("client_secret").is_some() {
+                let why = "a client proves itself once";
+                return Err(BadParameter::NotAllowed { what: "client_secret", why });
+            }
+            TokenProof::Assertion(Zeroizing::new(assertion.into_owned()))
+        }
+    };
     let audience = scope_audience(&required("scope")?)?;
-    Ok(TokenAsk { client, secret, ask: IssueToken { audience, lifetime_secs: LIFETIME } })
+    Ok(TokenAsk { client, proof, ask: IssueToken { audience, lifetime_secs: LIFETIME } })
 }
 
 /// `GET /keystead/v1/identity/token`, with `X-IDENTITY-HEADER: {client id}.{secret}`.
@@ -49,8 +66,8 @@ pub fn managed_identity(context: &Context<'_>) -> Result<TokenAsk, BadParameter>
     }
     let resource = parts.query("resource").ok_or(BadParameter::Missing { what: "resource" })?;
     let audience = audience(resource.strip_suffix(DEFAULT_SCOPE).unwrap_or(&resource), "resource")?;
-    let (client, secret) = (client.to_owned(), Zeroizing::new(secret.to_owned()));
-    Ok(TokenAsk { client, secret, ask: IssueToken { audience, lifetime_secs: LIFETIME } })
+    let (client, proof) = (client.to_owned(), TokenProof::Secret(Zeroizing::new(secret.to_owned())));
+    Ok(TokenAsk { client, proof, ask: IssueToken { audience, lifetime_secs: LIFETIME } })
 }
 
 /// The tenant of the path must be the vault's, or any GUID: clients insist on one of their own, it selects nothing
@@ -99,6 +116,24 @@ mod tests {
         context(path, "/{tenant}/oauth2/v2.0/token", body, client_credentials)
     }
 
+    fn secret(ask: &TokenAsk) -> &str {
+        match &ask.proof {
+            TokenProof::Secret(secret) => secret,
+            TokenProof::Assertion(_) => panic!("a secret was sent"),
+        }
+    }
+
+    #[test]
+    fn an_assertion_stands_in_for_the_secret_and_never_beside_it() {
+        let body = "client_id=c&grant_type=client_credentials&scope=https://a/.default&client_assertion=a.b.c";
+        let kind = format!("&client_assertion_type={}", JWT_BEARER.replace(':', "%3A"));
+        let ask = form("/adfs/oauth2/v2.0/token", &format!("{body}{kind}")).ok().unwrap();
+        assert!(matches!(&ask.proof, TokenProof::Assertion(a) if a.as_str() == "a.b.c"));
+        for bad in [body.to_owned(), format!("{body}{kind}x"), format!("{body}{kind}&client_secret=s")] {
+            assert!(form("/adfs/oauth2/v2.0/token", &bad).is_err(), "{bad}");
+        }
+    }
+
     #[test]
     fn the_audience_is_the_scope_without_its_end() {
         let body = "client_id=c&grant_type=client_credentials&client_info=1&client_secret=s%2B1&claims=%7B%7D&scope=";
@@ -108,7 +143,7 @@ mod tests {
             ("openid+https%3A%2F%2Fa%2F.default", "https://a"),
         ] {
             let ask = form("/ADFS/oauth2/v2.0/token", &format!("{body}{scope}")).ok().unwrap();
-            assert_eq!((ask.ask.audience.as_str(), ask.client.as_str(), ask.secret.as_str()), (audience, "c", "s+1"));
+            assert_eq!((ask.ask.audience.as_str(), ask.client.as_str(), secret(&ask)), (audience, "c", "s+1"));
         }
         for scope in ["https%3A%2F%2Fa", "/.default", "openid", "", "%01/.default"] {
             assert!(form("/adfs/oauth2/v2.0/token", &format!("{body}{scope}")).is_err(), "{scope}");
@@ -134,10 +169,8 @@ mod tests {
         };
         let path = "/keystead/v1/identity/token?api-version=2019-08-01&resource=https%3A%2F%2Fa";
         let good = ask(path, "c-1.s.2").ok().unwrap();
-        assert_eq!(
-            (good.client.as_str(), good.secret.as_str(), good.ask.audience.as_str()),
-            ("c-1", "s.2", "https://a")
-        );
+        let seen = (good.client.as_str(), secret(&good), good.ask.audience.as_str());
+        assert_eq!(seen, ("c-1", "s.2", "https://a"));
         assert!(ask(&format!("{path}&client_id=C-1"), "c-1.s").is_ok());
         for (path, header) in [
             (path, "no-dot"),

@@ -85,6 +85,7 @@ impl Node {
             protection: Protection::software(2),
             paths: vec![Arc::new(KeyFile::create(&at("path.key")).unwrap())],
             bounds: keystead_engine::Bounds::NONE,
+            issuers: keystead_engine::Issuers::unreachable(),
         };
         let instance = Instance::start(parts, moment()).await.unwrap();
         instance.create(new_vault(), moment()).await.unwrap();
@@ -125,6 +126,7 @@ fn new_vault() -> NewVault {
         name: id.to_owned(),
         subject: format!("object-{id}"),
         secrets: vec![secret_digest(secret)],
+        ..Client::default()
     };
     let assignment = |n: u8, role: &str| AssignmentDocument {
         id: [n; 16],

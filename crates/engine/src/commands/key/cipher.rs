@@ -118,7 +118,7 @@ async fn seal<C: Ask>(
         None => effect,
         Some((changes, turn)) => {
             let version = used.version.version;
-            effect.with(changes).after(move |open| {
+            effect.with(changes).after(move |open, _| {
                 open.uses.add(version, uses::BLOCK.saturating_sub(1));
                 drop(turn);
             })

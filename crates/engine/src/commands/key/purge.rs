@@ -26,7 +26,7 @@ impl Execute for PurgeKey {
         removes.extend(versions(room, &key).await?);
         let changes = Changes { removes, ..Changes::default() };
         let purged: Vec<Version> = changes.removes.iter().filter_map(|(at, _)| at.version).collect();
-        let forget = move |open: &Open| purged.iter().for_each(|version| open.uses.forget(*version));
+        let forget = move |open: &Open, _| purged.iter().for_each(|version| open.uses.forget(*version));
         Ok(Effect::change((), changes).about(key.id, None).after(forget))
     }
 }

@@ -84,6 +84,7 @@ pub(crate) fn new_vault(name: &str, kind: VaultKind) -> NewVault {
         name: format!("{role:?}"),
         subject: subject(role),
         secrets: vec![secret_digest(&secret(role))],
+        ..Client::default()
     };
     let assignment = |(role, n): (Role, u8)| {
         let id = [n; 16];

@@ -24,7 +24,7 @@ impl Wire {
     }
 
     fn send(&mut self, row: &RouteInfo, token: Option<&str>) -> Reply {
-        let target = format!("{}?api-version=7.6", path(row, "a", &self.log));
+        let target = format!("{}?api-version=7.6&iss=none", path(row, "a", &self.log));
         let bearer = token.map(|t| format!("Bearer {t}"));
         let mut headers = vec![("host", self.host.as_str())];
         headers.extend(bearer.as_deref().map(|b| ("authorization", b)));

@@ -51,6 +51,10 @@ pub(crate) enum Needs {
     OwnAssignment,
     /// A GUID that is nothing yet.
     NewGuid,
+    /// An issuer, a client with a secret or a certificate of its own.
+    OwnIssuer,
+    OwnClient,
+    OwnCertificate,
 }
 
 /// What is expected of a route that needs a caller.
@@ -70,6 +74,12 @@ const READERS: &[Role] = &[Officer, User, Service];
 const USERS: &[Role] = &[Officer, User];
 const OFFICERS: &[Role] = &[Officer];
 const MANAGERS: &[Role] = &[Policy, Administrator];
+const ADMINISTRATORS: &[Role] = &[Administrator];
+
+/// `{n}` is another number each time.
+const ISSUER: &str = r#"{"iss":"https://{n}.example","audiences":["a"],"subject_claim":"sub","keys":[]}"#;
+const SECRET: &str = r#"{"credential":"secret"}"#;
+const REVOKE: &str = r#"{"issuer":"https://elsewhere.example","subject":"{n}"}"#;
 
 const SIGN: &str = r#"{"alg":"ES256","value":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}"#;
 const VERIFY: &str = r#"{"alg":"ES256","digest":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","value":"AAAA"}"#;
@@ -108,7 +118,10 @@ pub(crate) fn rules() -> Vec<Rule> {
         needs,
         body,
     };
-    use Needs::{AesKey, EcKey, NewGuid, Nothing, OwnAssignment, OwnDeletedKey, OwnKey, OwnRole};
+    use Needs::{
+        AesKey, EcKey, NewGuid, Nothing, OwnAssignment, OwnCertificate, OwnClient, OwnDeletedKey, OwnIssuer, OwnKey,
+        OwnRole,
+    };
     vec![
         rule(&post, "/keys/{name}/{version?}/sign", "keys/sign", USERS, 200, EcKey, SIGN),
         rule(&post, "/keys/{name}/{version?}/verify", "keys/verify", USERS, 200, EcKey, VERIFY),
@@ -146,8 +159,31 @@ pub(crate) fn rules() -> Vec<Rule> {
         rule(&delete, assignment!(""), "role-assignments/delete", MANAGERS, 200, OwnAssignment, ""),
         rule(&delete, assignment!("/keys"), "role-assignments/delete", MANAGERS, 200, OwnAssignment, ""),
         rule(&delete, assignment!("/keys/{name}"), "role-assignments/delete", MANAGERS, 200, OwnAssignment, ""),
+        rule(&get, POLICY, "policy/read", ADMINISTRATORS, 200, Nothing, ""),
+        rule(&get, ISSUERS, "policy/read", ADMINISTRATORS, 200, Nothing, ""),
+        rule(&post, ISSUERS, "policy/issuers/write", ADMINISTRATORS, 200, Nothing, ISSUER),
+        rule(&delete, ISSUERS, "policy/issuers/delete", ADMINISTRATORS, 204, OwnIssuer, ""),
+        rule(&get, CLIENTS, "policy/read", ADMINISTRATORS, 200, Nothing, ""),
+        rule(&post, CLIENTS, "policy/clients/write", ADMINISTRATORS, 200, Nothing, r#"{"name":"new"}"#),
+        rule(&delete, CLIENT, "policy/clients/delete", ADMINISTRATORS, 204, OwnClient, ""),
+        rule(&post, CREDENTIALS, "policy/clients/credentials/write", ADMINISTRATORS, 200, OwnClient, SECRET),
+        rule(&delete, CREDENTIAL, "policy/clients/credentials/delete", ADMINISTRATORS, 204, OwnClient, ""),
+        rule(&get, CERTIFICATES, "policy/read", ADMINISTRATORS, 200, Nothing, ""),
+        rule(&post, CERTIFICATES, "policy/certificates/write", ADMINISTRATORS, 200, Nothing, "{certificate}"),
+        rule(&delete, CERTIFICATE, "policy/certificates/delete", ADMINISTRATORS, 204, OwnCertificate, ""),
+        rule(&post, NOT_BEFORE, "policy/not-before/write", ADMINISTRATORS, 200, Nothing, REVOKE),
     ]
 }
+
+const POLICY: &str = "/keystead/v1/policy";
+const ISSUERS: &str = "/keystead/v1/policy/issuers";
+const CLIENTS: &str = "/keystead/v1/policy/clients";
+const CLIENT: &str = "/keystead/v1/policy/clients/{id}";
+const CREDENTIALS: &str = "/keystead/v1/policy/clients/{id}/credentials";
+const CREDENTIAL: &str = "/keystead/v1/policy/clients/{id}/credentials/{credential}";
+const CERTIFICATES: &str = "/keystead/v1/policy/certificates";
+const CERTIFICATE: &str = "/keystead/v1/policy/certificates/{thumbprint}";
+const NOT_BEFORE: &str = "/keystead/v1/policy/not-before";
 
 /// Routes that need no caller: what they answer while the vault is open, and whether they answer in every state.
 pub(crate) const OPEN_ROUTES: &[(&str, u16, bool)] = &[

@@ -3,6 +3,7 @@
 
 use super::cast::{RESOURCE, claims, grant, identity, new_vault, signed, tampered, unsigned};
 use super::own;
+use super::policy;
 use super::rules::{Needs, Role, Rule};
 use crate::inside::{Answer, Inside, moment, now};
 use bytes::Bytes;
@@ -183,7 +184,8 @@ impl Stage {
             Needs::Nothing | Needs::EcKey => "ec".to_owned(),
             Needs::AesKey => "aes".to_owned(),
             Needs::OwnRole | Needs::OwnAssignment | Needs::NewGuid => "ec".to_owned(),
-            Needs::OwnKey | Needs::OwnDeletedKey => format!("own-{}", self.count.fetch_add(1, Ordering::Relaxed)),
+            Needs::OwnKey | Needs::OwnDeletedKey => format!("own-{}", self.next()),
+            Needs::OwnIssuer | Needs::OwnClient | Needs::OwnCertificate => "none".to_owned(),
         };
         if own(rule.needs) && allowed {
             self.officer("POST", &format!("/keys/{name}/create"), r#"{"kty":"EC"}"#).await;
@@ -191,14 +193,38 @@ impl Stage {
         if rule.needs == Needs::OwnDeletedKey && allowed {
             self.officer("DELETE", &format!("/keys/{name}"), "").await;
         }
-        let guid = format!("{:08x}-2222-4222-8222-222222222222", self.count.fetch_add(1, Ordering::Relaxed));
-        let path = rule.pattern.replace("{name}", &name).replace("{version?}", "").replace("{setting}", super::SETTING);
-        let path = path.replace("{role}", &guid).replace("{assignment}", &guid);
-        let body = rule.body.replace("{sealed}", &self.sealed).replace("{guid}", &guid);
+        let guid = format!("{:08x}-2222-4222-8222-222222222222", self.next());
+        let mut path = rule.pattern.replace("{name}", &name).replace("{version?}", "");
+        path = path.replace("{setting}", super::SETTING).replace("{role}", &guid).replace("{assignment}", &guid);
+        let mut query = "api-version=7.6".to_owned();
+        if let Some(own) = policy::prepare(self, rule.needs, allowed).await {
+            let (id, credential) = own.split_once('/').unwrap_or((&own, ""));
+            path = path.replace("{id}", id).replace("{credential}", credential).replace("{thumbprint}", id);
+            query = format!("{query}&iss={own}");
+        }
+        let body = rule
+            .body
+            .replace("{sealed}", &self.sealed)
+            .replace("{guid}", &guid)
+            .replace("{n}", &self.next().to_string());
+        let body = if body == "{certificate}" { policy::certificate() } else { body };
         if let (true, Some(made)) = (allowed, made_before(rule, &guid)) {
             self.as_role(Role::Administrator, "PUT", &path, &made).await;
         }
-        Ask { target: format!("{path}?api-version=7.6"), headers: Vec::new(), body, name }
+        Ask { target: format!("{path}?{query}"), headers: Vec::new(), body, name }
+    }
+
+    fn next(&self) -> u32 {
+        self.count.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// A request of the administrator's that must succeed.
+    pub(super) async fn administrator(&self, path: &str, body: &str) -> Answer {
+        let ask = Ask { target: path.to_owned(), headers: Vec::new(), body: body.to_owned(), name: String::new() };
+        let token = self.tokens.get(&(State::Open, Role::Administrator, Token::Valid));
+        let answer = self.dispatch(State::Open, "POST", &ask, token.map(String::as_str)).await;
+        assert!(answer.status.is_success(), "{path}: {:?}", answer.body);
+        answer
     }
 
     /// Undoes what would disturb the cases to come.

@@ -1,0 +1,35 @@
+//! Remove a built-in client.
+
+use super::{end_tokens, find};
+use crate::commands::ask;
+use crate::error::Refusal;
+use crate::policy_row::Editing;
+use crate::room::Room;
+use crate::run::{Effect, Execute};
+use keystead_access::Permit;
+use keystead_identity::Principal;
+use keystead_model::Target;
+
+/// Removes a client; the tokens that it has are refused from then on. The only administrator is not removed.
+pub struct RemoveClient {
+    /// Its id.
+    pub client: String,
+}
+ask!(RemoveClient, RemoveClient, |c| Target::Vault);
+
+impl Execute for RemoveClient {
+    type Output = ();
+
+    async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<()>, Refusal> {
+        let mut editing = Editing::of(permit, room).await?;
+        let document = editing.document();
+        let client = find(&mut document.clients, &permit.ask().client)?.clone();
+        let issuer = room.open().issuer.info().iss;
+        let principal = Principal::new(&issuer, &client.subject);
+        document.clients.retain(|c| c.id != client.id);
+        end_tokens(&mut document.callers, &client.subject, room);
+        // Where nobody else administers the vault, what is left is no policy.
+        editing.edit.no_administrator(&principal);
+        editing.removed(room, ())
+    }
+}
