@@ -36,6 +36,11 @@ pub static CRYPTO_OFFICER: Role = Role {
         Verify,
         RotateKey,
         SetRotationPolicy,
+        GetRotationPolicy,
+        ImportKey,
+        BackupKey,
+        RestoreKey,
+        RandomBytes,
     ],
 };
 
@@ -43,14 +48,27 @@ pub static CRYPTO_OFFICER: Role = Role {
 pub static CRYPTO_USER: Role = Role {
     id: "12338af0-0e69-4776-bea7-57ae8d297424",
     name: "Key Vault Crypto User",
-    actions: &[ListKeys, GetKey, UpdateKey, Encrypt, Decrypt, WrapKey, UnwrapKey, Sign, Verify],
+    actions: &[
+        ListKeys,
+        GetKey,
+        GetRotationPolicy,
+        UpdateKey,
+        BackupKey,
+        Encrypt,
+        Decrypt,
+        WrapKey,
+        UnwrapKey,
+        Sign,
+        Verify,
+        RandomBytes,
+    ],
 };
 
 /// What a service needs that encrypts its data under a key of the customer.
 pub static CRYPTO_SERVICE_ENCRYPTION_USER: Role = Role {
     id: "e147488a-f6f5-4113-8e2d-b22465e65bf6",
     name: "Key Vault Crypto Service Encryption User",
-    actions: &[ListKeys, GetKey, WrapKey, UnwrapKey],
+    actions: &[ListKeys, GetKey, GetRotationPolicy, WrapKey, UnwrapKey],
 };
 
 /// Reading the names and details in the audit log.

@@ -22,7 +22,7 @@
 //! ```
 //!
 //! - `client`: calls with a credential        - `operator`: calls over the unix socket
-//! - `keys`, `audit`: the typed calls         - `wire`, `operation`: what they send and read
+//! - `keys`, `lifecycle`, `audit`: typed calls  - `wire`, `operation`: what they send and read
 //! - `token`, `challenge`, `form`: logging in - `transport`, `tls`, `pool`: connections
 
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::disallowed_methods))]
@@ -34,6 +34,7 @@ mod client;
 mod error;
 mod form;
 mod keys;
+mod lifecycle;
 mod operation;
 mod operator;
 mod pool;
@@ -46,6 +47,7 @@ mod wire;
 pub use audit::LogInfo;
 pub use client::{API_VERSION, Client, Config};
 pub use error::ClientError;
+pub use lifecycle::{ActionType, ImportKey, LifetimeAction, PolicyAttributes, PrivateJwk, RotationPolicy, Trigger};
 pub use operation::{Ciphertext, Plaintext, Sealed, Signature};
 pub use operator::{OperatorClient, VaultInfo};
 pub use reply::Done;
@@ -75,5 +77,6 @@ pub mod fuzz {
         let _ = serde_json::from_slice::<crate::DeletedKeyBundle>(input).map(|b| b.bundle.key.public());
         let _ = serde_json::from_slice::<crate::Page<crate::KeyItem>>(input);
         let _ = serde_json::from_slice::<crate::operation::OperationResult>(input);
+        let _ = serde_json::from_slice::<crate::RotationPolicy>(input);
     }
 }

@@ -168,6 +168,9 @@ pub struct KeyAttributes {
     /// Days for which a deleted key can be recovered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recoverable_days: Option<u32>,
+    /// Whether it may be released.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exportable: Option<bool>,
 }
 
 /// A deleted key: its newest version, and until when it can be recovered.

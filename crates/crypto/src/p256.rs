@@ -1,6 +1,6 @@
 //! ECDSA over NIST P-256 with SHA-256 (FIPS 186-5), on digests the caller computed.
 
-use crate::{CryptoError, der, fixed, sure};
+use crate::{CryptoError, der, fixed, random, sure};
 use aws_lc_rs::digest::{Digest, SHA256};
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair, UnparsedPublicKey,
@@ -32,6 +32,18 @@ impl PrivateKey {
         let pair =
             EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8).map_err(|_| CryptoError::BadKey)?;
         Self::of(pair)
+    }
+
+    /// From the private number and the public point, 32 bytes each. They must belong together: the point is computed
+    /// anew, and the key must verify what it signs.
+    pub fn from_parts(d: &[u8; 32], x: &[u8; 32], y: &[u8; 32]) -> Result<Self, CryptoError> {
+        let point = point(x, y);
+        let pair = EcdsaKeyPair::from_private_key_and_public_key(&ECDSA_P256_SHA256_FIXED_SIGNING, d, &point);
+        let key = Self::of(pair.map_err(|_| CryptoError::BadKey)?)?;
+        let digest = random();
+        let signature = key.sign_digest(&digest).map_err(|_| CryptoError::BadKey)?;
+        let good = key.public() == (*x, *y) && verify_digest(x, y, &digest, &signature);
+        if good { Ok(key) } else { Err(CryptoError::BadKey) }
     }
 
     /// As an unencrypted PKCS#8 document: secret.
@@ -85,7 +97,7 @@ fn coordinates(point: &[u8]) -> Option<([u8; 32], [u8; 32])> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{random, sha256};
+    use crate::sha256;
 
     #[test]
     fn a_key_survives_pkcs8_and_its_signatures_verify() {
@@ -121,6 +133,23 @@ mod tests {
         let signature = key.sign_digest(&digest).unwrap();
         let public = UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, spki);
         assert!(public.verify_digest(&Digest::import_less_safe(&digest, &SHA256).unwrap(), &signature).is_ok());
+    }
+
+    #[test]
+    fn a_key_is_made_from_its_parts_only_if_they_belong_together() {
+        // RFC 7515, appendix A.3.1.
+        let part = |text: &str| -> [u8; 32] { hex::decode(text).unwrap().try_into().unwrap() };
+        let x = part("7fcdce2770f6c45d4183cbee6fdb4b7b580733357be9ef13bacf6e3c7bd15445");
+        let y = part("c7f144cd1bbd9b7e872cdfedb9eeb9f4b3695d6ea90b24ad8a4623288588e5ad");
+        let d = part("8e9b109e719098bf980487df1f5d77e9cb29606ebed2263b5f57c213df84f4b2");
+        let key = PrivateKey::from_parts(&d, &x, &y).unwrap();
+        assert_eq!(key.public(), (x, y));
+        let digest = random();
+        assert!(verify_digest(&x, &y, &digest, &key.sign_digest(&digest).unwrap()));
+        let (other_x, other_y) = PrivateKey::generate().public();
+        for (d, x, y) in [(d, other_x, other_y), (d, y, x), (x, x, y), ([0; 32], x, y), ([0xff; 32], x, y)] {
+            assert_eq!(PrivateKey::from_parts(&d, &x, &y).err(), Some(CryptoError::BadKey));
+        }
     }
 
     #[test]

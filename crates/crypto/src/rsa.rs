@@ -1,7 +1,7 @@
 //! RSA with a modulus of 2,048 bits and exponent 65,537 (RFC 8017): signatures over SHA-256 digests the caller
 //! computed, and OAEP with SHA-256 for hash and MGF1 and an empty label.
 
-use crate::{CryptoError, der, sure};
+use crate::{CryptoError, der, random, sure};
 use aws_lc_rs::digest::{Digest, SHA256};
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::rsa::{
@@ -49,6 +49,26 @@ impl Padding {
     }
 }
 
+/// The numbers of a private key (RFC 8017, section 3.2), big-endian.
+pub struct Parts<'a> {
+    /// Modulus.
+    pub n: &'a [u8],
+    /// Public exponent.
+    pub e: &'a [u8],
+    /// Private exponent.
+    pub d: &'a [u8],
+    /// First prime.
+    pub p: &'a [u8],
+    /// Second prime.
+    pub q: &'a [u8],
+    /// d mod (p - 1).
+    pub dp: &'a [u8],
+    /// d mod (q - 1).
+    pub dq: &'a [u8],
+    /// q^-1 mod p.
+    pub qi: &'a [u8],
+}
+
 /// A private key, kept parsed.
 pub struct PrivateKey {
     pair: RsaKeyPair,
@@ -71,6 +91,24 @@ impl PrivateKey {
             return Err(CryptoError::BadKey);
         }
         RsaKeyPair::from_pkcs8(pkcs8).map_err(|_| CryptoError::BadKey).and_then(Self::of)
+    }
+
+    /// From its numbers. They must belong together, which the library checks, and the key must verify what it signs:
+    /// with factors that are not prime it does not.
+    pub fn from_parts(parts: &Parts<'_>) -> Result<Self, CryptoError> {
+        let numbers = [parts.n, parts.e, parts.d, parts.p, parts.q, parts.dp, parts.dq, parts.qi];
+        if numbers.iter().any(|number| number.len() > MODULUS_LEN.saturating_add(1)) {
+            return Err(CryptoError::BadKey);
+        }
+        let numbers = numbers.map(|number| Zeroizing::new(der::unsigned(number)));
+        let version = der::unsigned(&[]);
+        let content: Vec<&[u8]> = std::iter::once(&version).chain(numbers.iter().map(|n| &**n)).map(|n| &**n).collect();
+        let key = Zeroizing::new(der::sequence(&content));
+        let key = RsaKeyPair::from_der(&key).map_err(|_| CryptoError::BadKey).and_then(Self::of)?;
+        let digest = random();
+        let signature = key.sign_digest(Padding::Pkcs1, &digest).map_err(|_| CryptoError::BadKey)?;
+        let good = verify_digest(&key.modulus, &EXPONENT, Padding::Pkcs1, &digest, &signature);
+        if good { Ok(key) } else { Err(CryptoError::BadKey) }
     }
 
     /// As an unencrypted PKCS#8 document: secret.
@@ -185,7 +223,7 @@ fn public_der(n: &[u8], e: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{random, sha256};
+    use crate::sha256;
 
     #[test]
     fn a_key_survives_pkcs8_and_its_signatures_verify() {
@@ -233,6 +271,50 @@ mod tests {
         let signature = key.sign_digest(Padding::Pkcs1, &digest).unwrap();
         let public = UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, spki_der(&n, &e));
         assert!(public.verify_digest(&Digest::import_less_safe(&digest, &SHA256).unwrap(), &signature).is_ok());
+    }
+
+    /// The numbers of a new key, out of its PKCS#8 document.
+    fn numbers() -> Vec<Vec<u8>> {
+        let document = PrivateKey::generate().unwrap().to_pkcs8();
+        let start = document.windows(4).position(|w| w == [2, 1, 0, 2]).unwrap() + 3;
+        let (mut rest, mut numbers) = (&document[start..], Vec::new());
+        while let [2, after @ ..] = rest {
+            let (length, body) = match after {
+                [0x82, high, low, body @ ..] => (usize::from(*high) * 256 + usize::from(*low), body),
+                [0x81, length, body @ ..] => (usize::from(*length), body),
+                [length, body @ ..] => (usize::from(*length), body),
+                [] => break,
+            };
+            numbers.push(body[..length].to_vec());
+            rest = &body[length..];
+        }
+        numbers
+    }
+
+    fn made(numbers: &[Vec<u8>]) -> Result<PrivateKey, CryptoError> {
+        let [n, e, d, p, q, dp, dq, qi] = numbers else { panic!("{}", numbers.len()) };
+        PrivateKey::from_parts(&Parts { n, e, d, p, q, dp, dq, qi })
+    }
+
+    #[test]
+    fn a_key_is_made_from_its_numbers_only_if_all_of_them_belong_together() {
+        let (good, other) = (numbers(), numbers());
+        let key = made(&good).unwrap();
+        assert_eq!(key.public().0, good[0][1..]);
+        let sealed = key.oaep256_encrypt(b"secret").unwrap();
+        assert_eq!(key.oaep256_decrypt(&sealed).unwrap().as_slice(), b"secret");
+        for at in [0, 2, 3, 4, 5, 6, 7] {
+            let mut wrong = good.clone();
+            wrong[at].clone_from(&other[at]);
+            assert_eq!(made(&wrong).err(), Some(CryptoError::BadKey), "number {at}");
+            wrong[at] = vec![0];
+            assert_eq!(made(&wrong).err(), Some(CryptoError::BadKey), "number {at} zero");
+            wrong[at] = vec![0xff; 10_000];
+            assert_eq!(made(&wrong).err(), Some(CryptoError::BadKey), "number {at} long");
+        }
+        let mut exponent = good.clone();
+        exponent[1] = vec![3];
+        assert_eq!(made(&exponent).err(), Some(CryptoError::BadKey));
     }
 
     #[test]

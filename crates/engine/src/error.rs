@@ -1,10 +1,11 @@
 //! The two ways not to succeed: refused after the decision (with a receipt), or turned away before it (counted).
 
+use crate::records::backup::BadBackup;
 use keystead_access::Denial;
 use keystead_audit::{JournalDown, Outcome};
 use keystead_crypto::sealed::OpenFailed;
 use keystead_model::{KeySpec, Name, Version};
-use keystead_protection::KeyError;
+use keystead_protection::{BadImport, KeyError};
 use keystead_store::{CommitError, Unavailable};
 use thiserror::Error;
 
@@ -35,6 +36,30 @@ pub enum Refusal {
         /// As asked.
         name: Name,
     },
+    /// A key has the name under which another is to be restored.
+    #[error("a key of this name exists: delete and purge it first")]
+    NameTaken {
+        /// As asked.
+        name: Name,
+    },
+    /// The vault keeps deleted keys until their retention has passed.
+    #[error("purge protection is enabled for this vault: the key is purged by itself when its retention has passed")]
+    PurgeProtected,
+    /// A key that was made elsewhere is not taken.
+    #[error("the key is not imported: {0}")]
+    BadImport(BadImport),
+    /// A backup is not restored, or not made.
+    #[error(transparent)]
+    BadBackup(#[from] BadBackup),
+    /// A rotation policy out of bounds.
+    #[error("the rotation policy is refused: {what}")]
+    BadRotationPolicy {
+        /// The bound, in words.
+        what: &'static str,
+    },
+    /// What is asked about release does not go together.
+    #[error(transparent)]
+    BadRelease(#[from] BadRelease),
     /// Another change came first, repeatedly.
     #[error("another change of the same object came first: read it again and retry")]
     Conflict,
@@ -157,6 +182,12 @@ impl Refusal {
             Self::Fault => 22,
             Self::BadPageToken => 23,
             Self::UnknownLog => 24,
+            Self::NameTaken { .. } => 30,
+            Self::PurgeProtected => 31,
+            Self::BadImport(_) => 32,
+            Self::BadBackup(_) => 33,
+            Self::BadRotationPolicy { .. } => 34,
+            Self::BadRelease(_) => 35,
         })
     }
 }
@@ -191,10 +222,28 @@ impl From<KeyError> for Refusal {
             KeyError::Deadline => Self::Deadline,
             KeyError::DecryptFailed => Self::DecryptFailed,
             KeyError::Damaged => Self::Damaged,
+            KeyError::BadImport(why) => Self::BadImport(why),
             KeyError::BadLength { what, wanted, .. } => Self::BadLength { what, expected: format!("{wanted} bytes") },
             _ => Self::Fault,
         }
     }
+}
+
+/// Why a key cannot be exportable, or have this release policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum BadRelease {
+    /// Exportable, to nobody in particular.
+    #[error("an exportable key must have a release policy")]
+    PolicyNeeded,
+    /// A policy that could never hold.
+    #[error("a key that is not exportable must not have a release policy")]
+    NotExportable,
+    /// Whether a version is exportable is settled when it is made.
+    #[error("whether a key version is exportable is settled when it is made: make a new version")]
+    Settled,
+    /// The policy was made immutable.
+    #[error("the key's release policy is immutable and cannot be changed")]
+    Immutable,
 }
 
 /// Turned away before a decision: no receipt, counted in the summaries.

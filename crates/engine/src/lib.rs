@@ -45,19 +45,25 @@ pub mod view;
 pub use birth::BUILT_IN;
 pub use commands::audit::{AuditEntry, ReadAudit};
 pub use commands::key::{
-    CreateKey, Decrypt, DeleteKey, Encrypt, GetDeletedKey, GetKey, ListDeletedKeys, ListKeys, ListVersions, PurgeKey,
-    RecoverKey, RotateKey, RotationPolicy, SetRotationPolicy, Sign, UnwrapKey, UpdateKey, Verify, WrapKey,
+    BackupKey, CreateKey, Decrypt, DeleteKey, Encrypt, GetDeletedKey, GetKey, GetRotationPolicy, ImportKey,
+    ListDeletedKeys, ListKeys, ListVersions, NotifyExpiry, PurgeKey, RecoverKey, RestoreKey, RotateKey, RotateWhen,
+    RotationPolicy, RotationPolicyView, SetRotationPolicy, Sign, UnwrapKey, UpdateKey, Verify, WrapKey,
 };
+pub use commands::random::RandomBytes;
 pub use commands::token::{IssueToken, IssuedToken};
 pub use commands::vault::SealVault;
-pub use error::{Refusal, TurnedAway};
+pub use error::{BadRelease, Refusal, TurnedAway};
 pub use info::{IssuerInfo, VaultInfo};
 pub use issuer::resource;
 pub use keystead_audit::{Answer, TurnedAwayReason};
+pub use keystead_protection::{BadImport, ImportedKey};
 pub use log::LogInfo;
 pub use node::{Health, Instance, NODE_LOG, NewVault, Parts, VaultSummary};
 pub use operate::OperateError;
+pub use records::backup::BadBackup;
 pub use run::Command;
 pub use schedule::{Beat, ClockGuard};
 pub use vault::{NotLetIn, State, Vault};
-pub use view::{BadPageToken, DeletedKeyView, KeyResult, KeyView, Page, PageToken, SetAttributes};
+pub use view::{
+    BadPageToken, DeletedKeyView, KeyResult, KeyView, Page, PageToken, Recovery, ReleasePolicy, SetAttributes,
+};

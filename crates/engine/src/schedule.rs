@@ -1,10 +1,10 @@
 //! The scheduler: stored decisions of the customer, carried out through `run` with a mandate. A row's clear due time
 //! only selects it; what is done is decided from the sealed record.
 
-use crate::commands::key::{PurgeKey, RotateKey};
+use crate::commands::key::{NotifyExpiry, PurgeKey, RotateKey};
 use crate::error::{Refusal, TurnedAway};
 use crate::node::Instance;
-use crate::records::KeyRecord;
+use crate::records::{KeyRecord, Work};
 use crate::room::Room;
 use crate::vault::Vault;
 use keystead_access::{Mandate, Who};
@@ -42,6 +42,8 @@ impl ClockGuard {
 pub struct Beat {
     /// Keys rotated.
     pub rotated: usize,
+    /// Keys whose end was told.
+    pub notified: usize,
     /// Deleted keys purged.
     pub purged: usize,
     /// Purges that wait because of the clock.
@@ -59,7 +61,7 @@ impl Instance {
                 self.carry_out(id, &row, at, irreversible, &mut beat).await;
             }
             let more = found >= usize::from(batch) && batch < u16::MAX;
-            if !more || beat.rotated > 0 || beat.purged > 0 {
+            if !more || beat.rotated > 0 || beat.notified > 0 || beat.purged > 0 {
                 return Ok(beat);
             }
             // What waits (of sealed vaults, or for the clock) must not stand before everything else.
@@ -71,6 +73,7 @@ impl Instance {
         let Some(vault) = self.by_id(id) else { return };
         match vault.due(row, at, irreversible).await {
             Ok(Done::Rotated) => beat.rotated = beat.rotated.saturating_add(1),
+            Ok(Done::Notified) => beat.notified = beat.notified.saturating_add(1),
             Ok(Done::Purged) => beat.purged = beat.purged.saturating_add(1),
             Ok(Done::Held) => beat.held = beat.held.saturating_add(1),
             Ok(Done::Nothing) => {}
@@ -85,6 +88,7 @@ impl Instance {
 
 enum Done {
     Rotated,
+    Notified,
     Purged,
     Held,
     Nothing,
@@ -92,6 +96,7 @@ enum Done {
 
 enum Due {
     Rotate(Name, Mandate),
+    Notify(Name, Mandate),
     Purge(Name, Mandate),
 }
 
@@ -105,6 +110,10 @@ impl Vault {
             Some(Due::Rotate(name, mandate)) => {
                 let answer = self.run_as(Who::Mandate(mandate), RotateKey { name }, at).await?;
                 Ok(self.done(Done::Rotated, answer.into_parts().1))
+            }
+            Some(Due::Notify(name, mandate)) => {
+                let answer = self.run_as(Who::Mandate(mandate), NotifyExpiry { name }, at).await?;
+                Ok(self.done(Done::Notified, answer.into_parts().1))
             }
             Some(Due::Purge(name, mandate)) => {
                 let answer = self.run_as(Who::Mandate(mandate), PurgeKey { name }, at).await?;
@@ -127,14 +136,13 @@ impl Vault {
 /// What a key's record asks for now, if anything.
 fn work(kind: Kind, key: &KeyRecord, at: Revision, now: Time) -> Option<Due> {
     let name = key.name().ok()?;
-    if key.due().is_none_or(|due| now < due) {
-        return None;
-    }
     let mandate =
         |action, set_by: &str| Mandate { action, target: Target::Key(name.clone()), set_by: set_by.to_owned(), at };
-    match (kind, &key.deletion, &key.rotation) {
-        (Kind::DeletedKey, Some(_), _) => Some(Due::Purge(name.clone(), mandate(Action::PurgeKey, "retention"))),
-        (Kind::Key, None, Some(r)) => Some(Due::Rotate(name.clone(), mandate(Action::RotateKey, &r.set_by))),
+    let set_by = key.rotation.as_ref().map_or("default rotation policy", |r| r.set_by.as_str());
+    match (kind, key.work(now)?) {
+        (Kind::DeletedKey, Work::Purge) => Some(Due::Purge(name.clone(), mandate(Action::PurgeKey, "retention"))),
+        (Kind::Key, Work::Rotate) => Some(Due::Rotate(name.clone(), mandate(Action::RotateKey, set_by))),
+        (Kind::Key, Work::Notify) => Some(Due::Notify(name.clone(), mandate(Action::NotifyExpiry, set_by))),
         _ => None,
     }
 }

@@ -54,6 +54,8 @@ pub struct Open {
     pub(crate) records: Sealer,
     pub(crate) material: Sealer,
     pub(crate) details: Sealer,
+    pub(crate) blobs: Sealer,
+    pub(crate) purge_protection: bool,
     pub(crate) index: Mac,
     pub(crate) policy: ArcSwap<Policy>,
     pub(crate) identity: Identity,
@@ -63,14 +65,21 @@ pub struct Open {
     proven: Cache<[u8; 32], Proven>,
 }
 
+/// The vault's own random keys, which no root generation changes.
+pub(crate) struct VaultKeys {
+    pub(crate) details: Sealer,
+    pub(crate) index: Mac,
+    pub(crate) blobs: Sealer,
+}
+
 /// Bound on opened keys and on remembered tokens, each, per vault.
 const CACHED: usize = 4096;
 
 impl Open {
     pub(crate) fn new(
         root: &Root,
-        details: Sealer,
-        index: Mac,
+        keys: VaultKeys,
+        purge_protection: bool,
         policy: Policy,
         identity: Identity,
         issuer: BuiltInIssuer,
@@ -78,8 +87,10 @@ impl Open {
         Self {
             records: root.sealer(Usage::Records),
             material: root.sealer(Usage::KeyMaterial),
-            details,
-            index,
+            details: keys.details,
+            blobs: keys.blobs,
+            purge_protection,
+            index: keys.index,
             policy: ArcSwap::from_pointee(policy),
             identity,
             issuer,

@@ -3,10 +3,12 @@
 //! - [`id`]: random 128-bit identities, 32 lower-case hex digits in text
 //! - [`name`]: object names and references to keys
 //! - [`time`]: milliseconds since the epoch, and the [`Moment`] at which work entered
+//! - [`duration`]: ISO 8601 durations, as rotation policies write them
 //! - [`action`]: every action a permit can be asked for, and the target it falls on
 //! - [`key`]: key kinds, algorithms and operations, with their names on the wire
 
 pub mod action;
+pub mod duration;
 pub mod id;
 pub mod key;
 pub mod name;
@@ -14,6 +16,7 @@ pub mod time;
 pub mod vault;
 
 pub use action::{Action, BadScope, Target};
+pub use duration::{BadDuration, IsoDuration};
 pub use id::{AssignmentId, Generation, InstanceId, NodeId, ObjectId, OperationId, Revision, VaultId, Version};
 pub use key::{CipherAlgorithm, KeyOperation, KeySpec, PublicKey, SignAlgorithm};
 pub use name::{BadName, KeyRef, Name};

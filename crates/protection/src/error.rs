@@ -1,5 +1,6 @@
 //! What can go wrong with a key.
 
+use crate::BadImport;
 use keystead_crypto::CryptoError;
 use std::fmt;
 
@@ -31,6 +32,9 @@ pub enum KeyError {
     /// The stored material does not open.
     #[error("the stored key does not open: restore it from a backup and run verify")]
     Damaged,
+    /// A key that was made elsewhere is not taken.
+    #[error("the key is not imported: {0}")]
+    BadImport(BadImport),
     /// The work broke off, or the pool is gone.
     #[error("the work broke off: try again, and read the server's log")]
     Stopped,

@@ -33,6 +33,11 @@ impl OpenKey {
         Self { material: Arc::new(material), pool }
     }
 
+    /// What is sealed of it: secret.
+    pub(crate) fn encoded(&self) -> Zeroizing<Vec<u8>> {
+        self.material.encode()
+    }
+
     /// What kind of key it is.
     pub fn spec(&self) -> KeySpec {
         self.material.spec()

@@ -8,11 +8,13 @@
 mod error;
 #[doc(hidden)]
 pub mod fuzz;
+mod import;
 mod key;
 mod material;
 pub mod software;
 
 pub use error::{KeyError, Limit};
+pub use import::{BadImport, ImportedKey};
 pub use key::{Encrypted, OpenKey};
 
 use keystead_crypto::sealed::{Binding, Sealer};
@@ -71,6 +73,37 @@ impl Protection {
             KeySpec::EcP256 | KeySpec::Oct256 => Material::generate(spec)?,
         };
         Ok(Generated { public: material.public(), material: sealer.seal(binding, b"", &material.encode()) })
+    }
+
+    /// Takes in a key that was made elsewhere, if its parts belong together, and seals it for its row.
+    pub async fn import(
+        &self,
+        sealer: &Sealer,
+        binding: &Binding,
+        key: ImportedKey,
+        by: Instant,
+    ) -> Result<Generated, KeyError> {
+        let Self::Software(pool) = self;
+        // Checking a key is a private operation with it.
+        let material = match key.spec()? {
+            KeySpec::Rsa2048 => pool.run(software::Weight::Light, by, move || Material::import(&key)).await?,
+            KeySpec::EcP256 | KeySpec::Oct256 => Material::import(&key)?,
+        };
+        Ok(Generated { public: material.public(), material: sealer.seal(binding, b"", &material.encode()) })
+    }
+
+    /// Seals a key's material for another place, or under another key: into a backup, and out of one. What opens there
+    /// is of this kind.
+    pub async fn reseal(
+        &self,
+        from: (&Sealer, &Binding),
+        to: (&Sealer, &Binding),
+        spec: KeySpec,
+        material: &[u8],
+        by: Instant,
+    ) -> Result<Vec<u8>, KeyError> {
+        let opened = self.open(from.0, from.1, spec, material, by).await?;
+        Ok(to.0.seal(to.1, b"", &opened.encoded()))
     }
 
     /// Opens a key for use. [`KeyError::Damaged`] if the material does not open or is of another kind.

@@ -73,7 +73,7 @@ impl Material {
         }
     }
 
-    fn symmetric(bytes: Zeroizing<[u8; 32]>) -> Self {
+    pub(crate) fn symmetric(bytes: Zeroizing<[u8; 32]>) -> Self {
         let cipher = Aes256Gcm::new(&bytes);
         Self::Oct256 { bytes, cipher }
     }

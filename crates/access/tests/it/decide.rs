@@ -14,13 +14,13 @@ const ROLES: [&str; 4] = [OFFICER, USER, SERVICE, READER];
 /// The roles again, written from their meaning and not from the code.
 fn gives(role: &str, action: Action) -> bool {
     match action {
-        ListKeys | GetKey | WrapKey | UnwrapKey => [OFFICER, USER, SERVICE].contains(&role),
-        UpdateKey | Encrypt | Decrypt | Sign | Verify => [OFFICER, USER].contains(&role),
-        CreateKey | DeleteKey | ReadDeletedKeys | RecoverKey | PurgeKey | RotateKey | SetRotationPolicy => {
-            role == OFFICER
-        }
+        ListKeys | GetKey | GetRotationPolicy | WrapKey | UnwrapKey => [OFFICER, USER, SERVICE].contains(&role),
+        UpdateKey | BackupKey | Encrypt | Decrypt | Sign | Verify | RandomBytes => [OFFICER, USER].contains(&role),
+        CreateKey | ImportKey | RestoreKey | DeleteKey | ReadDeletedKeys | RecoverKey | PurgeKey | RotateKey
+        | SetRotationPolicy => role == OFFICER,
         ReadAudit => role == READER,
-        IssueToken | SealVault | VaultCreated | VaultUnsealed | VaultSealed | NodeEnrolled | TurnedAway => false,
+        NotifyExpiry | IssueToken | SealVault | VaultCreated | VaultUnsealed | VaultSealed | NodeEnrolled
+        | TurnedAway => false,
     }
 }
 

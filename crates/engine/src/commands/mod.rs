@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod key;
+pub mod random;
 pub mod token;
 pub mod vault;
 

@@ -29,6 +29,8 @@ pub struct NewVault {
     pub authorities: Vec<Authority>,
     /// 7 to 90; fixed from then on.
     pub retention_days: u8,
+    /// Whether nobody may purge before the retention has passed; fixed from then on.
+    pub purge_protection: bool,
     /// The tenant its clients configure.
     pub tenant: String,
     /// Its first policy.
@@ -42,6 +44,8 @@ pub struct VaultSummary {
     pub info: VaultInfo,
     /// Its state on this node.
     pub state: &'static str,
+    /// Whether nobody may purge before the retention has passed; known while it is open.
+    pub purge_protection: Option<bool>,
 }
 
 /// A vault's name and state, for health.
@@ -169,12 +173,14 @@ impl Instance {
         let (root, changes) = match new.kind {
             VaultKind::Hsm => (None, keystead_store::Changes::default()),
             VaultKind::Vault => {
-                let (root, changes) = birth::birth(&vault, self.path("file")?, new.policy, at).await?;
+                let (root, changes) =
+                    birth::birth(&vault, self.path("file")?, new.policy, new.purge_protection, at).await?;
                 (Some(root), changes)
             }
         };
         let digest = crate::room::digest(&changes);
-        let (operation, make) = self.vault_record(&vault, Action::VaultCreated, self.first(&vault)?, at, digest);
+        let (operation, make) =
+            self.vault_record(&vault, Action::VaultCreated, self.first(&vault, new.purge_protection)?, at, digest);
         let slot = self.parts.journal.reserve()?;
         let committed = self.parts.store.create_vault(row, changes, make).await?;
         self.append(slot, operation, &committed.record).await?;
@@ -272,7 +278,12 @@ impl Instance {
 }
 
 fn summary(vault: &Arc<Vault>) -> VaultSummary {
-    VaultSummary { info: vault.info.clone(), state: vault.state().name() }
+    let state = vault.state();
+    let purge_protection = match &state {
+        State::Open(open) => Some(open.purge_protection),
+        State::Inactive { .. } | State::Sealed | State::Deleted => None,
+    };
+    VaultSummary { info: vault.info.clone(), state: state.name(), purge_protection }
 }
 
 fn check(new: &NewVault) -> Result<(), OperateError> {

@@ -3,11 +3,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod access;
+mod backup;
 mod canaries;
 mod cancelled;
 mod ciphers;
 mod faults;
 mod fuzz;
+mod imports;
 mod journal;
 mod keys;
 mod lists;
@@ -15,6 +17,10 @@ mod model;
 mod moved;
 mod operate;
 mod races;
+mod random;
+mod recovery;
+mod release;
+mod rotation;
 mod schedule;
 mod sealing;
 mod support;

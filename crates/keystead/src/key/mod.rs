@@ -1,6 +1,7 @@
 //! `keystead key`: keys of one vault, over HTTPS.
 //!
 //! - [`manage`], [`purge`]: create, list, show and the rest of a key's life
+//! - [`copies`]: import, backup, restore; [`rotation`]: new versions by themselves; [`random`]
 //! - [`sign`], [`cipher`]: use of a key; [`envelope`]: what an encryption leaves behind
 //! - [`connection`]: which vault and as whom; [`env_file`]: the file of `keystead dev`
 //! - [`words`]: what is written on the command line; [`files`]: where values come from and go to
@@ -8,6 +9,7 @@
 
 mod cipher;
 pub(crate) mod connection;
+mod copies;
 mod der;
 mod env_file;
 mod envelope;
@@ -15,6 +17,8 @@ mod files;
 mod manage;
 mod pem;
 mod purge;
+mod random;
+mod rotation;
 mod sign;
 mod view;
 mod words;
@@ -66,6 +70,18 @@ enum Command {
     Wrap(cipher::Wrap),
     /// Unwrap what `wrap` made
     Unwrap(cipher::Unwrap),
+    /// Bring in a key that was made elsewhere
+    Import(copies::Import),
+    /// Take a sealed copy of a key with all its versions
+    Backup(copies::Backup),
+    /// Bring a key back from such a copy
+    Restore(copies::Restore),
+    /// Make a new version of the same kind
+    Rotate(rotation::Rotate),
+    /// Show or store what is done with a key by itself
+    Policy(rotation::Policy),
+    /// Random bytes from the server
+    Random(random::Random),
     /// Delete a key with all its versions, recoverably
     Delete(manage::Delete),
     /// Undo a deletion
@@ -124,6 +140,12 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         Command::Decrypt(c) => c.run(&connect()?).await,
         Command::Wrap(c) => c.run(&connect()?).await,
         Command::Unwrap(c) => c.run(&connect()?).await,
+        Command::Import(c) => c.run(&connect()?).await,
+        Command::Backup(c) => c.run(&connect()?).await,
+        Command::Restore(c) => c.run(&connect()?).await,
+        Command::Rotate(c) => c.run(&connect()?).await,
+        Command::Policy(c) => c.run(&connect()?).await,
+        Command::Random(c) => c.run(&connect()?).await,
         Command::Delete(c) => c.run(&connect()?).await,
         Command::Recover(c) => c.run(&connect()?).await,
         Command::Purge(c) => {

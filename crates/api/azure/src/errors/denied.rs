@@ -41,11 +41,17 @@ fn data_action(action: Action) -> &'static str {
         Action::Sign => "Microsoft.KeyVault/vaults/keys/sign/action",
         Action::Verify => "Microsoft.KeyVault/vaults/keys/verify/action",
         Action::RotateKey => "Microsoft.KeyVault/vaults/keys/rotate/action",
+        Action::GetRotationPolicy => "Microsoft.KeyVault/vaults/keyrotationpolicies/read",
+        Action::ImportKey => "Microsoft.KeyVault/vaults/keys/import/action",
+        Action::BackupKey => "Microsoft.KeyVault/vaults/keys/backup/action",
+        Action::RestoreKey => "Microsoft.KeyVault/vaults/keys/restore/action",
+        Action::RandomBytes => "Microsoft.KeyVault/managedHsm/rng/action",
         Action::SetRotationPolicy => "Microsoft.KeyVault/vaults/keyrotationpolicies/write",
         Action::IssueToken => "Keystead/tokens/issue/action",
         Action::ReadAudit => "Keystead/audit/read/action",
         Action::SealVault => "Keystead/vault/seal/action",
-        Action::VaultCreated
+        Action::NotifyExpiry
+        | Action::VaultCreated
         | Action::VaultUnsealed
         | Action::VaultSealed
         | Action::NodeEnrolled

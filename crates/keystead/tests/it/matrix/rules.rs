@@ -42,6 +42,10 @@ pub(crate) enum Needs {
     OwnKey,
     /// A deleted key of its own.
     OwnDeletedKey,
+    /// A name that no key has.
+    OwnName,
+    /// A backup of a key of its own that was purged.
+    OwnBackup,
 }
 
 /// What is expected of a route that needs a caller.
@@ -53,7 +57,7 @@ pub(crate) struct Rule {
     pub(crate) may: &'static [Role],
     pub(crate) ok: u16,
     pub(crate) needs: Needs,
-    /// `{sealed}` stands for the members of something that was encrypted before.
+    /// `{sealed}` stands for the members of something that was encrypted before, `{backup}` for a backup.
     pub(crate) body: &'static str,
 }
 
@@ -66,9 +70,13 @@ const VERIFY: &str = r#"{"alg":"ES256","digest":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA
 const SEAL: &str = r#"{"alg":"A256GCM","value":"AAECAw"}"#;
 const OPEN: &str = r#"{"alg":"A256GCM",{sealed}}"#;
 
+const OCT: &str = r#"{"key":{"kty":"oct","k":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}}"#;
+const ROTATION: &str = r#"{"attributes":{"expiryTime":"P90D"}}"#;
+
 /// Every route that needs a caller.
 pub(crate) fn rules() -> Vec<Rule> {
-    let (get, post, patch, delete) = (Method::GET, Method::POST, Method::PATCH, Method::DELETE);
+    let (get, post, put) = (Method::GET, Method::POST, Method::PUT);
+    let (patch, delete) = (Method::PATCH, Method::DELETE);
     let rule = |method: &Method, pattern, action, may, ok, needs, body| Rule {
         method: method.clone(),
         pattern,
@@ -78,7 +86,7 @@ pub(crate) fn rules() -> Vec<Rule> {
         needs,
         body,
     };
-    use Needs::{AesKey, EcKey, Nothing, OwnDeletedKey, OwnKey};
+    use Needs::{AesKey, EcKey, Nothing, OwnBackup, OwnDeletedKey, OwnKey, OwnName};
     vec![
         rule(&post, "/keys/{name}/{version?}/sign", "keys/sign", USERS, 200, EcKey, SIGN),
         rule(&post, "/keys/{name}/{version?}/verify", "keys/verify", USERS, 200, EcKey, VERIFY),
@@ -87,6 +95,13 @@ pub(crate) fn rules() -> Vec<Rule> {
         rule(&post, "/keys/{name}/{version?}/wrapkey", "keys/wrap", READERS, 200, AesKey, SEAL),
         rule(&post, "/keys/{name}/{version?}/unwrapkey", "keys/unwrap", READERS, 200, AesKey, OPEN),
         rule(&post, "/keys/{name}/create", "keys/create", OFFICERS, 200, EcKey, r#"{"kty":"EC"}"#),
+        rule(&put, "/keys/{name}", "keys/import", OFFICERS, 200, OwnName, OCT),
+        rule(&post, "/keys/{name}/rotate", "keys/rotate", OFFICERS, 200, EcKey, ""),
+        rule(&get, "/keys/{name}/rotationpolicy", "keys/rotationpolicy/read", READERS, 200, EcKey, ""),
+        rule(&put, "/keys/{name}/rotationpolicy", "keys/rotationpolicy/write", OFFICERS, 200, EcKey, ROTATION),
+        rule(&post, "/keys/{name}/backup", "keys/backup", USERS, 200, EcKey, ""),
+        rule(&post, "/keys/restore", "keys/restore", OFFICERS, 200, OwnBackup, r#"{"value":"{backup}"}"#),
+        rule(&post, "/rng", "random/generate", USERS, 200, Nothing, r#"{"count":16}"#),
         rule(&get, "/keys", "keys/list", READERS, 200, Nothing, ""),
         rule(&get, "/keys/{name}/versions", "keys/list", READERS, 200, EcKey, ""),
         rule(&get, "/keys/{name}/{version?}", "keys/read", READERS, 200, EcKey, ""),

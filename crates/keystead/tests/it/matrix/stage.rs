@@ -172,7 +172,9 @@ impl Stage {
         let name = match rule.needs {
             Needs::Nothing | Needs::EcKey => "ec".to_owned(),
             Needs::AesKey => "aes".to_owned(),
-            Needs::OwnKey | Needs::OwnDeletedKey => format!("own-{}", self.count.fetch_add(1, Ordering::Relaxed)),
+            Needs::OwnKey | Needs::OwnDeletedKey | Needs::OwnName | Needs::OwnBackup => {
+                format!("own-{}", self.count.fetch_add(1, Ordering::Relaxed))
+            }
         };
         if own(rule.needs) && allowed {
             self.officer("POST", &format!("/keys/{name}/create"), r#"{"kty":"EC"}"#).await;
@@ -180,8 +182,15 @@ impl Stage {
         if rule.needs == Needs::OwnDeletedKey && allowed {
             self.officer("DELETE", &format!("/keys/{name}"), "").await;
         }
+        let mut backup = "AA".to_owned();
+        if rule.needs == Needs::OwnBackup && allowed {
+            let taken = self.officer("POST", &format!("/keys/{name}/backup"), "").await.json();
+            backup = taken["value"].as_str().unwrap().to_owned();
+            self.officer("DELETE", &format!("/keys/{name}"), "").await;
+            self.officer("DELETE", &format!("/deletedkeys/{name}"), "").await;
+        }
         let path = rule.pattern.replace("{name}", &name).replace("{version?}", "");
-        let body = rule.body.replace("{sealed}", &self.sealed);
+        let body = rule.body.replace("{sealed}", &self.sealed).replace("{backup}", &backup);
         Ask { target: format!("{path}?api-version=7.6"), headers: Vec::new(), body, name }
     }
 
