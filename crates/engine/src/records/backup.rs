@@ -127,3 +127,6 @@ pub(crate) fn parse(blob: &[u8]) -> Result<(BackupId, &[u8]), BadBackup> {
     let (id, sealed) = rest.split_first_chunk().ok_or(BadBackup::NotABackup)?;
     Ok((BackupId { vault: VaultId::from_bytes(*vault), id: *id }, sealed))
 }
+
+#[cfg(test)]
+mod tests;
