@@ -1,8 +1,8 @@
 //! What each call sends, and what it makes of the answer.
 
 use keystead_client::{
-    Client, ClientError, CreateKey, DeletedKeyBundle, ImportKey, PrivateJwk, RotationPolicy, Sealed, SetAttributes, Trigger,
-    UpdateKey,
+    Client, ClientError, CreateKey, DeletedKeyBundle, ImportKey, PrivateJwk, RotationPolicy, Sealed, SetAttributes,
+    Trigger, UpdateKey,
 };
 use keystead_model::{CipherAlgorithm, IsoDuration, KeyRef, KeySpec, Name, SignAlgorithm};
 
