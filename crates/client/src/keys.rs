@@ -15,7 +15,7 @@ use crate::{
     KeyItem, NextLink, Page, Plaintext, Sealed, Signature, UpdateKey, base64url,
 };
 
-type Answer<T> = Result<Done<T>, ClientError>;
+pub(crate) type Answer<T> = Result<Done<T>, ClientError>;
 
 impl Client {
     /// Makes a key, or a new version of one.
@@ -117,11 +117,16 @@ impl Client {
         }
     }
 
-    async fn send_json<T: DeserializeOwned>(&self, method: Method, path: &str, body: &impl Serialize) -> Answer<T> {
+    pub(crate) async fn send_json<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Answer<T> {
         json(self.call(method, &versioned(path), Body::json(body)?).await?)
     }
 
-    async fn call_keys(&self, method: Method, path: &str) -> Answer<Bytes> {
+    pub(crate) async fn call_keys(&self, method: Method, path: &str) -> Answer<Bytes> {
         self.call(method, &versioned(path), Body::none()).await
     }
 }

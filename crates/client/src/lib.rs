@@ -22,7 +22,7 @@
 //! ```
 //!
 //! - `client`: calls with a credential        - `operator`: calls over the unix socket
-//! - `keys`, `roles`, `audit`, `policy`, `ready`: the calls   - `wire`, `operation`: what they send and read
+//! - `keys`, `lifecycle`, `roles`, `audit`, `policy`, `ready`: the calls   - `wire`, `operation`: what they send and read
 //! - `line`: a stream for an audit sink     - `collector`: telemetry on its way out
 //! - `token`, `challenge`, `form`: logging in - `transport`, `tls`, `pool`: connections
 
@@ -36,6 +36,7 @@ mod collector;
 mod error;
 mod form;
 mod keys;
+mod lifecycle;
 mod line;
 mod operation;
 mod operator;
@@ -53,6 +54,7 @@ pub use audit::LogInfo;
 pub use client::{API_VERSION, Client, Config};
 pub use collector::Collector;
 pub use error::ClientError;
+pub use lifecycle::{ActionType, ImportKey, LifetimeAction, PolicyAttributes, PrivateJwk, RotationPolicy, Trigger};
 pub use line::{Trust, tcp_line, tls_line};
 pub use operation::{Ciphertext, Plaintext, Sealed, Signature};
 pub use operator::{OperatorClient, VaultInfo};
@@ -86,5 +88,6 @@ pub mod fuzz {
         let _ = serde_json::from_slice::<crate::DeletedKeyBundle>(input).map(|b| b.bundle.key.public());
         let _ = serde_json::from_slice::<crate::Page<crate::KeyItem>>(input);
         let _ = serde_json::from_slice::<crate::operation::OperationResult>(input);
+        let _ = serde_json::from_slice::<crate::RotationPolicy>(input);
     }
 }

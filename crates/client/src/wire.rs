@@ -190,6 +190,9 @@ pub struct KeyAttributes {
     /// Bits of a symmetric key.
     #[serde(rename = "key_size", default, skip_serializing_if = "Option::is_none")]
     pub key_size: Option<u16>,
+    /// Whether it may be released.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exportable: Option<bool>,
 }
 
 /// A deleted key: its newest version, and until when it can be recovered.

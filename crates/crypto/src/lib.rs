@@ -48,6 +48,13 @@ pub fn random<const N: usize>() -> [u8; N] {
     bytes
 }
 
+/// So many random bytes from the same generator, cleared when dropped.
+pub fn random_bytes(count: usize) -> zeroize::Zeroizing<Vec<u8>> {
+    let mut bytes = zeroize::Zeroizing::new(vec![0; count]);
+    sure(rand::fill(&mut bytes));
+    bytes
+}
+
 /// SHA-256 (FIPS 180-4) of the parts, joined. The caller delimits them where that matters.
 pub fn sha256(parts: &[&[u8]]) -> [u8; 32] {
     if let [whole] = parts {

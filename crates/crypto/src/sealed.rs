@@ -26,6 +26,8 @@ pub enum Usage {
     KeyMaterial = 2,
     /// The sealed part of audit records.
     AuditDetail = 3,
+    /// Backups of keys, which leave the vault.
+    Backup = 4,
 }
 
 /// Where a record stands. It opens there and nowhere else.

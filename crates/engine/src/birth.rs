@@ -4,7 +4,7 @@
 use crate::error::Refusal;
 use crate::issuer;
 use crate::operate::OperateError;
-use crate::records::{IssuerRecord, SecretsRecord, VaultRecord};
+use crate::records::{BlobKey, IssuerRecord, SecretsRecord, VaultRecord};
 use crate::room::{Place, seal_row};
 use crate::vault::Vault;
 use keystead_access::{BadPolicy, Grantee, Policy, PolicyDocument};
@@ -27,6 +27,7 @@ pub(crate) async fn birth(
     vault: &Vault,
     path: &dyn UnsealPath,
     document: PolicyDocument,
+    purge_protection: bool,
     at: Moment,
 ) -> Result<(Root, Changes), OperateError> {
     let (domain, root) = (DomainKey::generate(), Root::generate(Generation::FIRST));
@@ -40,7 +41,12 @@ pub(crate) async fn birth(
     let issuer = issuer_record(vault, &root, at).await?;
     let document = named(directory(document)?, &issuer.iss);
     Policy::new(&document, Revision(1)).map_err(OperateError::Policy)?;
-    let secrets = SecretsRecord { index_key: keystead_crypto::random(), detail_key: keystead_crypto::random() };
+    let secrets = SecretsRecord {
+        index_key: keystead_crypto::random(),
+        detail_key: keystead_crypto::random(),
+        blob_key: Some(BlobKey(keystead_crypto::random())),
+        purge_protection: Some(purge_protection),
+    };
     let sealer = root.sealer(Usage::Records);
     let puts = vec![
         clear(Kind::Domain, domain.public().as_bytes().to_vec()),

@@ -1,11 +1,12 @@
 //! The two ways not to succeed: refused after the decision (with a receipt), or turned away before it (counted).
 
 use crate::admission::Bound;
+use crate::records::backup::BadBackup;
 use keystead_access::{BadPolicy, Denial, NotChanged};
 use keystead_audit::{JournalDown, Outcome};
 use keystead_crypto::sealed::OpenFailed;
 use keystead_model::{KeySpec, Name, Version};
-use keystead_protection::KeyError;
+use keystead_protection::{BadKey, ImportError, KeyError};
 use keystead_store::{CommitError, Unavailable};
 use thiserror::Error;
 
@@ -36,6 +37,30 @@ pub enum Refusal {
         /// As asked.
         name: Name,
     },
+    /// A key has the name under which another is to be restored.
+    #[error("a key of this name exists: delete and purge it first")]
+    NameTaken {
+        /// As asked.
+        name: Name,
+    },
+    /// The vault keeps deleted keys until their retention has passed.
+    #[error("purge protection is enabled for this vault: the key is purged by itself when its retention has passed")]
+    PurgeProtected,
+    /// A key that was made elsewhere is not taken.
+    #[error("the key is not imported: {0}")]
+    BadImport(BadKey),
+    /// A backup is not restored, or not made.
+    #[error(transparent)]
+    BadBackup(#[from] BadBackup),
+    /// A rotation policy out of bounds.
+    #[error("the rotation policy is refused: {what}")]
+    BadRotationPolicy {
+        /// The bound, in words.
+        what: &'static str,
+    },
+    /// What is asked about release does not go together.
+    #[error(transparent)]
+    BadRelease(#[from] BadRelease),
     /// Another change came first, repeatedly.
     #[error("another change of the same object came first: read it again and retry")]
     Conflict,
@@ -195,6 +220,12 @@ impl Refusal {
             Self::SettingNotFound { .. } => 73,
             Self::NotInPolicy { .. } => 74,
             Self::PolicyRefused(_) => 75,
+            Self::NameTaken { .. } => 30,
+            Self::PurgeProtected => 31,
+            Self::BadImport(_) => 32,
+            Self::BadBackup(_) => 33,
+            Self::BadRotationPolicy { .. } => 34,
+            Self::BadRelease(_) => 35,
         })
     }
 }
@@ -222,6 +253,15 @@ impl From<CommitError> for Refusal {
     }
 }
 
+impl From<ImportError> for Refusal {
+    fn from(e: ImportError) -> Self {
+        match e {
+            ImportError::Bad(why) => Self::BadImport(why),
+            ImportError::Failed(why) => why.into(),
+        }
+    }
+}
+
 impl From<KeyError> for Refusal {
     fn from(e: KeyError) -> Self {
         match e {
@@ -233,6 +273,23 @@ impl From<KeyError> for Refusal {
             _ => Self::Fault,
         }
     }
+}
+
+/// Why a key cannot be exportable, or have this release policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum BadRelease {
+    /// Exportable, to nobody in particular.
+    #[error("an exportable key must have a release policy")]
+    PolicyNeeded,
+    /// A policy that could never hold.
+    #[error("a key that is not exportable must not have a release policy")]
+    NotExportable,
+    /// Whether a version is exportable is settled when it is made.
+    #[error("whether a key version is exportable is settled when it is made: make a new version")]
+    Settled,
+    /// The policy was made immutable.
+    #[error("the key's release policy is immutable and cannot be changed")]
+    Immutable,
 }
 
 /// Turned away before a decision: no receipt, counted in the summaries.

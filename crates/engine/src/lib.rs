@@ -58,27 +58,33 @@ pub use commands::audit::{AuditEntry, ReadAudit};
 pub use commands::client::{AddCredential, CreateClient, CreatedClient, NewCredential, RemoveClient, RemoveCredential};
 pub use commands::issuer::{AddIssuer, RemoveIssuer};
 pub use commands::key::{
-    CreateKey, Decrypt, DeleteKey, Encrypt, GetDeletedKey, GetKey, ListDeletedKeys, ListKeys, ListVersions, PurgeKey,
-    RecoverKey, RotateKey, RotationPolicy, SetRotationPolicy, Sign, UnwrapKey, UpdateKey, Verify, WrapKey,
+    BackupKey, CreateKey, Decrypt, DeleteKey, Encrypt, GetDeletedKey, GetKey, GetRotationPolicy, ImportKey,
+    ListDeletedKeys, ListKeys, ListVersions, NotifyExpiry, PurgeKey, RecoverKey, RestoreKey, RotateKey, RotateWhen,
+    RotationPolicy, RotationPolicyView, SetRotationPolicy, Sign, UnwrapKey, UpdateKey, Verify, WrapKey,
 };
 pub use commands::policy::{AddAuthority, PolicyView, ReadPolicy, RemoveAuthority, RevokeTokens};
+pub use commands::random::RandomBytes;
 pub use commands::role::{
     AssignmentPage, AssignmentsOf, CreateRoleAssignment, DeleteRoleAssignment, DeleteRoleDefinition, GetRoleAssignment,
     GetRoleDefinition, ListRoleAssignments, ListRoleDefinitions, SetRoleDefinition,
 };
 pub use commands::token::{IssueToken, IssuedToken};
 pub use commands::vault::{GetSetting, ListSettings, SealVault, Setting};
-pub use error::{Refusal, TurnedAway};
+pub use error::{BadRelease, Refusal, TurnedAway};
 pub use gauges::Gauges;
 pub use info::{IssuerInfo, VaultInfo};
 pub use issuer::resource;
 pub use issuers::{Fetch, Issuers};
 pub use keystead_audit::{Answer, TurnedAwayReason};
+pub use keystead_protection::{BadKey, ImportedKey, RsaNumbers};
 pub use keystead_store::StoreState;
 pub use log::LogInfo;
 pub use node::{Health, Instance, NODE_LOG, NewVault, Parts, VaultSummary};
 pub use operate::OperateError;
+pub use records::backup::BadBackup;
 pub use run::Command;
 pub use schedule::{Beat, ClockGuard};
 pub use vault::{NotLetIn, State, Vault};
-pub use view::{BadPageToken, DeletedKeyView, KeyResult, KeyView, Page, PageToken, SetAttributes};
+pub use view::{
+    BadPageToken, DeletedKeyView, KeyResult, KeyView, Page, PageToken, Recovery, ReleasePolicy, SetAttributes,
+};

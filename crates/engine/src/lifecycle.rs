@@ -1,8 +1,8 @@
 //! What a key version may be used for, and which attributes it may have: plain rules of their arguments.
 
-use crate::error::Refusal;
+use crate::error::{BadRelease, Refusal};
 use crate::records::VersionRecord;
-use crate::view::SetAttributes;
+use crate::view::{ReleasePolicy, SetAttributes};
 use keystead_model::{KeyOperation, KeySpec, Time};
 use std::collections::BTreeMap;
 
@@ -63,6 +63,38 @@ pub(crate) fn set_attributes(v: &mut VersionRecord, set: &SetAttributes) -> Resu
         (Some(nbf), Some(exp)) if exp <= nbf => Err(Refusal::BadDates),
         _ => Ok(()),
     }
+}
+
+/// An exportable version has a release policy, and no other has one.
+pub(crate) fn check_release(v: &VersionRecord) -> Result<(), Refusal> {
+    match (v.exportable.unwrap_or(false), &v.release) {
+        (true, None) => Err(BadRelease::PolicyNeeded.into()),
+        (false, Some(_)) => Err(BadRelease::NotExportable.into()),
+        (_, Some(r)) if r.data.len() > ReleasePolicy::MAX_DATA => {
+            Err(Refusal::OverBound { what: "a release policy has at most 16,384 bytes" })
+        }
+        (_, Some(r)) if r.content_type.len() > ReleasePolicy::MAX_CONTENT_TYPE => {
+            Err(Refusal::OverBound { what: "a release policy's content type has at most 255 bytes" })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Changes the release policy of a version, unless it is immutable. What is asked again as it stands is no change.
+pub(crate) fn set_release(
+    v: &mut VersionRecord,
+    exportable: Option<bool>,
+    policy: Option<&ReleasePolicy>,
+) -> Result<(), Refusal> {
+    if exportable.is_some_and(|asked| asked != v.exportable.unwrap_or(false)) {
+        return Err(BadRelease::Settled.into());
+    }
+    let Some(asked) = policy.map(ReleasePolicy::record) else { return Ok(()) };
+    if v.release.as_ref().is_some_and(|r| r.immutable && *r != asked) {
+        return Err(BadRelease::Immutable.into());
+    }
+    v.release = Some(asked);
+    check_release(v)
 }
 
 /// Bounds tags.

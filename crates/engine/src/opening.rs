@@ -9,10 +9,10 @@ use crate::operate::OperateError;
 use crate::policy_row;
 use crate::records::{self, IssuerRecord, SecretsRecord};
 use crate::room::row_binding;
-use crate::vault::{Open, Vault};
+use crate::vault::{Open, Vault, VaultKeys};
 use keystead_access::{Policy, PolicyDocument};
-use keystead_crypto::Mac;
 use keystead_crypto::sealed::{Sealer, Usage};
+use keystead_crypto::{Mac, hmac_sha256};
 use keystead_custody::{Root, UnsealPath};
 use keystead_model::{KeySpec, Moment, Revision, VaultStatus};
 use keystead_store::{Kind, Row, RowKey};
@@ -41,7 +41,20 @@ pub(crate) async fn open(vault: &Vault, root: &Root, stored: VaultStatus, at: Mo
     let trust = Trust::new(issuer::trusted(vault.info(), &issuer), &document);
     let details = Sealer::new(&secrets.detail_key, Usage::AuditDetail, root.generation().0);
     let index = Mac::new(&secrets.index_key);
-    Ok(Open::new(root, details, index, policy, trust, BuiltInIssuer::new(issuer, key)))
+    let keys = VaultKeys { details, index, blobs: blobs(&secrets) };
+    let purge_protection = secrets.purge_protection.unwrap_or(false);
+    Ok(Open::new(root, keys, purge_protection, policy, trust, BuiltInIssuer::new(issuer, key)))
+}
+
+/// A vault that was made before there were backups has no blob key of its own: it gets one from its index key. The
+/// first byte is no kind's code, so that it is no lookup tag.
+fn blobs(secrets: &SecretsRecord) -> Sealer {
+    const BLOB_GENERATION: u32 = 1;
+    let derived = || zeroize::Zeroizing::new(hmac_sha256(&secrets.index_key, &[&[0], b"keystead blob key"]));
+    match &secrets.blob_key {
+        Some(key) => Sealer::new(&key.0, Usage::Backup, BLOB_GENERATION),
+        None => Sealer::new(&derived(), Usage::Backup, BLOB_GENERATION),
+    }
 }
 
 async fn row(vault: &Vault, kind: Kind) -> Result<Row, OperateError> {

@@ -1,8 +1,14 @@
 //! What stands inside the sealed rows: deterministic CBOR maps with integer keys. The owner of these layouts; each has
 //! a golden file under `tests/golden`.
 
+pub mod backup;
+pub(crate) mod rotation;
+
+pub(crate) use rotation::{RotationRecord, Work};
+
 use crate::error::Refusal;
-use keystead_model::{KeyOperation, KeySpec, Name, PublicKey, Time, Version};
+use keystead_model::{KeyOperation, KeySpec, Name, PublicKey, Version};
+use minicbor::bytes::ByteArray;
 use minicbor::{Decode, Encode};
 use std::collections::BTreeMap;
 
@@ -25,24 +31,12 @@ pub(crate) struct KeyRecord {
     /// Set while deleted.
     #[n(4)]
     pub(crate) deletion: Option<DeletionRecord>,
-}
-
-/// A stored decision to rotate.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-#[cbor(map)]
-pub(crate) struct RotationRecord {
-    /// Rotate this long after the newest version was made, ms.
-    #[n(0)]
-    pub(crate) after_create: i64,
-    /// Who stored it: `issuer|subject`.
-    #[n(1)]
-    pub(crate) set_by: String,
-    /// New versions expire this long after they are made, ms.
-    #[n(2)]
-    pub(crate) expiry: Option<i64>,
-    /// The policy revision under which it was stored.
-    #[n(3)]
-    pub(crate) at: u64,
+    /// When the newest version expires, ms since the epoch.
+    #[n(5)]
+    pub(crate) newest_expires: Option<i64>,
+    /// The version of whose end was told.
+    #[n(6)]
+    pub(crate) notified: Option<ByteArray<16>>,
 }
 
 /// When a key was deleted and when it goes for good, ms since the epoch.
@@ -83,6 +77,24 @@ pub(crate) struct VersionRecord {
     /// AES-GCM uses reserved so far, in blocks.
     #[n(10)]
     pub(crate) uses_reserved: u64,
+    /// Whether it may be released; absent is no.
+    #[n(11)]
+    pub(crate) exportable: Option<bool>,
+    /// To whom it may be released.
+    #[n(12)]
+    pub(crate) release: Option<ReleaseRecord>,
+}
+
+/// A release policy, as it was given.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct ReleaseRecord {
+    #[n(0)]
+    pub(crate) content_type: String,
+    #[cbor(n(1), with = "minicbor::bytes")]
+    pub(crate) data: Vec<u8>,
+    #[n(2)]
+    pub(crate) immutable: bool,
 }
 
 /// The random keys of a vault, born with it.
@@ -95,7 +107,19 @@ pub(crate) struct SecretsRecord {
     /// Seals the details of audit records of generation 1.
     #[cbor(n(1), with = "minicbor::bytes")]
     pub(crate) detail_key: [u8; 32],
+    /// Seals backups of keys. Vaults that were made before there were any have none.
+    #[n(2)]
+    pub(crate) blob_key: Option<BlobKey>,
+    /// Whether nobody may purge before the retention has passed: chosen at creation, for good. Not secret; it stands
+    /// here because nothing in the clear may decide it.
+    #[n(3)]
+    pub(crate) purge_protection: Option<bool>,
 }
+
+/// The key that seals backups of keys.
+#[derive(Clone, Encode, Decode, zeroize::Zeroize)]
+#[cbor(transparent)]
+pub(crate) struct BlobKey(#[cbor(n(0), with = "minicbor::bytes")] pub(crate) [u8; 32]);
 
 /// The built-in issuer.
 #[derive(Clone, Encode, Decode)]
@@ -155,6 +179,9 @@ pub struct FirstRecord {
     /// The key of the log's checkpoints.
     #[n(2)]
     pub vkey: String,
+    /// Set if nobody may purge before the retention has passed.
+    #[n(3)]
+    pub purge_protection: Option<bool>,
 }
 
 impl KeyRecord {
@@ -164,15 +191,6 @@ impl KeyRecord {
 
     pub(crate) fn name(&self) -> Result<Name, Refusal> {
         Name::parse(&self.name).map_err(|_| Refusal::Damaged)
-    }
-
-    /// When the scheduler must look at this key again.
-    pub(crate) fn due(&self) -> Option<Time> {
-        match (&self.deletion, &self.rotation) {
-            (Some(d), _) => Some(Time(d.purge_at)),
-            (None, Some(r)) => Some(Time(self.newest_created).plus_millis(r.after_create)),
-            (None, None) => None,
-        }
     }
 }
 
@@ -198,6 +216,7 @@ pub mod fuzz {
         let _ = decode::<SecretsRecord>(bytes);
         let _ = decode::<IssuerRecord>(bytes);
         let _ = decode::<VaultRecord>(bytes);
+        let _ = decode::<backup::BackupRecord>(bytes);
     }
 }
 

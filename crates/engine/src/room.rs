@@ -1,9 +1,9 @@
 //! What a command may touch: it reads rows, uses opened keys, and returns changes. It cannot write.
 
 use crate::error::Refusal;
-use crate::records::{self, KeyRecord, VersionRecord};
+use crate::records::{self, KeyRecord, VersionRecord, Work};
 use crate::vault::{Open, Vault};
-use crate::view::KeyView;
+use crate::view::{KeyView, Recovery};
 use keystead_access::{Ask, Permit, Who};
 use keystead_crypto::sealed::Binding;
 use keystead_model::{KeyOperation, KeyRef, Moment, Name, ObjectId, Target, Time, Version};
@@ -79,7 +79,12 @@ impl<'a> Room<'a> {
     }
 
     pub(crate) fn view(&self, v: &KeyVersion) -> KeyView {
-        KeyView::new(v.name.clone(), v.version, &v.record, self.vault.info.retention_days)
+        KeyView::new(v.name.clone(), v.version, &v.record, self.recovery())
+    }
+
+    /// What becomes of deleted keys here.
+    pub(crate) fn recovery(&self) -> Recovery {
+        Recovery { days: self.vault.info.retention_days, purge_protection: self.open.purge_protection }
     }
 
     /// The lookup tag of a key: HMAC-SHA-256(index key, kind | lower-case name). Its live row, its deleted row and its
@@ -103,8 +108,8 @@ impl<'a> Room<'a> {
     }
 
     /// What a mandate asks for must still be due: another change may have come first.
-    pub(crate) fn still_due<C>(&self, permit: &Permit<C>, key: &Key) -> Result<(), Refusal> {
-        let due = key.record.due().is_some_and(|due| due <= self.at.now);
+    pub(crate) fn still_due<C>(&self, permit: &Permit<C>, key: &Key, work: Work) -> Result<(), Refusal> {
+        let due = key.record.work(self.at.now) == Some(work);
         match permit.who() {
             Who::Mandate(_) if !due => Err(Refusal::Conflict),
             _ => Ok(()),
@@ -133,6 +138,24 @@ impl<'a> Room<'a> {
     pub(crate) async fn versions(&self, key: &Key, after: Option<Version>, n: u16) -> Result<Vec<KeyVersion>, Refusal> {
         let rows = self.vault.store.versions(self.vault.info.id, Kind::KeyVersion, key.tag, after, n).await?;
         rows.into_iter().filter_map(|row| self.open_version_row(key, row).transpose()).collect()
+    }
+
+    /// All versions of a key, if there are no more than `most`.
+    pub(crate) async fn all_versions(&self, key: &Key, most: usize) -> Result<Vec<KeyVersion>, Refusal> {
+        const PAGE: u16 = 500;
+        let (mut all, mut after) = (Vec::new(), None);
+        loop {
+            let page = self.versions(key, after, PAGE).await?;
+            after = page.last().map(|v| v.version);
+            let done = page.len() < usize::from(PAGE);
+            all.extend(page);
+            if all.len() > most {
+                return Err(Refusal::OverBound { what: "a key with more than 500 versions is not backed up" });
+            }
+            if done {
+                return Ok(all);
+            }
+        }
     }
 
     /// A version of a live key, from memory or the store.

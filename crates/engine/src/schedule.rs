@@ -2,10 +2,10 @@
 //! only selects it; what is done is decided from the sealed record.
 
 use crate::backoff::Backoff;
-use crate::commands::key::{PurgeKey, RotateKey};
+use crate::commands::key::{NotifyExpiry, PurgeKey, RotateKey};
 use crate::error::{Refusal, TurnedAway};
 use crate::node::Instance;
-use crate::records::KeyRecord;
+use crate::records::{KeyRecord, Work};
 use crate::room::Room;
 use crate::vault::Vault;
 use keystead_access::{Mandate, Who};
@@ -55,6 +55,8 @@ impl ClockGuard {
 pub struct Beat {
     /// Keys rotated.
     pub rotated: usize,
+    /// Keys whose end was told.
+    pub notified: usize,
     /// Deleted keys purged.
     pub purged: usize,
     /// Purges that wait because of the clock.
@@ -109,6 +111,7 @@ impl Schedule {
                 return 1;
             }
             Done::Rotated => &mut beat.rotated,
+            Done::Notified => &mut beat.notified,
             Done::Purged => &mut beat.purged,
         };
         *count = count.saturating_add(1);
@@ -119,6 +122,7 @@ impl Schedule {
 
 enum Done {
     Rotated,
+    Notified,
     Purged,
     Held,
     /// Tried, and not done.
@@ -128,6 +132,7 @@ enum Done {
 
 enum Due {
     Rotate(Name, Mandate),
+    Notify(Name, Mandate),
     Purge(Name, Mandate),
 }
 
@@ -141,6 +146,10 @@ impl Vault {
             Some(Due::Rotate(name, mandate)) => {
                 let answer = self.run_as(Who::Mandate(mandate), RotateKey { name }, at).await?;
                 Ok(self.done(Done::Rotated, answer.into_parts().1))
+            }
+            Some(Due::Notify(name, mandate)) => {
+                let answer = self.run_as(Who::Mandate(mandate), NotifyExpiry { name }, at).await?;
+                Ok(self.done(Done::Notified, answer.into_parts().1))
             }
             Some(Due::Purge(name, mandate)) => {
                 let answer = self.run_as(Who::Mandate(mandate), PurgeKey { name }, at).await?;
@@ -163,14 +172,13 @@ impl Vault {
 /// What a key's record asks for now, if anything.
 fn work(kind: Kind, key: &KeyRecord, at: Revision, now: Time) -> Option<Due> {
     let name = key.name().ok()?;
-    if key.due().is_none_or(|due| now < due) {
-        return None;
-    }
     let mandate =
         |action, set_by: &str| Mandate { action, target: Target::Key(name.clone()), set_by: set_by.to_owned(), at };
-    match (kind, &key.deletion, &key.rotation) {
-        (Kind::DeletedKey, Some(_), _) => Some(Due::Purge(name.clone(), mandate(Action::PurgeKey, "retention"))),
-        (Kind::Key, None, Some(r)) => Some(Due::Rotate(name.clone(), mandate(Action::RotateKey, &r.set_by))),
+    let set_by = key.rotation.as_ref().map_or("default rotation policy", |r| r.set_by.as_str());
+    match (kind, key.work(now)?) {
+        (Kind::DeletedKey, Work::Purge) => Some(Due::Purge(name.clone(), mandate(Action::PurgeKey, "retention"))),
+        (Kind::Key, Work::Rotate) => Some(Due::Rotate(name.clone(), mandate(Action::RotateKey, set_by))),
+        (Kind::Key, Work::Notify) => Some(Due::Notify(name.clone(), mandate(Action::NotifyExpiry, set_by))),
         _ => None,
     }
 }

@@ -56,6 +56,8 @@ pub struct Open {
     pub(crate) records: Sealer,
     pub(crate) material: Sealer,
     pub(crate) details: Sealer,
+    pub(crate) blobs: Sealer,
+    pub(crate) purge_protection: bool,
     pub(crate) index: Mac,
     pub(crate) policy: ArcSwap<Policy>,
     pub(crate) believed: ArcSwap<Believed>,
@@ -65,14 +67,21 @@ pub struct Open {
     used: Used,
 }
 
+/// The vault's own random keys, which no root generation changes.
+pub(crate) struct VaultKeys {
+    pub(crate) details: Sealer,
+    pub(crate) index: Mac,
+    pub(crate) blobs: Sealer,
+}
+
 /// Bound on opened keys, per vault.
 const CACHED: usize = 4096;
 
 impl Open {
     pub(crate) fn new(
         root: &Root,
-        details: Sealer,
-        index: Mac,
+        keys: VaultKeys,
+        purge_protection: bool,
         policy: Policy,
         trust: Trust,
         issuer: BuiltInIssuer,
@@ -81,8 +90,10 @@ impl Open {
         Self {
             records: root.sealer(Usage::Records),
             material: root.sealer(Usage::KeyMaterial),
-            details,
-            index,
+            details: keys.details,
+            blobs: keys.blobs,
+            purge_protection,
+            index: keys.index,
             policy: ArcSwap::from_pointee(policy),
             believed: ArcSwap::from_pointee(believed),
             issuer,

@@ -1,7 +1,7 @@
 //! What commands take and give: validated words, no rows and no secrets at rest.
 
 use crate::error::Refusal;
-use crate::records::VersionRecord;
+use crate::records::{ReleaseRecord, VersionRecord};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use keystead_model::{KeyOperation, KeySpec, Name, PublicKey, Time, Version};
@@ -18,6 +18,44 @@ pub struct SetAttributes {
     pub not_before: Option<Time>,
     /// Not for new data from this on.
     pub expires: Option<Time>,
+    /// Whether it may be released. Settled when a version is made.
+    pub exportable: Option<bool>,
+}
+
+/// To whom a key may be released: a document of its owner's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReleasePolicy {
+    /// What the document is.
+    pub content_type: String,
+    /// The document.
+    pub data: Vec<u8>,
+    /// Never to be changed from then on.
+    pub immutable: bool,
+}
+
+impl ReleasePolicy {
+    /// Longest document, in bytes.
+    pub const MAX_DATA: usize = 16 << 10;
+    /// Longest content type, in bytes.
+    pub const MAX_CONTENT_TYPE: usize = 255;
+
+    pub(crate) fn of(r: &ReleaseRecord) -> Self {
+        Self { content_type: r.content_type.clone(), data: r.data.clone(), immutable: r.immutable }
+    }
+
+    pub(crate) fn record(&self) -> ReleaseRecord {
+        let (content_type, data) = (self.content_type.clone(), self.data.clone());
+        ReleaseRecord { content_type, data, immutable: self.immutable }
+    }
+}
+
+/// What becomes of deleted keys in a vault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Recovery {
+    /// How many days they can be recovered.
+    pub days: u8,
+    /// Whether nobody may purge them before.
+    pub purge_protection: bool,
 }
 
 /// A key version as a reader sees it.
@@ -45,12 +83,16 @@ pub struct KeyView {
     pub updated: Time,
     /// Free text of its owner.
     pub tags: BTreeMap<String, String>,
-    /// The vault's retention in days.
-    pub recoverable_days: u8,
+    /// Whether it may be released.
+    pub exportable: bool,
+    /// To whom it may be released.
+    pub release: Option<ReleasePolicy>,
+    /// What becomes of it once it is deleted.
+    pub recovery: Recovery,
 }
 
 impl KeyView {
-    pub(crate) fn new(name: Name, version: Version, v: &VersionRecord, recoverable_days: u8) -> Self {
+    pub(crate) fn new(name: Name, version: Version, v: &VersionRecord, recovery: Recovery) -> Self {
         Self {
             name,
             version,
@@ -63,7 +105,9 @@ impl KeyView {
             created: Time(v.created),
             updated: Time(v.updated),
             tags: v.tags.clone(),
-            recoverable_days,
+            exportable: v.exportable.unwrap_or(false),
+            release: v.release.as_ref().map(ReleasePolicy::of),
+            recovery,
         }
     }
 }

@@ -134,7 +134,7 @@ async fn create(
         .collect::<Result<_, _>>()
         .map_err(|e| Failure::usage(e.to_string()))?;
     let (tenant, name) = (TENANT.to_owned(), name.to_owned());
-    let new = NewVault { name, kind, authorities, retention_days: 7, tenant, policy };
+    let new = NewVault { name, kind, authorities, retention_days: 7, purge_protection: false, tenant, policy };
     running.instance.create(new, moment(60)).await.map_err(|e| Failure::unavailable(e.to_string()))?;
     Ok(())
 }

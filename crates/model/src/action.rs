@@ -73,6 +73,18 @@ actions! {
     SetRotationPolicy = 15, "keys/rotationpolicy/write";
     /// Check a signature.
     Verify = 16, "keys/verify";
+    /// Read a rotation policy.
+    GetRotationPolicy = 17, "keys/rotationpolicy/read";
+    /// Bring in a key that was made elsewhere.
+    ImportKey = 18, "keys/import";
+    /// Take a sealed copy of a key with all its versions.
+    BackupKey = 19, "keys/backup";
+    /// Bring a key back from such a copy.
+    RestoreKey = 20, "keys/restore";
+    /// Tell that a key is about to expire, as its rotation policy says.
+    NotifyExpiry = 21, "keys/near-expiry";
+    /// Random bytes.
+    RandomBytes = 22, "random/generate";
     /// A token for a proven client.
     IssueToken = 40, "tokens/issue";
     /// Read the audit's names and details.

@@ -50,16 +50,16 @@ macro_rules! data_actions {
 
 data_actions! {
     // Managed HSM, local RBAC.
-    HsmKeysRead = 1, "Microsoft.KeyVault/managedHsm/keys/read/action" => [ListKeys, GetKey];
+    HsmKeysRead = 1, "Microsoft.KeyVault/managedHsm/keys/read/action" => [ListKeys, GetKey, GetRotationPolicy];
     HsmKeysWrite = 2, "Microsoft.KeyVault/managedHsm/keys/write/action" => [UpdateKey, SetRotationPolicy];
     HsmKeysCreate = 3, "Microsoft.KeyVault/managedHsm/keys/create" => [CreateKey];
     HsmKeysDelete = 4, "Microsoft.KeyVault/managedHsm/keys/delete" => [DeleteKey];
-    HsmKeysImport = 5, "Microsoft.KeyVault/managedHsm/keys/import/action" => [];
+    HsmKeysImport = 5, "Microsoft.KeyVault/managedHsm/keys/import/action" => [ImportKey];
     HsmKeysExport = 6, "Microsoft.KeyVault/managedHsm/keys/export/action" => [];
     HsmKeysRelease = 7, "Microsoft.KeyVault/managedHsm/keys/release/action" => [];
     HsmKeysRotate = 8, "Microsoft.KeyVault/managedHsm/keys/rotate/action" => [RotateKey];
-    HsmKeysBackup = 9, "Microsoft.KeyVault/managedHsm/keys/backup/action" => [];
-    HsmKeysRestore = 10, "Microsoft.KeyVault/managedHsm/keys/restore/action" => [];
+    HsmKeysBackup = 9, "Microsoft.KeyVault/managedHsm/keys/backup/action" => [BackupKey];
+    HsmKeysRestore = 10, "Microsoft.KeyVault/managedHsm/keys/restore/action" => [RestoreKey];
     HsmKeysEncrypt = 11, "Microsoft.KeyVault/managedHsm/keys/encrypt/action" => [Encrypt];
     HsmKeysDecrypt = 12, "Microsoft.KeyVault/managedHsm/keys/decrypt/action" => [Decrypt];
     HsmKeysWrap = 13, "Microsoft.KeyVault/managedHsm/keys/wrap/action" => [WrapKey];
@@ -69,7 +69,7 @@ data_actions! {
     HsmDeletedRead = 17, "Microsoft.KeyVault/managedHsm/keys/deletedKeys/read/action" => [ReadDeletedKeys];
     HsmDeletedRecover = 18, "Microsoft.KeyVault/managedHsm/keys/deletedKeys/recover/action" => [RecoverKey];
     HsmDeletedPurge = 19, "Microsoft.KeyVault/managedHsm/keys/deletedKeys/delete" => [PurgeKey];
-    HsmRandom = 20, "Microsoft.KeyVault/managedHsm/rng/action" => [];
+    HsmRandom = 20, "Microsoft.KeyVault/managedHsm/rng/action" => [RandomBytes];
     AssignmentsRead = 21, "Microsoft.KeyVault/managedHsm/roleAssignments/read/action" => [ReadRoleAssignments];
     AssignmentsWrite = 22, "Microsoft.KeyVault/managedHsm/roleAssignments/write/action" => [WriteRoleAssignment];
     AssignmentsDelete = 23, "Microsoft.KeyVault/managedHsm/roleAssignments/delete/action" => [DeleteRoleAssignment];
@@ -91,11 +91,11 @@ data_actions! {
     KeysRead = 60, "Microsoft.KeyVault/vaults/keys/read" => [ListKeys, GetKey];
     KeysUpdate = 61, "Microsoft.KeyVault/vaults/keys/update/action" => [UpdateKey];
     KeysCreate = 62, "Microsoft.KeyVault/vaults/keys/create/action" => [CreateKey];
-    KeysImport = 63, "Microsoft.KeyVault/vaults/keys/import/action" => [];
+    KeysImport = 63, "Microsoft.KeyVault/vaults/keys/import/action" => [ImportKey];
     KeysDelete = 64, "Microsoft.KeyVault/vaults/keys/delete" => [DeleteKey];
     KeysRecover = 65, "Microsoft.KeyVault/vaults/keys/recover/action" => [RecoverKey, ReadDeletedKeys];
-    KeysRestore = 66, "Microsoft.KeyVault/vaults/keys/restore/action" => [];
-    KeysBackup = 67, "Microsoft.KeyVault/vaults/keys/backup/action" => [];
+    KeysRestore = 66, "Microsoft.KeyVault/vaults/keys/restore/action" => [RestoreKey];
+    KeysBackup = 67, "Microsoft.KeyVault/vaults/keys/backup/action" => [BackupKey];
     KeysPurge = 68, "Microsoft.KeyVault/vaults/keys/purge/action" => [PurgeKey];
     KeysEncrypt = 69, "Microsoft.KeyVault/vaults/keys/encrypt/action" => [Encrypt];
     KeysDecrypt = 70, "Microsoft.KeyVault/vaults/keys/decrypt/action" => [Decrypt];
@@ -105,7 +105,7 @@ data_actions! {
     KeysVerify = 74, "Microsoft.KeyVault/vaults/keys/verify/action" => [Verify];
     KeysRelease = 75, "Microsoft.KeyVault/vaults/keys/release/action" => [];
     KeysRotate = 76, "Microsoft.KeyVault/vaults/keys/rotate/action" => [RotateKey];
-    RotationPolicyRead = 77, "Microsoft.KeyVault/vaults/keyrotationpolicies/read" => [];
+    RotationPolicyRead = 77, "Microsoft.KeyVault/vaults/keyrotationpolicies/read" => [GetRotationPolicy];
     RotationPolicyWrite = 78, "Microsoft.KeyVault/vaults/keyrotationpolicies/write" => [SetRotationPolicy];
     // Our own.
     AuditRead = 100, "Keystead/audit/read/action" => [ReadAudit];

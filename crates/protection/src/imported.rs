@@ -7,6 +7,7 @@ use keystead_model::{Curve, KeySpec, Size};
 use zeroize::Zeroizing;
 
 /// The numbers of a private or secret key. Cleared when dropped; no Debug.
+#[derive(Clone)]
 pub enum ImportedKey {
     /// `kty` RSA.
     Rsa(Box<RsaNumbers>),
@@ -26,6 +27,7 @@ pub enum ImportedKey {
 }
 
 /// The numbers of an RSA private key with two primes, big-endian; leading zeros do not matter. All are needed.
+#[derive(Clone)]
 pub struct RsaNumbers {
     /// Modulus.
     pub n: Vec<u8>,

@@ -33,6 +33,11 @@ impl OpenKey {
         Self { material: Arc::new(material), pool }
     }
 
+    /// What is sealed of it: secret.
+    pub(crate) fn encoded(&self) -> Zeroizing<Vec<u8>> {
+        self.material.encode()
+    }
+
     /// The same key at work for another caller: callers take turns at the pool.
     #[must_use]
     pub fn in_lane(&self, lane: Lane) -> Self {

@@ -119,6 +119,20 @@ impl Protection {
         Ok(Generated::of(&material, sealer, binding))
     }
 
+    /// Seals a key's material for another place, or under another key: into a backup, and out of one. What opens there
+    /// is of this kind.
+    pub async fn reseal(
+        &self,
+        from: (&Sealer, &Binding),
+        to: (&Sealer, &Binding),
+        spec: KeySpec,
+        material: &[u8],
+        by: Instant,
+    ) -> Result<Vec<u8>, KeyError> {
+        let opened = self.open(from.0, from.1, spec, material, by).await?;
+        Ok(to.0.seal(to.1, b"", &opened.encoded()))
+    }
+
     /// Opens a key for use. [`KeyError::Damaged`] if the material does not open or is of another kind.
     pub async fn open(
         &self,

@@ -50,17 +50,16 @@ const OF_ADMINISTRATORS_ALONE: [Action; 11] = [
 /// The roles again, written from their meaning and not from the code.
 fn gives(role: &str, action: Action) -> bool {
     match action {
-        ListKeys | GetKey | WrapKey | UnwrapKey => [OFFICER, USER, SERVICE].contains(&role),
-        UpdateKey | Encrypt | Decrypt | Sign | Verify => [OFFICER, USER].contains(&role),
-        CreateKey | DeleteKey | ReadDeletedKeys | RecoverKey | PurgeKey | RotateKey | SetRotationPolicy => {
-            role == OFFICER
-        }
+        ListKeys | GetKey | GetRotationPolicy | WrapKey | UnwrapKey => [OFFICER, USER, SERVICE].contains(&role),
+        UpdateKey | BackupKey | Encrypt | Decrypt | Sign | Verify | RandomBytes => [OFFICER, USER].contains(&role),
+        CreateKey | ImportKey | RestoreKey | DeleteKey | ReadDeletedKeys | RecoverKey | PurgeKey | RotateKey
+        | SetRotationPolicy => role == OFFICER,
         ReadAudit => role == READER,
         ReadRoleAssignments | WriteRoleAssignment | DeleteRoleAssignment | ReadRoleDefinitions
         | WriteRoleDefinition | DeleteRoleDefinition | ReadSettings => role == POLICY_ADMINISTRATOR,
         SealVault | ReadPolicy | AddIssuer | RemoveIssuer | CreateClient | RemoveClient | AddCredential
         | RemoveCredential | AddAuthority | RemoveAuthority | RevokeTokens => false,
-        IssueToken | VaultCreated | VaultUnsealed | VaultSealed | NodeEnrolled | TurnedAway => false,
+        NotifyExpiry | IssueToken | VaultCreated | VaultUnsealed | VaultSealed | NodeEnrolled | TurnedAway => false,
     }
 }
 

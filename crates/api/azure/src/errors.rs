@@ -8,7 +8,7 @@ use crate::format::kid;
 use hyper::StatusCode;
 use hyper::header::{ALLOW, WWW_AUTHENTICATE};
 use keystead_api_table::{BadParameter, Context, NoRoute, Reply, Shown};
-use keystead_engine::{Refusal, TurnedAway};
+use keystead_engine::{BadRelease, Refusal, TurnedAway};
 use keystead_identity::NotAuthenticated;
 use keystead_model::{CipherAlgorithm, KeySpec, Name, SignAlgorithm, Size, Version};
 use std::fmt::Write as _;
@@ -86,6 +86,15 @@ pub fn refusal(why: &Refusal, context: &Context<'_>) -> Reply {
             let text = format!("The setting '{}' was not found.", Shown::of(name));
             Reply::error(StatusCode::NOT_FOUND, "SettingNotFound", None, &text)
         }
+        Refusal::NameTaken { name } => {
+            conflict(None, &format!("Key {name} exists; a key is restored only under a free name."))
+        }
+        Refusal::PurgeProtected => forbidden("PurgeProtectionEnabled", PURGE_PROTECTED),
+        Refusal::BadRelease(BadRelease::PolicyNeeded) => bad("AKV.SKR.1004: Exportable keys must have release policy."),
+        Refusal::BadRelease(BadRelease::NotExportable) => bad("Non-exportable keys must not have release policy."),
+        Refusal::BadRelease(BadRelease::Settled) => bad(&sentence(why)),
+        Refusal::BadRelease(BadRelease::Immutable) => forbidden("ReleasePolicyImmutable", &sentence(why)),
+        Refusal::BadImport(_) | Refusal::BadBackup(_) | Refusal::BadRotationPolicy { .. } => bad(&sentence(why)),
         Refusal::UnknownLog => Reply::error(StatusCode::NOT_FOUND, "LogNotFound", None, sentence(why)),
         Refusal::Conflict => conflict(None, &sentence(why)),
         Refusal::KeyDisabled { op } => {
@@ -124,6 +133,9 @@ pub fn refusal(why: &Refusal, context: &Context<'_>) -> Reply {
         Refusal::Fault => Reply::error(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError", None, sentence(why)),
     }
 }
+
+const PURGE_PROTECTED: &str = "Operation \"purge\" is not allowed because purge protection is enabled for this vault. \
+     Key Vault service will automatically purge it after the retention period has passed.";
 
 fn key_not_found(name: &Name, version: Option<Version>) -> String {
     let mut id = name.to_string();

@@ -27,9 +27,10 @@ pub fn front() -> Front {
 
 /// Literals stand before parameters: `versions` before `{version?}`.
 fn routes() -> Vec<Route> {
-    use format::{key, list, operation};
-    use parse::{key as p, list as l, operation as o};
-    let (get, post, patch, delete) = (Method::GET, Method::POST, Method::PATCH, Method::DELETE);
+    use format::{key, list, operation, rotation};
+    use parse::{import as i, key as p, list as l, operation as o, rotation as r};
+    let (get, post, put) = (Method::GET, Method::POST, Method::PUT);
+    let (patch, delete) = (Method::PATCH, Method::DELETE);
     vec![
         route(post.clone(), "/keys/{name}/{version?}/sign", o::sign, OK, operation::result),
         route(post.clone(), "/keys/{name}/{version?}/verify", o::verify, OK, operation::verified),
@@ -38,6 +39,13 @@ fn routes() -> Vec<Route> {
         route(post.clone(), "/keys/{name}/{version?}/wrapkey", o::wrap, OK, operation::result),
         route(post.clone(), "/keys/{name}/{version?}/unwrapkey", o::unwrap, OK, operation::result),
         route(post.clone(), "/keys/{name}/create", p::create, OK, key::key),
+        route(put.clone(), "/keys/{name}", i::import, OK, key::key),
+        route(post.clone(), "/keys/{name}/rotate", r::rotate, OK, key::key),
+        route(get.clone(), "/keys/{name}/rotationpolicy", r::get, OK, rotation::policy),
+        route(put, "/keys/{name}/rotationpolicy", r::set, OK, rotation::policy),
+        route(post.clone(), "/keys/{name}/backup", i::backup, OK, format::value),
+        route(post.clone(), "/keys/restore", i::restore, OK, key::key),
+        route(post.clone(), "/rng", i::random, OK, format::value),
         route(get.clone(), "/keys", l::keys, OK, list::keys),
         route(get.clone(), "/keys/{name}/versions", l::versions, OK, list::versions),
         route(get.clone(), "/keys/{name}/{version?}", p::get, OK, key::key),
@@ -142,7 +150,7 @@ mod tests {
         for (i, a) in all.iter().enumerate() {
             assert!(all[i + 1..].iter().all(|b| (&a.method, a.pattern) != (&b.method, b.pattern)), "{}", a.pattern);
         }
-        assert_eq!(all.iter().filter(|r| r.access == Access::Caller).count(), 34);
+        assert_eq!(all.iter().filter(|r| r.access == Access::Caller).count(), 41);
     }
 
     /// The pattern that answers to a request, as the table looks it up.
@@ -176,9 +184,17 @@ mod tests {
             (Method::GET, "/%2Fkeys%2Ffoo/providers/Microsoft.Authorization/roleAssignments", ASSIGNMENTS[2].0),
             (Method::DELETE, "/keys/providers/providers/Microsoft.Authorization/roleAssignments/0", ASSIGNMENTS[2].1),
             (Method::GET, "/keys/providers", "/keys/{name}/{version?}"),
+            (Method::PUT, "/keys/foo", "/keys/{name}"),
+            (Method::PUT, "/keys/restore", "/keys/{name}"),
+            (Method::POST, "/keys/restore", "/keys/restore"),
+            (Method::POST, "/keys/foo/rotate", "/keys/{name}/rotate"),
+            (Method::POST, "/keys/restore/backup", "/keys/{name}/backup"),
+            (Method::GET, "/keys/foo/rotationpolicy", "/keys/{name}/rotationpolicy"),
+            (Method::PUT, "/keys/foo/rotationpolicy/", "/keys/{name}/rotationpolicy"),
+            (Method::POST, "/rng", "/rng"),
         ] {
             assert_eq!(answering(&method, path), Some(pattern), "{method} {path}");
         }
-        assert_eq!(answering(&Method::POST, "/keys/foo/rotate"), None);
+        assert_eq!(answering(&Method::POST, "/keys/foo/release"), None);
     }
 }

@@ -39,18 +39,25 @@ pub(crate) fn of_refusal(why: &Refusal) -> Reply {
             Reply::error(StatusCode::CONFLICT, "Conflict", None, text)
         }
         Refusal::PolicyRefused(_) => Reply::error(StatusCode::BAD_REQUEST, "BadParameter", None, text),
-        Refusal::NameReserved { .. } | Refusal::Conflict => Reply::error(StatusCode::CONFLICT, "Conflict", None, text),
+        Refusal::NameReserved { .. } | Refusal::NameTaken { .. } | Refusal::Conflict => {
+            Reply::error(StatusCode::CONFLICT, "Conflict", None, text)
+        }
         Refusal::KeyDisabled { .. }
         | Refusal::KeyExpired { .. }
         | Refusal::KeyNotYetValid { .. }
         | Refusal::OperationNotPermitted { .. }
         | Refusal::UsesExhausted
+        | Refusal::PurgeProtected
         | Refusal::Damaged => Reply::error(StatusCode::FORBIDDEN, "Forbidden", None, text),
         Refusal::WrongAlgorithm { .. }
         | Refusal::BadLength { .. }
         | Refusal::DecryptFailed
         | Refusal::BadOperations { .. }
         | Refusal::BadDates
+        | Refusal::BadImport(_)
+        | Refusal::BadBackup(_)
+        | Refusal::BadRotationPolicy { .. }
+        | Refusal::BadRelease(_)
         | Refusal::OverBound { .. }
         | Refusal::BadPageToken => Reply::error(StatusCode::BAD_REQUEST, "BadParameter", None, text),
         Refusal::Busy => throttled(&text, 1),

@@ -1,7 +1,10 @@
 //! What each call sends, and what it makes of the answer.
 
-use keystead_client::{Client, ClientError, CreateKey, DeletedKeyBundle, Sealed, SetAttributes, UpdateKey};
-use keystead_model::{CipherAlgorithm, KeyRef, KeySpec, Name, SignAlgorithm};
+use keystead_client::{
+    Client, ClientError, CreateKey, DeletedKeyBundle, ImportKey, PrivateJwk, RotationPolicy, Sealed, SetAttributes,
+    Trigger, UpdateKey,
+};
+use keystead_model::{CipherAlgorithm, IsoDuration, KeyRef, KeySpec, Name, SignAlgorithm};
 
 use crate::support::{RECEIPT, Vault, answer, open_vault};
 
@@ -74,6 +77,49 @@ async fn keys_are_made_read_changed_deleted_and_recovered() {
     assert_eq!(sent(&vault), ("POST /deletedkeys/My-Key/recover".into(), String::new()));
     assert_eq!(client.purge_key(name).await.unwrap().receipt.as_deref(), Some(RECEIPT));
     assert_eq!(sent(&vault).0, "DELETE /deletedkeys/My-Key");
+}
+
+#[tokio::test]
+async fn keys_are_imported_backed_up_restored_and_rotated() {
+    let (vault, client) = setup().await;
+    let name = &newest().name;
+    vault.then(answer(200, &bundle()));
+    let import = ImportKey { key: PrivateJwk::symmetric(&[0xff; 3]), attributes: None, tags: None };
+    client.import_key(name, &import).await.unwrap();
+    assert_eq!(sent(&vault), ("PUT /keys/My-Key".into(), r#"{"key":{"k":"____","kty":"oct"}}"#.into()));
+    assert!(PrivateJwk::parse(b"[]").is_none() && PrivateJwk::parse(br#"{"kty":"EC"}"#).is_some());
+
+    vault.then(answer(200, r#"{"value":"__4"}"#));
+    assert_eq!(client.backup_key(name).await.unwrap().value, [0xff, 0xfe]);
+    assert_eq!(sent(&vault), ("POST /keys/My-Key/backup".into(), String::new()));
+    vault.then(answer(200, &bundle()));
+    client.restore_key(&[0xff, 0xfe]).await.unwrap();
+    assert_eq!(sent(&vault), ("POST /keys/restore".into(), r#"{"value":"__4"}"#.into()));
+    vault.then(answer(200, &bundle()));
+    client.rotate_key(name).await.unwrap();
+    assert_eq!(sent(&vault), ("POST /keys/My-Key/rotate".into(), String::new()));
+    vault.then(answer(200, r#"{"value":"AQI"}"#));
+    assert_eq!(*client.random_bytes(2).await.unwrap().value, [1, 2]);
+    assert_eq!(sent(&vault), ("POST /rng".into(), r#"{"count":2}"#.into()));
+}
+
+#[tokio::test]
+async fn a_rotation_policy_is_stored_and_read() {
+    let (vault, client) = setup().await;
+    let name = &newest().name;
+    let kept = r#"{"id":"https://h/keys/k/rotationpolicy","lifetimeActions":[{"trigger":{"timeBeforeExpiry":"P30D"},
+        "action":{"type":"Notify"}}],"attributes":{"expiryTime":"P90D","created":1,"updated":2}}"#;
+    vault.then(answer(200, kept));
+    vault.then(answer(200, r#"{"lifetimeActions":[],"attributes":{}}"#));
+    let mut policy = RotationPolicy::default().with("Rotate", Trigger::after_create(&IsoDuration::days(60)));
+    policy.attributes.expiry_time = Some("P90D".to_owned());
+    let stored = client.set_rotation_policy(name, &policy).await.unwrap().value;
+    assert_eq!((stored.attributes.updated, stored.lifetime_actions[0].action.kind.as_str()), (Some(2), "Notify"));
+    let body = r#"{"lifetimeActions":[{"trigger":{"timeAfterCreate":"P60D"},"action":{"type":"Rotate"}}],"#.to_owned()
+        + r#""attributes":{"expiryTime":"P90D"}}"#;
+    assert_eq!(sent(&vault), ("PUT /keys/My-Key/rotationpolicy".into(), body));
+    assert_eq!(client.rotation_policy(name).await.unwrap().value, RotationPolicy::default());
+    assert_eq!(sent(&vault), ("GET /keys/My-Key/rotationpolicy".into(), String::new()));
 }
 
 #[tokio::test]

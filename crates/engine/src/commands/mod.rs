@@ -5,6 +5,7 @@ pub mod client;
 pub mod issuer;
 pub mod key;
 pub mod policy;
+pub mod random;
 pub mod role;
 pub mod token;
 pub mod vault;

@@ -15,6 +15,8 @@ fn version(enabled: bool, not_before: Option<i64>, expires: Option<i64>, ops: &[
         public: PublicKey::Symmetric,
         material: Vec::new(),
         uses_reserved: 0,
+        exportable: None,
+        release: None,
     }
 }
 
@@ -63,7 +65,7 @@ proptest! {
         set in (prop::option::of(any::<bool>()), prop::option::of(0_i64..9), prop::option::of(0_i64..9)),
     ) {
         let mut v = version(had.0, had.1, had.2, &[]);
-        let asked = SetAttributes { enabled: set.0, not_before: set.1.map(Time), expires: set.2.map(Time) };
+        let asked = SetAttributes { enabled: set.0, not_before: set.1.map(Time), expires: set.2.map(Time), exportable: None };
         let result = set_attributes(&mut v, &asked);
         let (from, to) = (set.1.or(had.1), set.2.or(had.2));
         prop_assert_eq!(result.is_ok(), !matches!((from, to), (Some(from), Some(to)) if to <= from));

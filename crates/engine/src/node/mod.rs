@@ -33,6 +33,8 @@ pub struct NewVault {
     pub authorities: Vec<Authority>,
     /// 7 to 90; fixed from then on.
     pub retention_days: u8,
+    /// Whether nobody may purge before the retention has passed; fixed from then on.
+    pub purge_protection: bool,
     /// The tenant its clients configure.
     pub tenant: String,
     /// Its first policy.
@@ -46,6 +48,8 @@ pub struct VaultSummary {
     pub info: VaultInfo,
     /// Its state on this node.
     pub state: &'static str,
+    /// Whether nobody may purge before the retention has passed; known while it is open.
+    pub purge_protection: Option<bool>,
 }
 
 /// A vault's name and state, for health.
@@ -212,12 +216,14 @@ impl Instance {
         let (root, changes) = match new.kind {
             VaultKind::Hsm => (None, Changes::default()),
             VaultKind::Vault => {
-                let (root, changes) = birth::birth(&vault, self.path("file")?, new.policy, at).await?;
+                let (root, changes) =
+                    birth::birth(&vault, self.path("file")?, new.policy, new.purge_protection, at).await?;
                 (Some(root), changes)
             }
         };
         let digest = crate::room::digest(&changes);
-        let (operation, make) = self.vault_record(&vault, Action::VaultCreated, self.first(&vault)?, at, digest);
+        let (operation, make) =
+            self.vault_record(&vault, Action::VaultCreated, self.first(&vault, new.purge_protection)?, at, digest);
         let slot = self.parts.journal.reserve()?;
         let committed = self.parts.store.create_vault(row, changes, make).await?;
         // It stands, whatever comes now: sealed, if it does not open.
@@ -338,7 +344,12 @@ impl Instance {
 }
 
 fn summary(vault: &Arc<Vault>) -> VaultSummary {
-    VaultSummary { info: vault.info.clone(), state: vault.state().name() }
+    let state = vault.state();
+    let purge_protection = match &state {
+        State::Open(open) => Some(open.purge_protection),
+        State::Inactive { .. } | State::Sealed | State::Deleted => None,
+    };
+    VaultSummary { info: vault.info.clone(), state: state.name(), purge_protection }
 }
 
 fn check(new: &NewVault) -> Result<(), OperateError> {

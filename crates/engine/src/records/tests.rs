@@ -3,6 +3,7 @@
 
 use super::*;
 use keystead_model::Curve;
+use keystead_model::Time;
 use proptest::prelude::*;
 
 fn golden(text: &str) -> Vec<u8> {
@@ -34,11 +35,19 @@ fn golden_key_records() {
             newest_created: 1_900_000_000_000,
             rotation: None,
             deletion: None,
+            newest_expires: None,
+            notified: None,
         }
     );
     let newest = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
     let set_by = "https://issuer/|subject".to_owned();
-    let rotation = RotationRecord { after_create: 604_800_000, set_by, expiry: Some(2_419_200_000), at: 7 };
+    let rotation = RotationRecord {
+        after_create: Some(604_800_000),
+        set_by,
+        expiry: Some(2_419_200_000),
+        at: 7,
+        ..RotationRecord::default()
+    };
     let deletion = DeletionRecord { deleted: 1_900_000_000_001, purge_at: 1_900_604_800_001 };
     is_golden!(
         "key-record-full-v1.hex",
@@ -48,6 +57,8 @@ fn golden_key_records() {
             newest_created: -1,
             rotation: Some(rotation),
             deletion: Some(deletion),
+            newest_expires: None,
+            notified: None,
         }
     );
 }
@@ -70,6 +81,8 @@ fn golden_version_records() {
             public: PublicKey::Ec { curve: Curve::P256, x: vec![0x11; 32], y: vec![0x22; 32] },
             material: vec![0xee; 40],
             uses_reserved: 0,
+            exportable: None,
+            release: None,
         }
     );
     is_golden!(
@@ -86,6 +99,8 @@ fn golden_version_records() {
             public: PublicKey::Rsa { n: vec![0xc1; 256], e: vec![1, 0, 1] },
             material: Vec::new(),
             uses_reserved: 0,
+            exportable: None,
+            release: None,
         }
     );
     is_golden!(
@@ -102,6 +117,8 @@ fn golden_version_records() {
             public: PublicKey::Symmetric,
             material: vec![0xab; 3],
             uses_reserved: 1 << 32,
+            exportable: None,
+            release: None,
         }
     );
 }
@@ -145,6 +162,7 @@ fn golden_secrets_record() {
     let bytes = golden(include_str!("../../tests/golden/secrets-record-v1.hex"));
     let decoded: SecretsRecord = decode(&bytes).unwrap();
     assert_eq!((decoded.index_key, decoded.detail_key), ([0x33; 32], [0x44; 32]));
+    assert!(decoded.blob_key.is_none() && decoded.purge_protection.is_none());
     assert_eq!(*encode(&decoded).unwrap(), bytes);
 }
 
@@ -178,7 +196,7 @@ fn golden_vault_record() {
 #[test]
 fn golden_first_record() {
     let vkey = "keystead/a/b/c+00000000+AQ==".to_owned();
-    let first = FirstRecord { kind: "vault".to_owned(), custody: "file".to_owned(), vkey };
+    let first = FirstRecord { kind: "vault".to_owned(), custody: "file".to_owned(), vkey, purge_protection: None };
     is_golden!("first-record-v1.hex", first);
 }
 
@@ -198,26 +216,118 @@ fn what_no_release_wrote_is_damage() {
     }
 }
 
+fn expiring(rotation: Option<RotationRecord>) -> KeyRecord {
+    KeyRecord {
+        name: "k".to_owned(),
+        newest: [1; 16],
+        newest_created: 100 * DAY,
+        rotation,
+        deletion: None,
+        newest_expires: Some(200 * DAY),
+        notified: None,
+    }
+}
+
+const DAY: i64 = 86_400_000;
+
 #[test]
-fn a_key_is_due_when_its_deletion_or_else_its_policy_says() {
-    let rotation = RotationRecord { after_create: 50, set_by: String::new(), expiry: None, at: 1 };
-    let deletion = DeletionRecord { deleted: 3, purge_at: 9 };
-    let plain =
-        KeyRecord { name: "k".to_owned(), newest: [0; 16], newest_created: 100, rotation: None, deletion: None };
-    let with = |rotation, deletion| KeyRecord { rotation, deletion, ..plain.clone() }.due();
-    assert_eq!(with(None, None), None);
-    assert_eq!(with(Some(rotation.clone()), None), Some(Time(150)));
-    assert_eq!(with(Some(rotation), Some(deletion)), Some(Time(9)));
-    assert_eq!(with(None, Some(deletion)), Some(Time(9)));
+fn a_key_is_due_when_its_deletion_or_else_its_policy_or_else_its_end_says() {
+    let days = |n: i64| Some(Time(n * DAY));
+    assert_eq!(expiring(None).due(), days(170), "thirty days before its end");
+    let endless = |rotation| KeyRecord { newest_expires: None, ..expiring(rotation) };
+    assert_eq!(endless(None).due(), None);
+    let policy = |after: Option<i64>, before: Option<i64>, notify: Option<i64>| {
+        let ms = |days: Option<i64>| days.map(|d| d * DAY);
+        Some(RotationRecord {
+            after_create: ms(after),
+            before_expiry: ms(before),
+            notify: ms(notify),
+            ..RotationRecord::default()
+        })
+    };
+    assert_eq!(endless(policy(Some(50), None, None)).due(), days(150));
+    assert_eq!(endless(policy(None, Some(50), Some(7))).due(), None, "there is no end");
+    assert_eq!(expiring(policy(None, Some(40), Some(7))).due(), days(160));
+    let both = expiring(policy(None, Some(10), Some(20)));
+    assert_eq!((both.due(), both.work(Time(179 * DAY))), (days(180), None));
+    assert_eq!(both.work(Time(180 * DAY)), Some(Work::Notify));
+    assert_eq!(both.work(Time(190 * DAY)), Some(Work::Rotate), "what is rotated needs no notice");
+    let told = KeyRecord { notified: Some([1; 16].into()), ..both.clone() };
+    assert_eq!(told.due(), days(190), "told once");
+    let newer = KeyRecord { newest: [2; 16], ..told };
+    assert_eq!(newer.due(), days(180), "once for each version");
+    let deletion = Some(DeletionRecord { deleted: 3, purge_at: 9 });
+    let deleted = KeyRecord { deletion, ..both };
+    assert_eq!((deleted.due(), deleted.work(Time(i64::MAX))), (Some(Time(9)), Some(Work::Purge)));
+}
+
+#[test]
+fn golden_records_of_the_second_layout() {
+    let written = rotation::WrittenRecord {
+        rotate: Some("P7D".to_owned()),
+        notify: Some("P30D".to_owned()),
+        expiry: None,
+        created: 1,
+        updated: 2,
+    };
+    let policy = RotationRecord {
+        set_by: "i|s".to_owned(),
+        at: 9,
+        before_expiry: Some(7 * DAY),
+        notify: Some(30 * DAY),
+        written: Some(written),
+        ..RotationRecord::default()
+    };
+    is_golden!("key-record-full-v2.hex", KeyRecord { notified: Some([1; 16].into()), ..expiring(Some(policy)) });
+    let release =
+        ReleaseRecord { content_type: "application/json".to_owned(), data: vec![0x7b, 0x7d], immutable: true };
+    is_golden!("version-record-exportable-v2.hex", exportable(release));
+}
+
+fn exportable(release: ReleaseRecord) -> VersionRecord {
+    VersionRecord {
+        spec: KeySpec::EcP256,
+        ops: vec![KeyOperation::Sign],
+        enabled: true,
+        not_before: None,
+        expires: None,
+        created: 1,
+        updated: 2,
+        tags: BTreeMap::new(),
+        public: PublicKey::EcP256 { x: [0x11; 32], y: [0x22; 32] },
+        material: vec![0xee; 4],
+        uses_reserved: 0,
+        exportable: Some(true),
+        release: Some(release),
+    }
+}
+
+#[test]
+fn golden_secrets_of_the_second_layout() {
+    let bytes = golden(include_str!("../../tests/golden/secrets-record-v2.hex"));
+    let decoded: SecretsRecord = decode(&bytes).unwrap();
+    assert_eq!((decoded.index_key, decoded.detail_key), ([0x33; 32], [0x44; 32]));
+    assert_eq!(decoded.blob_key.as_ref().map(|key| key.0), Some([0x55; 32]));
+    assert_eq!(decoded.purge_protection, Some(true));
+    assert_eq!(*encode(&decoded).unwrap(), bytes);
 }
 
 proptest! {
     #[test]
-    fn what_is_stored_reads_back(name in ".{0,20}", newest: [u8; 16], created: i64, after: i64, expiry: Option<i64>,
-                                 at: u64, purge in prop::option::of(any::<(i64, i64)>())) {
-        let rotation = Some(RotationRecord { after_create: after, set_by: name.clone(), expiry, at });
+    fn what_is_stored_reads_back(name in ".{0,20}", newest: [u8; 16], created: i64, after: Option<i64>,
+                                 expiry: Option<i64>, at: u64, purge in prop::option::of(any::<(i64, i64)>()),
+                                 expires: Option<i64>, told: Option<[u8; 16]>) {
+        let rotation = Some(RotationRecord {
+            after_create: after, set_by: name.clone(), expiry, at, before_expiry: expires, notify: after,
+            written: None,
+        });
         let deletion = purge.map(|(deleted, purge_at)| DeletionRecord { deleted, purge_at });
-        let record = KeyRecord { name, newest, newest_created: created, rotation, deletion };
+        let notified = told.map(Into::into);
+        let record = KeyRecord {
+            name, newest, newest_created: created, rotation, deletion, newest_expires: expires, notified,
+        };
+        // Whatever stands there, nothing overflows.
+        _ = (record.due(), record.work(Time(at.cast_signed())));
         prop_assert_eq!(decode::<KeyRecord>(&encode(&record).unwrap()).unwrap(), record);
     }
 }

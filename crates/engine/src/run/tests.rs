@@ -6,9 +6,7 @@ use crate::records::KeyRecord;
 use crate::room::{Place, Room};
 use crate::run::{Effect, Execute, Run};
 use crate::support::*;
-use crate::{
-    DeleteKey, GetKey, PurgeKey, RecoverKey, RotateKey, RotationPolicy, SetAttributes, SetRotationPolicy, UpdateKey,
-};
+use crate::{DeleteKey, GetKey, PurgeKey, RecoverKey, RotateKey, SetAttributes, SetRotationPolicy, UpdateKey};
 use keystead_access::{Grantee, Permit, Policy, PolicyDocument, Who};
 use keystead_audit::{Answer, Outcome};
 use keystead_identity::Principal;
@@ -59,7 +57,15 @@ impl Execute for Gate {
 
 /// Puts a key's row where `gate` would stand.
 fn change(room: &Room<'_>) -> Changes {
-    let record = KeyRecord { name: "gate".into(), newest: [1; 16], newest_created: 0, rotation: None, deletion: None };
+    let record = KeyRecord {
+        name: "gate".into(),
+        newest: [1; 16],
+        newest_created: 0,
+        rotation: None,
+        deletion: None,
+        newest_expires: None,
+        notified: None,
+    };
     let id = ObjectId::from_bytes([1; 16]);
     let place = Place { kind: Kind::Key, tag: room.tag(&name("gate")), version: None, id, counter: 1, due: None };
     Changes { puts: vec![room.row(place, &record).unwrap()], ..Changes::default() }
@@ -212,7 +218,7 @@ async fn a_mandate_does_nothing_that_is_no_longer_due() {
         Who::Mandate(Mandate { action, target: Target::Key(name("k")), set_by: "test".into(), at: Revision(2) })
     };
     let old = node.run(create("k", KeySpec::EcP256)).await.unwrap();
-    let policy = Some(RotationPolicy { after_create_millis: 7 * DAY, expiry_millis: None });
+    let policy = Some(after_create(7, None));
     node.run(SetRotationPolicy { name: name("k"), policy }).await.unwrap();
     let rotate = RotateKey { name: name("k") };
     let answer = node.vault().run_as(mandate(Action::RotateKey), rotate, at(T0)).await.unwrap();

@@ -4,8 +4,7 @@ use crate::support::*;
 use keystead_audit::Outcome;
 use keystead_engine::{
     AuditEntry, CreateKey, DeleteKey, GetDeletedKey, GetKey, IssueToken, ListDeletedKeys, ListKeys, ListVersions,
-    PurgeKey, ReadAudit, RecoverKey, Refusal, RotateKey, RotationPolicy, SealVault, SetAttributes, SetRotationPolicy,
-    Sign, UpdateKey,
+    PurgeKey, ReadAudit, RecoverKey, Refusal, RotateKey, SealVault, SetAttributes, SetRotationPolicy, Sign, UpdateKey,
 };
 use keystead_model::{Action, KeySpec, SignAlgorithm};
 
@@ -17,8 +16,9 @@ fn sign(named: &str) -> Sign {
 macro_rules! each_as {
     ($node:expr, $who:expr, $named:expr) => {{
         let (node, who, n) = (&$node, $who, $named);
-        let policy = Some(RotationPolicy { after_create_millis: 30 * DAY, expiry_millis: None });
-        let update = UpdateKey { key: key(n), ops: None, attributes: SetAttributes::default(), tags: None };
+        let policy = Some(after_create(30, None));
+        let update =
+            UpdateKey { key: key(n), ops: None, attributes: SetAttributes::default(), tags: None, release: None };
         [
             (Action::CreateKey, node.run_as(who, create(n, KeySpec::EcP256), T0).await.err()),
             (Action::GetKey, node.run_as(who, GetKey { key: key(n) }, T0).await.err()),
@@ -26,7 +26,10 @@ macro_rules! each_as {
             (Action::UpdateKey, node.run_as(who, update, T0).await.err()),
             (Action::Sign, node.run_as(who, sign(n), T0).await.err()),
             (Action::RotateKey, node.run_as(who, RotateKey { name: name(n) }, T0).await.err()),
-            (Action::SetRotationPolicy, node.run_as(who, SetRotationPolicy { name: name(n), policy }, T0).await.err()),
+            (
+                Action::SetRotationPolicy,
+                node.run_as(who, SetRotationPolicy { name: name(n), policy: policy.clone() }, T0).await.err(),
+            ),
             (Action::DeleteKey, node.run_as(who, DeleteKey { name: name(n) }, T0).await.err()),
             (Action::ReadDeletedKeys, node.run_as(who, GetDeletedKey { name: name(n) }, T0).await.err()),
             (Action::RecoverKey, node.run_as(who, RecoverKey { name: name(n) }, T0).await.err()),

@@ -3,7 +3,7 @@
 
 use crate::support::*;
 use keystead_engine::{
-    CreateKey, Decrypt, DeleteKey, Encrypt, IssueToken, PurgeKey, RotationPolicy, SetRotationPolicy, Sign, UpdateKey,
+    CreateKey, Decrypt, DeleteKey, Encrypt, IssueToken, PurgeKey, SetRotationPolicy, Sign, UpdateKey,
 };
 use keystead_model::{CipherAlgorithm, KeySpec, PublicKey, SignAlgorithm};
 use std::fs;
@@ -96,9 +96,15 @@ async fn workload(node: &Node) -> Vec<Vec<u8>> {
     assert!(node.run(ask).await.is_ok());
 
     let attributes = Default::default();
-    let update = UpdateKey { key: ec(), ops: None, attributes, tags: Some(tags(&[("canary-tag", "canary-value-2")])) };
+    let update = UpdateKey {
+        key: ec(),
+        ops: None,
+        attributes,
+        tags: Some(tags(&[("canary-tag", "canary-value-2")])),
+        release: None,
+    };
     node.run(update).await.unwrap();
-    let policy = Some(RotationPolicy { after_create_millis: 7 * DAY, expiry_millis: None });
+    let policy = Some(after_create(7, None));
     node.run(SetRotationPolicy { name: name("canary-name-EcP256"), policy }).await.unwrap();
     node.run(create("canary-gone", KeySpec::EcP256)).await.unwrap();
     node.run(DeleteKey { name: name("canary-gone") }).await.unwrap();

@@ -295,7 +295,7 @@ async fn outside_its_dates_a_key_only_reads_old_data_and_disabled_it_does_nothin
     let [disabled, expired, early, not_permitted] = [6, 7, 8, 9];
     let node = Node::new().await;
     let (from, to) = (Time(T0.0 + 1_000), Time(T0.0 + 2_000));
-    let attributes = SetAttributes { enabled: None, not_before: Some(from), expires: Some(to) };
+    let attributes = SetAttributes { enabled: None, not_before: Some(from), expires: Some(to), exportable: None };
     node.run(CreateKey { attributes: attributes.clone(), ..create("k", KeySpec::Oct256) }).await.unwrap();
     node.run(CreateKey { attributes, ..create("s", KeySpec::EcP256) }).await.unwrap();
     let within = encrypt(key("k"), CipherAlgorithm::A256Gcm);
@@ -310,6 +310,7 @@ async fn outside_its_dates_a_key_only_reads_old_data_and_disabled_it_does_nothin
         ops,
         attributes: SetAttributes { enabled: Some(enabled), ..SetAttributes::default() },
         tags: None,
+        release: None,
     };
     node.run(update(None, false)).await.unwrap();
     assert_eq!(outcomes(&node, "k", from, &sealed).await, [disabled; 4], "at once, although the key was in use");

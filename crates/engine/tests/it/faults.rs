@@ -139,7 +139,7 @@ async fn a_change_of_which_nobody_knows_whether_it_stands_is_not_hidden_by_what_
     assert!(node.run(sign()).await.is_ok());
     node.faults.fail_commit(1, CommitFault::After(CommitError::Unavailable(DISK)));
     let disable = SetAttributes { enabled: Some(false), ..SetAttributes::default() };
-    let ask = UpdateKey { key: key("k"), ops: None, attributes: disable, tags: None };
+    let ask = UpdateKey { key: key("k"), ops: None, attributes: disable, tags: None, release: None };
     assert_eq!(node.try_run(OFFICER, ask, T0).await.unwrap_err(), TurnedAway::OutcomeUnknown);
     assert!(matches!(node.run(sign()).await.err(), Some(Refusal::KeyDisabled { .. })));
     node.restart().await.stop_and_verify().await;

@@ -8,7 +8,7 @@ use keystead_engine::{
 use keystead_model::{KeyOperation, KeyRef, KeySpec, PublicKey, Time, Version};
 
 fn update(key: KeyRef) -> UpdateKey {
-    UpdateKey { key, ops: None, attributes: SetAttributes::default(), tags: None }
+    UpdateKey { key, ops: None, attributes: SetAttributes::default(), tags: None, release: None }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -20,20 +20,21 @@ async fn a_created_key_is_read_back_as_it_was_answered() {
                 enabled: Some(false),
                 not_before: Some(Time(T0.0 - 5)),
                 expires: Some(Time(T0.0 + 5)),
+                exportable: None,
             },
             tags: tags(&[("team", "pay"), ("", "")]),
             ..create(&format!("K-{spec:?}"), *spec)
         };
         let made = node.run(ask).await.unwrap();
         assert_eq!((made.spec, made.enabled, made.created, made.updated), (*spec, false, T0, T0));
-        assert_eq!((made.ops.as_slice(), made.recoverable_days, made.tags.len()), (spec.usual(), 7, 2));
+        assert_eq!((made.ops.as_slice(), made.recovery.days, made.tags.len()), (spec.usual(), 7, 2));
         assert_eq!(made.public == PublicKey::Symmetric, spec.kty() == "oct");
         let named = &made.name;
         assert_eq!(node.run(GetKey { key: KeyRef { name: named.clone(), version: None } }).await.unwrap(), made);
         let exact = KeyRef { name: named.clone(), version: Some(made.version) };
         assert_eq!(node.run(GetKey { key: exact }).await.unwrap(), made);
         let node_again = node.vault().info().retention_days;
-        assert_eq!(node_again, made.recoverable_days);
+        assert_eq!(node_again, made.recovery.days);
     }
     let node = node.restart().await;
     assert!(!node.run(GetKey { key: key("K-EcP256") }).await.unwrap().enabled, "a restart changes nothing");
@@ -128,7 +129,12 @@ async fn attributes_out_of_bounds_are_refused_and_change_nothing() {
     let node = Node::new().await;
     let made = node.run(create("k", KeySpec::EcP256)).await.unwrap();
     let before = node.revision().await;
-    let backwards = SetAttributes { enabled: None, not_before: Some(Time(T0.0 + 5)), expires: Some(Time(T0.0 + 5)) };
+    let backwards = SetAttributes {
+        enabled: None,
+        not_before: Some(Time(T0.0 + 5)),
+        expires: Some(Time(T0.0 + 5)),
+        exportable: None,
+    };
     let many: Vec<String> = (0..16).map(|n| n.to_string()).collect();
     let many: Vec<_> = many.iter().map(|n| (n.as_str(), "")).collect();
     let long = "é".repeat(257);

@@ -4,12 +4,14 @@
 
 mod access;
 mod altered;
+mod backup;
 mod bounds;
 mod canaries;
 mod cancelled;
 mod ciphers;
 mod faults;
 mod fuzz;
+mod imports;
 mod journal;
 mod keys;
 mod lists;
@@ -18,7 +20,11 @@ mod moved;
 mod operate;
 mod policy;
 mod races;
+mod random;
+mod recovery;
+mod release;
 mod roles;
+mod rotation;
 mod schedule;
 mod sealing;
 mod support;

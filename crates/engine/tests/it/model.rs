@@ -2,8 +2,8 @@
 
 use crate::support::*;
 use keystead_engine::{
-    DeleteKey, Encrypt, GetDeletedKey, GetKey, ListDeletedKeys, ListKeys, ListVersions, PurgeKey, RecoverKey, Refusal,
-    RotateKey, SetAttributes, Sign, UpdateKey,
+    BackupKey, DeleteKey, Encrypt, GetDeletedKey, GetKey, ListDeletedKeys, ListKeys, ListVersions, PurgeKey,
+    RecoverKey, Refusal, RestoreKey, RotateKey, SetAttributes, Sign, UpdateKey,
 };
 use keystead_model::{CipherAlgorithm, KeyRef, KeySpec, SignAlgorithm, Version};
 use proptest::prelude::*;
@@ -21,6 +21,8 @@ enum Op {
     Delete(&'static str),
     Recover(&'static str),
     Purge(&'static str),
+    Backup(&'static str),
+    Restore(&'static str),
     Restart,
     SealAndUnseal,
 }
@@ -36,6 +38,8 @@ fn op() -> impl Strategy<Value = Op> {
         3 => named().prop_map(Op::Delete),
         2 => named().prop_map(Op::Recover),
         2 => named().prop_map(Op::Purge),
+        2 => named().prop_map(Op::Backup),
+        2 => named().prop_map(Op::Restore),
         1 => Just(Op::Restart),
         1 => Just(Op::SealAndUnseal),
     ]
@@ -55,8 +59,12 @@ impl Key {
     }
 }
 
+/// The keys, and the newest backup of each: it outlives its key.
 #[derive(Default)]
-struct Model(BTreeMap<&'static str, Key>);
+struct Model(BTreeMap<&'static str, Key>, BTreeMap<&'static str, Backup>);
+
+/// What was backed up, and which versions it holds.
+type Backup = (Vec<u8>, Vec<(Version, KeySpec, bool)>);
 
 impl Model {
     fn live(&mut self, named: &str) -> Option<&mut Key> {
@@ -97,7 +105,7 @@ async fn step(node: Node, model: &mut Model, op: Op) -> Node {
             let wanted = model.live(n).map(|k| k.nth(nth).0);
             let attributes = SetAttributes { enabled: Some(enabled), ..SetAttributes::default() };
             let key = KeyRef { name: name(n), version: wanted };
-            match (node.run(UpdateKey { key, ops: None, attributes, tags: None }).await, model.live(n)) {
+            match (node.run(UpdateKey { key, ops: None, attributes, tags: None, release: None }).await, model.live(n)) {
                 (Ok(v), Some(k)) => {
                     let changed = k.versions.iter_mut().find(|(id, ..)| *id == v.version).unwrap();
                     changed.2 = enabled;
@@ -136,6 +144,25 @@ async fn step(node: Node, model: &mut Model, op: Op) -> Node {
             (Err(e), false) => assert!(no_deleted(&e)),
             other => panic!("{n}: {other:?}"),
         },
+        Op::Backup(n) => match (node.run(BackupKey { name: name(n) }).await, model.live(n)) {
+            (Ok(backup), Some(k)) => {
+                let versions = k.versions.clone();
+                model.1.insert(n, (backup, versions));
+            }
+            (Err(e), None) => assert!(not_found(&e)),
+            other => panic!("{n}: {other:?}"),
+        },
+        Op::Restore(n) => {
+            let Some((backup, versions)) = model.1.get(n).cloned() else { return node };
+            match (node.run(RestoreKey { backup }).await, model.0.get(n).map(|k| k.deleted)) {
+                (Ok(v), None) => {
+                    assert_eq!(v.version, versions.last().unwrap().0);
+                    model.0.insert(n, Key { versions, deleted: false });
+                }
+                (Err(Refusal::NameTaken { .. }), Some(false)) | (Err(Refusal::NameReserved { .. }), Some(true)) => {}
+                other => panic!("{n}: {other:?}"),
+            }
+        }
         Op::Restart => return node.restart().await,
         Op::SealAndUnseal => {
             node.instance.seal("dev", at(T0)).await.unwrap();

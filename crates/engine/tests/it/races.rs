@@ -65,7 +65,8 @@ async fn concurrent_updates_are_all_there_or_refused_as_conflicts() {
     // Each changes another member, so a lost update would show.
     let disable = SetAttributes { enabled: Some(false), ..SetAttributes::default() };
     let expire = SetAttributes { expires: Some(T0.plus_days(1)), ..SetAttributes::default() };
-    let plain = || UpdateKey { key: key("k"), ops: None, attributes: SetAttributes::default(), tags: None };
+    let plain =
+        || UpdateKey { key: key("k"), ops: None, attributes: SetAttributes::default(), tags: None, release: None };
     let asks = [
         UpdateKey { attributes: disable, ..plain() },
         UpdateKey { attributes: expire, ..plain() },

@@ -7,9 +7,8 @@ use keystead_engine::{
 };
 use keystead_model::{Action, KeySpec, Time};
 
-fn policy(after_days: i64, expiry_days: Option<i64>) -> Option<RotationPolicy> {
-    let expiry_millis = expiry_days.map(|days| days * DAY);
-    Some(RotationPolicy { after_create_millis: after_days * DAY, expiry_millis })
+fn policy(after_days: u16, expiry_days: Option<u16>) -> Option<RotationPolicy> {
+    Some(after_create(after_days, expiry_days))
 }
 
 fn days(n: i64) -> Time {
@@ -31,7 +30,9 @@ async fn a_key_is_rotated_when_its_policy_says_so_once_and_by_mandate() {
     let new = node.run(GetKey { key: key("k") }).await.unwrap();
     assert_ne!(new.version, old.version);
     assert_eq!((new.spec, &new.ops, new.created, new.expires), (old.spec, &old.ops, days(10), Some(days(40))));
-    assert_eq!(tick(&node, days(10)).await, Beat::default(), "a second beat does nothing");
+    let told = Beat { notified: 1, ..Beat::default() };
+    assert_eq!(tick(&node, days(10)).await, told, "a second beat does not rotate: it tells of the end in 30 days");
+    assert_eq!(tick(&node, days(10)).await, Beat::default(), "a third does nothing");
     let node = node.restart().await;
     assert_eq!(tick(&node, days(19)).await, Beat::default(), "nor after a restart");
     assert_eq!(tick(&node, days(500)).await, Beat { rotated: 1, ..Beat::default() }, "after a long stop: once");
@@ -51,9 +52,9 @@ async fn a_key_is_rotated_when_its_policy_says_so_once_and_by_mandate() {
 async fn a_rotation_policy_is_bounded_and_can_be_removed() {
     let node = Node::new().await;
     node.run(create("k", KeySpec::EcP256)).await.unwrap();
-    for refused in [policy(6, None), policy(-1, None), policy(10, Some(27))] {
+    for refused in [policy(6, None), policy(0, None), policy(10, Some(27)), policy(22, Some(28))] {
         let result = node.run(SetRotationPolicy { name: name("k"), policy: refused }).await;
-        assert!(matches!(result, Err(Refusal::OverBound { .. })), "{result:?}");
+        assert!(matches!(result, Err(Refusal::BadRotationPolicy { .. })), "{result:?}");
     }
     node.run(SetRotationPolicy { name: name("k"), policy: policy(7, Some(28)) }).await.unwrap();
     node.run(SetRotationPolicy { name: name("k"), policy: None }).await.unwrap();
@@ -104,7 +105,7 @@ async fn while_the_clock_is_doubted_purges_wait_and_rotations_do_not() {
     let irreversible = guard.beat(jumped, 1_000, node.instance.last_recorded());
     assert!(!irreversible);
     let beat = node.instance.tick(at(jumped), irreversible).await.unwrap();
-    assert_eq!(beat, Beat { rotated: 1, purged: 0, held: 1 });
+    assert_eq!(beat, Beat { rotated: 1, held: 1, ..Beat::default() });
     assert!(node.run_as(OFFICER, GetDeletedKey { name: name("gone") }, jumped).await.is_ok());
     // Set back: what the journal recorded meanwhile is ahead by a month.
     assert!(!guard.beat(T0, 2_000, node.instance.last_recorded()));

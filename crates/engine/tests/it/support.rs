@@ -8,10 +8,10 @@ use keystead_audit::{Journal, Limits, Outcome, Receipt, Record, system_clock, tl
 use keystead_engine::{
     BUILT_IN, Bounds, Command, Instance, Issuers, NewVault, OperateError, Parts, Refusal, TurnedAway, Vault,
 };
-use keystead_engine::{CreateKey, SetAttributes};
+use keystead_engine::{CreateKey, RotateWhen, RotationPolicy, SetAttributes};
 use keystead_identity::{Caller, Client, Principal, Proof, secret_digest};
 use keystead_model::{
-    InstanceId, KeyOperation, KeyRef, KeySpec, Moment, Name, NodeId, Revision, Time, VaultKind, Version,
+    InstanceId, IsoDuration, KeyOperation, KeyRef, KeySpec, Moment, Name, NodeId, Revision, Time, VaultKind, Version,
 };
 use keystead_protection::Protection;
 use keystead_store::Store;
@@ -80,6 +80,7 @@ pub(crate) fn new_vault(name: &str) -> NewVault {
         kind: VaultKind::Vault,
         authorities: vec![format!("{name}.localhost:8443").parse().unwrap()],
         retention_days: 7,
+        purge_protection: false,
         tenant: "adfs".to_owned(),
         policy: PolicyDocument {
             administrators: vec![principal(OFFICER)],
@@ -279,10 +280,16 @@ pub(crate) fn version(text: &str, version: Version) -> KeyRef {
     KeyRef { name: name(text), version: Some(version) }
 }
 
+/// Rotate so many days after creation; new versions last so many.
+pub(crate) fn after_create(days: u16, expiry: Option<u16>) -> RotationPolicy {
+    let rotate = Some(RotateWhen::AfterCreate(IsoDuration::days(days)));
+    RotationPolicy { rotate, notify: None, expiry: expiry.map(IsoDuration::days) }
+}
+
 pub(crate) fn create(text: &str, spec: KeySpec) -> CreateKey {
     let (name, exponent, attributes, tags) =
         (name(text), Default::default(), SetAttributes::default(), BTreeMap::new());
-    CreateKey { name, spec, exponent, ops: None, attributes, tags }
+    CreateKey { name, spec, exponent, ops: None, attributes, tags, release: None }
 }
 
 pub(crate) fn create_for(text: &str, spec: KeySpec, ops: &[KeyOperation]) -> CreateKey {

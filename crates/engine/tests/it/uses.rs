@@ -66,8 +66,13 @@ async fn reserving_and_changing_a_version_at_once_loses_neither() {
         let (n, k) = (Arc::clone(&node), named.clone());
         let encrypted = tokio::spawn(async move { n.run(encrypt(&k)).await.is_ok() });
         let (n, k) = (Arc::clone(&node), named.clone());
-        let tagged =
-            UpdateKey { key: key(&k), ops: None, attributes: Default::default(), tags: Some(tags(&[("a", "b")])) };
+        let tagged = UpdateKey {
+            key: key(&k),
+            ops: None,
+            attributes: Default::default(),
+            tags: Some(tags(&[("a", "b")])),
+            release: None,
+        };
         let changed = tokio::spawn(async move { n.run(tagged).await });
         assert!(encrypted.await.unwrap());
         changed.await.unwrap().unwrap();

@@ -1,6 +1,8 @@
 //! `keystead key`: keys of one vault, over HTTPS.
 //!
 //! - [`manage`], [`purge`]: create, list, show and the rest of a key's life; [`public`]: its public half
+//! - [`manage`], [`purge`]: create, list, show and the rest of a key's life
+//! - [`copies`]: import, backup, restore; [`rotation`]: new versions by themselves; [`random`]
 //! - [`sign`], [`cipher`]: use of a key; [`envelope`]: what an encryption leaves behind
 //! - [`connection`]: which vault and as whom; [`env_file`]: the file of `keystead dev`; [`profile`]: named vaults;
 //!   [`wait`]: until a vault can be used
@@ -9,6 +11,7 @@
 
 mod cipher;
 pub(crate) mod connection;
+mod copies;
 mod der;
 pub(crate) mod env_file;
 pub(crate) mod envelope;
@@ -18,6 +21,8 @@ mod pem;
 mod profile;
 mod public;
 mod purge;
+mod random;
+mod rotation;
 mod sign;
 pub(crate) mod view;
 mod wait;
@@ -72,6 +77,18 @@ enum Command {
     Wrap(cipher::Wrap),
     /// Unwrap what `wrap` made
     Unwrap(cipher::Unwrap),
+    /// Bring in a key that was made elsewhere
+    Import(copies::Import),
+    /// Take a sealed copy of a key with all its versions
+    Backup(copies::Backup),
+    /// Bring a key back from such a copy
+    Restore(copies::Restore),
+    /// Make a new version of the same kind
+    Rotate(rotation::Rotate),
+    /// Show or store what is done with a key by itself
+    Policy(rotation::Policy),
+    /// Random bytes from the server
+    Random(random::Random),
     /// Delete a key with all its versions, recoverably
     Delete(manage::Delete),
     /// Undo a deletion
@@ -133,6 +150,12 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         Command::Unwrap(c) => c.run(&connect().await?).await,
         Command::Delete(c) => c.run(&connect().await?).await,
         Command::Recover(c) => c.run(&connect().await?).await,
+        Command::Import(c) => c.run(&connect().await?).await,
+        Command::Backup(c) => c.run(&connect().await?).await,
+        Command::Restore(c) => c.run(&connect().await?).await,
+        Command::Rotate(c) => c.run(&connect().await?).await,
+        Command::Policy(c) => c.run(&connect().await?).await,
+        Command::Random(c) => c.run(&connect().await?).await,
         Command::Purge(c) => {
             c.confirm()?;
             c.run(&connect().await?).await

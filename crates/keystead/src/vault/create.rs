@@ -36,6 +36,9 @@ pub(crate) struct Create {
     /// Days a deleted key stays recoverable; fixed from then on
     #[arg(long, value_name = "DAYS", default_value_t = 90, value_parser = clap::value_parser!(u8).range(7..=90))]
     retention: u8,
+    /// Nobody may purge before the retention has passed; fixed from then on
+    #[arg(long)]
+    purge_protection: bool,
     /// The tenant its clients configure
     #[arg(long, value_name = "TENANT", default_value = "adfs")]
     tenant: String,
@@ -65,6 +68,7 @@ struct Document<'a> {
     kind: Kind,
     authorities: Vec<&'a str>,
     retention_days: u8,
+    purge_protection: bool,
     tenant: &'a str,
     policy: &'a FirstPolicy,
 }
@@ -81,6 +85,7 @@ impl Create {
             kind: self.kind,
             authorities: self.authority.iter().map(Authority::as_str).collect(),
             retention_days: self.retention,
+            purge_protection: self.purge_protection,
             tenant: &self.tenant,
             policy: &policy,
         };

@@ -115,6 +115,7 @@ fn fields(vault: &VaultInfo) -> Vec<(&str, String)> {
     let more = vault.more.iter().map(|(name, value)| match (name.as_str(), value) {
         ("created", value) => ("created", value.as_i64().map_or_else(|| value.to_string(), time::millis)),
         ("retention_days", value) => ("retention", format!("{value} days")),
+        ("purge_protection", value) => ("purge protection", value.to_string()),
         (name, serde_json::Value::String(text)) => (name, text.clone()),
         (name, value) => (name, value.to_string()),
     });

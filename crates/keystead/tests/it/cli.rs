@@ -237,3 +237,35 @@ fn a_role_is_defined_given_listed_and_taken() {
     assert_eq!(derived.trim().len(), 36);
     assert_eq!(derived.as_bytes()[14], b'8');
 }
+
+#[test]
+fn a_key_goes_through_import_rotation_backup_and_restore_on_the_command_line() {
+    let place = Place::new();
+    let server = place.dev();
+    let path = |name: &str| place.beside(name).to_str().unwrap().to_owned();
+    let random = text(&place.cli(&["key", "random", "32"]));
+    assert_eq!(random.trim().len(), 43, "{random}");
+    assert!(text(&place.cli(&["key", "random", "32", "--raw", "--out", &path("raw")])).is_empty());
+    assert_eq!(fs::read(path("raw")).unwrap().len(), 32);
+    assert_eq!(code(&place.cli(&["key", "random", "129"])), Some(2));
+
+    assert!(text(&place.cli(&["key", "import", "archive", "--raw", "--in", &path("raw")])).contains("oct 256"));
+    fs::write(path("jwk"), format!(r#"{{"kty":"oct","k":"{}"}}"#, random.trim())).unwrap();
+    assert!(text(&place.cli(&["key", "import", "archive", "--in", &path("jwk"), "--tag", "a=b"])).contains("a=b"));
+    assert_eq!(code(&place.cli(&["key", "import", "archive", "--in", &path("raw")])), Some(2), "bytes are no JWK");
+
+    assert!(text(&place.cli(&["key", "policy", "archive"])).contains("P30D before expiry"));
+    let set = ["key", "policy", "archive", "--rotate-after", "P90D", "--expiry", "P4M"];
+    assert!(text(&place.cli(&set)).contains("P90D after creation"));
+    assert!(text(&place.cli(&["key", "rotate", "archive"])).contains("a=b"));
+    let versions = text(&place.cli(&["key", "versions", "archive"]));
+
+    text(&place.cli(&["key", "backup", "archive", "--out", &path("backup")]));
+    assert!(!place.cli(&["key", "restore", "--in", &path("backup")]).status.success(), "the name is taken");
+    text(&place.cli(&["key", "delete", "archive"]));
+    text(&place.cli(&["key", "purge", "archive", "--yes"]));
+    assert!(text(&place.cli(&["key", "restore", "--in", &path("backup")])).contains("archive"));
+    assert_eq!(text(&place.cli(&["key", "versions", "archive"])), versions);
+    assert!(text(&place.cli(&["key", "policy", "archive"])).contains("P4M"));
+    assert!(server.stop().success());
+}

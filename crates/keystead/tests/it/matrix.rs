@@ -131,7 +131,16 @@ fn assert_recorded(stage: &Stage, answer: &Answer, rule: &Rule, outcome: u16, ca
 }
 
 /// Actions that use a key and change nothing.
-const USES: &[&str] = &["keys/sign", "keys/verify", "keys/encrypt", "keys/decrypt", "keys/wrap", "keys/unwrap"];
+const USES: &[&str] = &[
+    "keys/sign",
+    "keys/verify",
+    "keys/encrypt",
+    "keys/decrypt",
+    "keys/wrap",
+    "keys/unwrap",
+    "keys/backup",
+    "random/generate",
+];
 
 /// The rows that need a caller.
 pub(crate) fn caller_rows() -> Vec<RouteInfo> {
@@ -153,5 +162,5 @@ pub(crate) fn path(row: &RouteInfo, name: &str, log: &str) -> String {
 
 /// Whether a rule's request needs something that is made for it alone.
 const fn own(needs: Needs) -> bool {
-    matches!(needs, Needs::OwnKey | Needs::OwnDeletedKey)
+    matches!(needs, Needs::OwnKey | Needs::OwnDeletedKey | Needs::OwnBackup)
 }

@@ -2,7 +2,7 @@
 
 use super::{Base64Url, kid};
 use keystead_api_table::{Body, Context};
-use keystead_engine::{DeletedKeyView, KeyView};
+use keystead_engine::{DeletedKeyView, KeyView, Recovery, ReleasePolicy};
 use keystead_model::{KeySpec, PublicKey, Size};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -23,8 +23,25 @@ struct Bundle<'a> {
     attributes: Attributes,
     #[serde(skip_serializing_if = "no_tags")]
     tags: &'a BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    release_policy: Option<Release<'a>>,
     #[serde(flatten)]
     deletion: Deletion,
+}
+
+/// A release policy as it was given.
+#[derive(Serialize)]
+struct Release<'a> {
+    #[serde(rename = "contentType")]
+    content_type: &'a str,
+    data: Base64Url<'a>,
+    immutable: bool,
+}
+
+impl<'a> Release<'a> {
+    fn of(policy: &'a ReleasePolicy) -> Self {
+        Self { content_type: &policy.content_type, data: Base64Url(&policy.data), immutable: policy.immutable }
+    }
 }
 
 fn bundle<'a>(view: &'a KeyView, context: &Context<'_>) -> Bundle<'a> {
@@ -32,6 +49,7 @@ fn bundle<'a>(view: &'a KeyView, context: &Context<'_>) -> Bundle<'a> {
         key: Jwk::of(view, kid(context, &view.name, view.version)),
         attributes: Attributes::of(view),
         tags: &view.tags,
+        release_policy: view.release.as_ref().map(Release::of),
         deletion: Deletion::default(),
     }
 }
@@ -84,6 +102,8 @@ pub(crate) struct Attributes {
     recoverable_days: u8,
     #[serde(skip_serializing_if = "Option::is_none")]
     key_size: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exportable: Option<bool>,
 }
 
 impl Attributes {
@@ -94,9 +114,10 @@ impl Attributes {
             exp: view.expires.map(|t| t.secs()),
             created: view.created.secs(),
             updated: view.updated.secs(),
-            recovery_level: recovery_level(view.recoverable_days),
-            recoverable_days: view.recoverable_days,
+            recovery_level: recovery_level(view.recovery),
+            recoverable_days: view.recovery.days,
             key_size: secret_size(view.spec),
+            exportable: view.exportable.then_some(true),
         }
     }
 }
@@ -109,12 +130,14 @@ const fn secret_size(spec: KeySpec) -> Option<u16> {
     }
 }
 
-/// Deleted keys are recoverable for these many days, and may be purged before.
-const fn recovery_level(days: u8) -> &'static str {
-    match days {
-        0 => "Purgeable",
-        1..90 => "CustomizedRecoverable+Purgeable",
-        _ => "Recoverable+Purgeable",
+/// Deleted keys are recoverable for so many days, and may be purged before unless the vault is protected from that.
+const fn recovery_level(recovery: Recovery) -> &'static str {
+    match (recovery.days, recovery.purge_protection) {
+        (0, _) => "Purgeable",
+        (1..90, false) => "CustomizedRecoverable+Purgeable",
+        (1..90, true) => "CustomizedRecoverable",
+        (_, false) => "Recoverable+Purgeable",
+        (_, true) => "Recoverable",
     }
 }
 
@@ -148,13 +171,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_recovery_level_tells_the_retention() {
-        for (days, level) in [
-            (7, "CustomizedRecoverable+Purgeable"),
-            (89, "CustomizedRecoverable+Purgeable"),
-            (90, "Recoverable+Purgeable"),
+    fn the_recovery_level_tells_the_retention_and_who_may_end_it() {
+        for (days, purge_protection, level) in [
+            (7, false, "CustomizedRecoverable+Purgeable"),
+            (89, false, "CustomizedRecoverable+Purgeable"),
+            (90, false, "Recoverable+Purgeable"),
+            (7, true, "CustomizedRecoverable"),
+            (89, true, "CustomizedRecoverable"),
+            (90, true, "Recoverable"),
         ] {
-            assert_eq!(recovery_level(days), level);
+            assert_eq!(recovery_level(Recovery { days, purge_protection }), level);
         }
     }
 }

@@ -4,6 +4,7 @@ pub mod key;
 pub mod list;
 pub mod operation;
 pub mod role;
+pub mod rotation;
 pub mod token;
 
 use base64::Engine as _;
@@ -24,6 +25,15 @@ impl Serialize for Base64Url<'_> {
 /// `https://{host}/keys/{name}/{version}`
 pub(crate) fn kid(context: &Context<'_>, name: &Name, version: Version) -> String {
     format!("https://{}/keys/{name}/{version}", context.authority)
+}
+
+/// A value alone: a backup, random bytes.
+pub fn value<T: AsRef<[u8]>>(value: T, _: &Context<'_>) -> Body {
+    #[derive(Serialize)]
+    struct Value<'a> {
+        value: Base64Url<'a>,
+    }
+    Body::json(&Value { value: Base64Url(value.as_ref()) })
 }
 
 /// No body: what a 204 has.

@@ -1,5 +1,6 @@
 //! Requests about keys themselves.
 
+use super::release::{self, PolicyBody};
 use super::tags::Tags;
 use super::{Text, json, key_ref, name, required, time};
 use keystead_api_table::{BadParameter, Parts, Shown};
@@ -9,7 +10,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 const KINDS: &str = "EC, RSA, oct";
-const CURVES: &str = "P-256, P-384, P-521, P-256K";
+pub(super) const CURVES: &str = "P-256, P-384, P-521, P-256K";
 const MODULI: &str = "2048, 3072, 4096";
 const SECRETS: &str = "128, 192, 256";
 const EXPONENTS: &str = "odd numbers from 3 to 4294967295";
@@ -27,7 +28,8 @@ struct CreateBody<'a> {
     key_ops: Option<Vec<Text<'a>>>,
     attributes: Option<Attributes>,
     tags: Option<Tags>,
-    release_policy: Option<IgnoredAny>,
+    #[serde(borrow)]
+    release_policy: Option<PolicyBody<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -36,12 +38,13 @@ struct UpdateBody<'a> {
     key_ops: Option<Vec<Text<'a>>>,
     attributes: Option<Attributes>,
     tags: Option<Tags>,
-    release_policy: Option<IgnoredAny>,
+    #[serde(borrow)]
+    release_policy: Option<PolicyBody<'a>>,
 }
 
 /// The members a request may set; the others are read-only and ignored.
 #[derive(Deserialize, Default)]
-struct Attributes {
+pub(super) struct Attributes {
     enabled: Option<bool>,
     nbf: Option<i64>,
     exp: Option<i64>,
@@ -53,7 +56,6 @@ struct Attributes {
 pub fn create(parts: &Parts<'_>) -> Result<CreateKey, BadParameter> {
     let name = name(parts)?;
     let body: CreateBody<'_> = json(parts)?;
-    no_release_policy(body.release_policy.as_ref())?;
     Ok(CreateKey {
         name,
         spec: spec(&body)?,
@@ -61,6 +63,7 @@ pub fn create(parts: &Parts<'_>) -> Result<CreateKey, BadParameter> {
         ops: operations(body.key_ops)?.filter(|ops| !ops.is_empty()),
         attributes: attributes(body.attributes)?,
         tags: body.tags.unwrap_or_default().0,
+        release: release::policy(body.release_policy)?,
     })
 }
 
@@ -73,12 +76,12 @@ pub fn get(parts: &Parts<'_>) -> Result<GetKey, BadParameter> {
 pub fn update(parts: &Parts<'_>) -> Result<UpdateKey, BadParameter> {
     let key = key_ref(parts)?;
     let body: UpdateBody<'_> = json(parts)?;
-    no_release_policy(body.release_policy.as_ref())?;
     Ok(UpdateKey {
         key,
         ops: operations(body.key_ops)?,
         attributes: attributes(body.attributes)?,
         tags: body.tags.map(|tags| tags.0),
+        release: release::policy(body.release_policy)?,
     })
 }
 
@@ -114,9 +117,15 @@ fn spec(body: &CreateBody<'_>) -> Result<KeySpec, BadParameter> {
 }
 
 /// By its name, or by the one that secp256k1 had at first.
+/// A curve by its name on the wire.
+pub(super) fn curve_named(crv: &str) -> Option<Curve> {
+    if crv == "SECP256K1" { Some(Curve::P256K) } else { Curve::from_wire(crv) }
+}
+
 fn curve(crv: &str) -> Result<KeySpec, BadParameter> {
-    let known = if crv == "SECP256K1" { Some(Curve::P256K) } else { Curve::from_wire(crv) };
-    known.and_then(|curve| KeySpec::of_size(Size::Curve(curve))).ok_or_else(|| unsupported("crv", crv, CURVES))
+    curve_named(crv)
+        .and_then(|curve| KeySpec::of_size(Size::Curve(curve)))
+        .ok_or_else(|| unsupported("crv", crv, CURVES))
 }
 
 fn sized(bits: i64, of: fn(u16) -> Size, served: &'static str) -> Result<KeySpec, BadParameter> {
@@ -135,12 +144,12 @@ fn exponent(body: &CreateBody<'_>) -> Result<PublicExponent, BadParameter> {
     }
 }
 
-fn unsupported(what: &'static str, given: &str, supported: &'static str) -> BadParameter {
+pub(super) fn unsupported(what: &'static str, given: &str, supported: &'static str) -> BadParameter {
     BadParameter::Unsupported { what, given: Shown::of(given), supported }
 }
 
 /// Each operation once, in the order given.
-fn operations(given: Option<Vec<Text<'_>>>) -> Result<Option<Vec<KeyOperation>>, BadParameter> {
+pub(super) fn operations(given: Option<Vec<Text<'_>>>) -> Result<Option<Vec<KeyOperation>>, BadParameter> {
     let Some(given) = given else { return Ok(None) };
     let mut ops = Vec::new();
     for text in &given {
@@ -152,11 +161,8 @@ fn operations(given: Option<Vec<Text<'_>>>) -> Result<Option<Vec<KeyOperation>>,
     Ok(Some(ops))
 }
 
-fn attributes(given: Option<Attributes>) -> Result<SetAttributes, BadParameter> {
+pub(super) fn attributes(given: Option<Attributes>) -> Result<SetAttributes, BadParameter> {
     let given = given.unwrap_or_default();
-    if given.exportable == Some(true) {
-        return Err(unsupported("attributes.exportable", "true", "false"));
-    }
     if given.external_key.is_some() {
         return Err(BadParameter::NotAllowed {
             what: "attributes.external_key",
@@ -167,18 +173,8 @@ fn attributes(given: Option<Attributes>) -> Result<SetAttributes, BadParameter> 
         enabled: given.enabled,
         not_before: given.nbf.map(|t| time(t, "attributes.nbf")).transpose()?,
         expires: given.exp.map(|t| time(t, "attributes.exp")).transpose()?,
+        exportable: given.exportable,
     })
-}
-
-/// A policy that would be accepted and then ignored would deceive its owner.
-fn no_release_policy(given: Option<&IgnoredAny>) -> Result<(), BadParameter> {
-    match given {
-        Some(_) => Err(BadParameter::NotAllowed {
-            what: "release_policy",
-            why: "Non-exportable keys must not have release policy",
-        }),
-        None => Ok(()),
-    }
 }
 
 #[cfg(test)]
@@ -282,7 +278,6 @@ mod tests {
     #[test]
     fn what_would_be_ignored_to_harm_is_refused() {
         for body in [
-            r#"{"kty":"EC","attributes":{"exportable":true}}"#,
             r#"{"kty":"EC","release_policy":{"data":"e30"}}"#,
             r#"{"kty":"EC","attributes":{"external_key":{"id":"a"}}}"#,
             r#"{"kty":"EC","key_ops":["import"]}"#,

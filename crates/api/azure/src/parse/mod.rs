@@ -1,10 +1,13 @@
 //! From requests to commands. Unknown members are ignored, `null` is an absent member, binary values are base64url with
 //! or without padding or of the standard alphabet, times are whole seconds.
 
+pub mod import;
 pub mod key;
 pub mod list;
 pub mod operation;
+mod release;
 pub mod role;
+pub mod rotation;
 mod tags;
 pub mod token;
 
@@ -78,15 +81,20 @@ pub(crate) fn required<T>(value: Option<T>, what: &'static str) -> Result<T, Bad
 
 /// base64url, padded or not, or the standard alphabet; at most [`MAX_VALUE`] bytes.
 pub(crate) fn binary(text: &Text<'_>, what: &'static str) -> Result<Vec<u8>, BadParameter> {
-    let too_long = BadParameter::TooLong { what, max: MAX_VALUE, unit: "bytes" };
+    bounded(text, what, MAX_VALUE)
+}
+
+/// The same with a bound of its own.
+pub(crate) fn bounded(text: &Text<'_>, what: &'static str, max: usize) -> Result<Vec<u8>, BadParameter> {
+    let too_long = BadParameter::TooLong { what, max, unit: "bytes" };
     let text = text.0.as_bytes();
-    if text.len() > MAX_VALUE.div_ceil(3).saturating_mul(4) {
+    if text.len() > max.div_ceil(3).saturating_mul(4) {
         return Err(too_long);
     }
     let standard = text.iter().any(|b| matches!(b, b'+' | b'/'));
     let decoded = if standard { STANDARD.decode(text) } else { URL_SAFE.decode(text) };
     let bytes = decoded.map_err(|_| BadParameter::NotBase64 { what })?;
-    if bytes.len() > MAX_VALUE { Err(too_long) } else { Ok(bytes) }
+    if bytes.len() > max { Err(too_long) } else { Ok(bytes) }
 }
 
 /// Seconds since the epoch, up to the year 9999.

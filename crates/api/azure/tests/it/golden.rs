@@ -5,8 +5,8 @@ use keystead_access::{AssignmentView, Definition, NotChanged, Permission, Role};
 use keystead_api_azure::{errors, format, openid};
 use keystead_api_table::{Body, Context, NoRoute, TokenFault, fuzz::with_parts};
 use keystead_engine::{
-    AssignmentPage, DeletedKeyView, IssuedToken, IssuerInfo, KeyResult, KeyView, Page, PageToken, Refusal, Setting,
-    TurnedAway,
+    AssignmentPage, BadBackup, BadRelease, DeletedKeyView, IssuedToken, IssuerInfo, KeyResult, KeyView, Page,
+    PageToken, Recovery, Refusal, ReleasePolicy, RotateWhen, RotationPolicy, RotationPolicyView, Setting, TurnedAway,
 };
 use keystead_identity::NotAuthenticated;
 use keystead_model::{DataAction, Guid, KeySpec, Name, PublicKey, Target, Time, VaultKind, Version};
@@ -57,7 +57,9 @@ fn view(spec: KeySpec) -> KeyView {
         created: Time(1_700_000_000_999),
         updated: Time(1_700_000_001_000),
         tags: std::collections::BTreeMap::new(),
-        recoverable_days: 90,
+        exportable: false,
+        release: None,
+        recovery: Recovery { days: 90, purge_protection: false },
     }
 }
 
@@ -67,7 +69,7 @@ fn dated() -> KeyView {
         not_before: Some(Time::from_secs(1_600_000_000)),
         expires: Some(Time::from_secs(1_900_000_000)),
         tags: [("team".to_owned(), "pay \"1\"".to_owned())].into(),
-        recoverable_days: 7,
+        recovery: Recovery { days: 7, purge_protection: false },
         ..view(KeySpec::EcP256)
     }
 }
@@ -87,6 +89,36 @@ fn keys() {
         check("key-oct.json", &format::key::key(view(KeySpec::Oct256), c));
         check("key-dated.json", &format::key::key(dated(), c));
         check("deleted-key.json", &format::key::deleted(deleted(), c));
+    });
+}
+
+#[test]
+fn exportable_and_protected_keys() {
+    let policy = ReleasePolicy {
+        content_type: "application/json; charset=utf-8".to_owned(),
+        data: b"{\"version\":\"1.0.0\"}".to_vec(),
+        immutable: true,
+    };
+    let recovery = Recovery { days: 90, purge_protection: true };
+    let key = KeyView { exportable: true, release: Some(policy), recovery, ..view(KeySpec::EcP256) };
+    context(|c| check("key-exportable.json", &format::key::key(key, c)));
+}
+
+#[test]
+fn rotation_policies_and_values() {
+    let span = |text: &str| text.parse().unwrap();
+    let policy = RotationPolicy {
+        rotate: Some(RotateWhen::AfterCreate(span("P2M"))),
+        notify: Some(span("P30D")),
+        expiry: Some(span("P1Y10D")),
+    };
+    let time = |secs| Some(Time::from_secs(secs));
+    let full = RotationPolicyView { name: name(), policy, created: time(1_700_000_000), updated: time(1_700_000_001) };
+    let unset = RotationPolicyView { name: name(), policy: RotationPolicy::unset(), created: None, updated: None };
+    context(|c| {
+        check("rotation-policy.json", &format::rotation::policy(full, c));
+        check("rotation-policy-unset.json", &format::rotation::policy(unset, c));
+        check("value.json", &format::value(vec![0xfb, 0xff], c));
     });
 }
 
@@ -178,6 +210,11 @@ fn errors() {
         ("error-role-beyond.json", Refusal::Role(NotChanged::Beyond { data_action: DataAction::HsmKeysSign })),
         ("error-role-in-use.json", Refusal::Role(NotChanged::InUse { assignments: 2 })),
         ("error-setting-not-found.json", Refusal::SettingNotFound { name: "No".to_owned() }),
+        ("error-name-taken.json", Refusal::NameTaken { name: name() }),
+        ("error-purge-protected.json", Refusal::PurgeProtected),
+        ("error-backup-foreign.json", Refusal::BadBackup(BadBackup::Foreign)),
+        ("error-policy-needed.json", Refusal::BadRelease(BadRelease::PolicyNeeded)),
+        ("error-policy-immutable.json", Refusal::BadRelease(BadRelease::Immutable)),
     ];
     context(|c| {
         for (file, refusal) in &refusals {

@@ -139,6 +139,7 @@ fn new_vault() -> NewVault {
         kind: VaultKind::Vault,
         authorities: vec![HOST.parse().unwrap()],
         retention_days: 7,
+        purge_protection: false,
         tenant: "adfs".to_owned(),
         policy: PolicyDocument {
             administrators: vec![principal(OFFICER)],

@@ -164,7 +164,8 @@ async fn refusals_have_the_catalogues_codes() {
         (Method::GET, "/keys", (400, "BadParameter")),
         (Method::GET, "/keys?api-version=latest", (400, "BadParameter")),
         (Method::GET, "/secrets?api-version=7.4", (404, "NotFound")),
-        (Method::PUT, "/keys/ec?api-version=7.4", (405, "MethodNotAllowed")),
+        (Method::PUT, "/keys/ec?api-version=7.4", (400, "BadParameter")),
+        (Method::PATCH, "/deletedkeys/ec?api-version=7.4", (405, "MethodNotAllowed")),
         (Method::GET, "/keys?api-version=7.4&maxresults=26", (400, "BadParameter")),
     ] {
         let answer = node.send(method, target, Some(&s.token), "").await;

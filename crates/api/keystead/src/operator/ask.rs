@@ -37,6 +37,8 @@ struct VaultDocument {
     #[serde(default)]
     retention_days: Option<u8>,
     #[serde(default)]
+    purge_protection: bool,
+    #[serde(default)]
     tenant: Option<String>,
     policy: Policy,
 }
@@ -91,6 +93,7 @@ pub fn parse_new_vault(body: &[u8], ids: &Ids) -> Result<NewVault, BadParameter>
         kind: kind(document.kind.as_deref())?,
         authorities: document.authorities.iter().map(|a| authority(a)).collect::<Result<_, _>>()?,
         retention_days: document.retention_days.unwrap_or(RETENTION_DAYS),
+        purge_protection: document.purge_protection,
         tenant: tenant(document.tenant)?,
         policy: PolicyDocument {
             administrators: document.policy.administrators,

@@ -19,6 +19,9 @@ struct Vault<'a> {
     authorities: Vec<&'a str>,
     tenant: &'a str,
     retention_days: u8,
+    /// Known while the vault is open.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    purge_protection: Option<bool>,
     created: i64,
 }
 
@@ -33,6 +36,7 @@ impl<'a> Vault<'a> {
             authorities: v.info.authorities.iter().map(Authority::as_str).collect(),
             tenant: &v.info.tenant,
             retention_days: v.info.retention_days,
+            purge_protection: v.purge_protection,
             created: v.info.created.0,
         }
     }

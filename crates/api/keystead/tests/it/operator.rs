@@ -18,6 +18,7 @@ async fn a_vault_is_created_listed_sealed_and_unsealed() {
     let node = crate::node().await;
     let document = json!({
         "name": "pay", "authorities": ["pay.localhost:8443"], "retention_days": 30,
+        "purge_protection": true,
         "policy": { "administrators": [{"issuer": "built-in", "subject": "s"}],
                     "assignments": [{"scope": "/keys", "principal": {"issuer": "built-in", "subject": "s"}, "role": "Key Vault Crypto User"}] },
     })
@@ -27,6 +28,7 @@ async fn a_vault_is_created_listed_sealed_and_unsealed() {
         (made.status, &made.json()["status"], &made.json()["custody"]),
         (StatusCode::CREATED, &json!("open"), &json!("file"))
     );
+    assert_eq!(made.json()["purge_protection"], true);
     assert!(node.instance.vault(&"pay.localhost:8443".parse().unwrap()).is_some());
     let again = call(&node, Method::POST, VAULTS, &document).await;
     assert_eq!(again.error(), (409, "Conflict".to_owned()));

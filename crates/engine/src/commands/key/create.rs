@@ -6,10 +6,10 @@ use crate::lifecycle;
 use crate::records::{KeyRecord, VersionRecord};
 use crate::room::{Key, Place, Room};
 use crate::run::{Effect, Execute};
-use crate::view::{KeyView, SetAttributes};
+use crate::view::{KeyView, ReleasePolicy, SetAttributes};
 use keystead_access::Permit;
 use keystead_model::{KeyOperation, KeySpec, Name, ObjectId, PublicExponent, Target, Version};
-use keystead_protection::NewKey;
+use keystead_protection::{ImportedKey, NewKey};
 use keystead_store::{Changes, Kind, RowKey};
 use std::collections::BTreeMap;
 
@@ -27,6 +27,8 @@ pub struct CreateKey {
     pub attributes: SetAttributes,
     /// Free text.
     pub tags: BTreeMap<String, String>,
+    /// To whom it may be released, if it is exportable.
+    pub release: Option<ReleasePolicy>,
 }
 ask!(CreateKey, CreateKey, |c| Target::Key(c.name.clone()));
 
@@ -37,29 +39,44 @@ impl Execute for CreateKey {
         let ask = permit.ask();
         lifecycle::check_tags(&ask.tags)?;
         let ops = lifecycle::operations(ask.spec, ask.ops.as_deref())?;
-        let head = room.key(Kind::Key, &ask.name).await?;
-        if head.is_none() && room.key(Kind::DeletedKey, &ask.name).await?.is_some() {
-            return Err(Refusal::NameReserved { name: ask.name.clone() });
-        }
+        let head = free_or_live(room, &ask.name).await?;
         let new = NewVersion {
-            key: NewKey { spec: ask.spec, exponent: ask.exponent },
+            source: Source::Generate(NewKey { spec: ask.spec, exponent: ask.exponent }),
             ops,
             attributes: &ask.attributes,
             tags: &ask.tags,
+            release: ask.release.as_ref(),
         };
         add_version(room, &ask.name, head, new).await
     }
 }
 
+/// The live key of this name, or none if the name is free.
+pub(super) async fn free_or_live(room: &Room<'_>, name: &Name) -> Result<Option<Key>, Refusal> {
+    let head = room.key(Kind::Key, name).await?;
+    if head.is_none() && room.key(Kind::DeletedKey, name).await?.is_some() {
+        return Err(Refusal::NameReserved { name: name.clone() });
+    }
+    Ok(head)
+}
+
+/// Where a new version's key comes from.
+#[derive(Clone, Copy)]
+pub(super) enum Source<'a> {
+    Generate(NewKey),
+    Import(&'a ImportedKey),
+}
+
 /// What a new version is to be.
 pub(super) struct NewVersion<'a> {
-    pub(super) key: NewKey,
+    pub(super) source: Source<'a>,
     pub(super) ops: Vec<KeyOperation>,
     pub(super) attributes: &'a SetAttributes,
     pub(super) tags: &'a BTreeMap<String, String>,
+    pub(super) release: Option<&'a ReleasePolicy>,
 }
 
-/// Generates a version and makes it the newest of `head`, or the first of a new key.
+/// Makes a version and makes it the newest of `head`, or the first of a new key.
 pub(super) async fn add_version(
     room: &Room<'_>,
     name: &Name,
@@ -68,22 +85,21 @@ pub(super) async fn add_version(
 ) -> Result<Effect<KeyView>, Refusal> {
     let id = head.as_ref().map_or_else(|| ObjectId::from_bytes(keystead_crypto::random()), |k| k.id);
     let version = Version::from_bytes(keystead_crypto::random());
-    let record = generate(room, id, version, new).await?;
+    let record = make(room, id, version, new).await?;
     let name = head.as_ref().map_or_else(|| Ok(name.clone()), |k| k.record.name())?;
-    let view = KeyView::new(name.clone(), version, &record, room.vault().info.retention_days);
+    let view = KeyView::new(name.clone(), version, &record, room.recovery());
     let changes = changes(room, &name, head, id, version, &record)?;
     Ok(Effect::change(view, changes).about(id, Some(version)))
 }
 
-async fn generate(
-    room: &Room<'_>,
-    id: ObjectId,
-    version: Version,
-    new: NewVersion<'_>,
-) -> Result<VersionRecord, Refusal> {
+async fn make(room: &Room<'_>, id: ObjectId, version: Version, new: NewVersion<'_>) -> Result<VersionRecord, Refusal> {
     let binding = room.material_binding(id, version);
     let (open, now, by) = (room.open(), room.at.now, room.at.deadline);
-    let generated = room.protection().generate(&open.material, &binding, new.key, by).await?;
+    let protection = room.protection();
+    let generated = match new.source {
+        Source::Generate(key) => protection.generate(&open.material, &binding, key, by).await?,
+        Source::Import(key) => protection.import(&open.material, &binding, key.clone(), by).await?,
+    };
     let mut record = VersionRecord {
         spec: generated.spec,
         ops: new.ops,
@@ -96,8 +112,11 @@ async fn generate(
         public: generated.public,
         material: generated.material,
         uses_reserved: 0,
+        exportable: new.attributes.exportable,
+        release: new.release.map(ReleasePolicy::record),
     };
     lifecycle::set_attributes(&mut record, new.attributes)?;
+    lifecycle::check_release(&record)?;
     Ok(record)
 }
 
@@ -115,6 +134,7 @@ fn changes(
     };
     key.newest = *version.as_bytes();
     key.newest_created = record.created;
+    key.newest_expires = record.expires;
     let tag = room.tag(name);
     let head = Place { kind: Kind::Key, tag, version: None, id, counter, due: key.due() };
     let place = Place { kind: Kind::KeyVersion, tag, version: Some(version), id, counter: 1, due: None };
@@ -127,5 +147,13 @@ fn changes(
 }
 
 fn new_key(name: &Name) -> KeyRecord {
-    KeyRecord { name: name.as_str().to_owned(), newest: [0; 16], newest_created: 0, rotation: None, deletion: None }
+    KeyRecord {
+        name: name.as_str().to_owned(),
+        newest: [0; 16],
+        newest_created: 0,
+        rotation: None,
+        deletion: None,
+        newest_expires: None,
+        notified: None,
+    }
 }

@@ -1,29 +1,37 @@
 //! Commands on keys.
 
+mod backup;
 mod cipher;
 mod create;
 mod delete;
 mod deleted;
 mod get;
+mod import;
 mod list;
+mod notify;
 mod purge;
 mod recover;
+mod restore;
 mod rotate;
 mod rotation_policy;
 mod sign;
 mod update;
 mod verify;
 
+pub use backup::BackupKey;
 pub use cipher::{Decrypt, Encrypt, UnwrapKey, WrapKey};
 pub use create::CreateKey;
 pub use delete::DeleteKey;
 pub use deleted::{GetDeletedKey, ListDeletedKeys};
 pub use get::GetKey;
+pub use import::ImportKey;
 pub use list::{ListKeys, ListVersions};
+pub use notify::NotifyExpiry;
 pub use purge::PurgeKey;
 pub use recover::RecoverKey;
+pub use restore::RestoreKey;
 pub use rotate::RotateKey;
-pub use rotation_policy::{RotationPolicy, SetRotationPolicy};
+pub use rotation_policy::{GetRotationPolicy, RotateWhen, RotationPolicy, RotationPolicyView, SetRotationPolicy};
 pub use sign::Sign;
 pub use update::UpdateKey;
 pub use verify::Verify;

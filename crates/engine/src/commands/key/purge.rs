@@ -2,10 +2,11 @@
 
 use crate::commands::ask;
 use crate::error::Refusal;
-use crate::room::{Key, Room};
+use crate::records::Work;
+use crate::room::{KeyVersion, Room};
 use crate::run::{Effect, Execute};
 use crate::vault::Open;
-use keystead_access::Permit;
+use keystead_access::{Permit, Who};
 use keystead_model::{Name, Target, Version};
 use keystead_store::{Changes, Kind, RowKey};
 
@@ -21,29 +22,17 @@ impl Execute for PurgeKey {
 
     async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<()>, Refusal> {
         let key = room.deleted(&permit.ask().name).await?;
-        room.still_due(permit, &key)?;
+        room.still_due(permit, &key, Work::Purge)?;
+        if room.open().purge_protection && matches!(permit.who(), Who::Caller(_)) {
+            return Err(Refusal::PurgeProtected);
+        }
         let mut removes = vec![(key.at(), key.counter)];
-        removes.extend(versions(room, &key).await?);
+        let versions = room.all_versions(&key, usize::MAX).await?;
+        let at = |v: &KeyVersion| RowKey { kind: Kind::KeyVersion, lookup: v.tag, version: Some(v.version) };
+        removes.extend(versions.iter().map(|v| (at(v), v.counter)));
         let changes = Changes { removes, ..Changes::default() };
         let purged: Vec<Version> = changes.removes.iter().filter_map(|(at, _)| at.version).collect();
         let forget = move |open: &Open, _| purged.iter().for_each(|version| open.uses.forget(*version));
         Ok(Effect::change((), changes).about(key.id, None).after(forget))
-    }
-}
-
-async fn versions(room: &Room<'_>, key: &Key) -> Result<Vec<(RowKey, u64)>, Refusal> {
-    const PAGE: u16 = 500;
-    let (mut all, mut after) = (Vec::new(), None);
-    loop {
-        let page = room.versions(key, after, PAGE).await?;
-        after = page.last().map(|v| v.version);
-        let done = page.len() < usize::from(PAGE);
-        all.extend(
-            page.iter()
-                .map(|v| (RowKey { kind: Kind::KeyVersion, lookup: v.tag, version: Some(v.version) }, v.counter)),
-        );
-        if done {
-            return Ok(all);
-        }
     }
 }

@@ -1,16 +1,18 @@
 //! Make a new version of the same kind.
 
-use super::create::{NewVersion, add_version};
+use super::create::{NewVersion, Source, add_version};
 use crate::commands::ask;
 use crate::error::Refusal;
+use crate::records::Work;
 use crate::room::Room;
 use crate::run::{Effect, Execute};
-use crate::view::{KeyView, SetAttributes};
+use crate::view::{KeyView, ReleasePolicy, SetAttributes};
 use keystead_access::Permit;
 use keystead_model::{Name, PublicExponent, PublicKey, Target};
 use keystead_protection::NewKey;
 
-/// Makes a new version with the kind, public exponent, operations and tags of the newest; it expires as the rotation policy says.
+/// Makes a new version with the kind, public exponent, operations, tags and release policy of the newest; it expires as
+/// the rotation policy says.
 pub struct RotateKey {
     /// Which key.
     pub name: Name,
@@ -23,18 +25,25 @@ impl Execute for RotateKey {
     async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<KeyView>, Refusal> {
         let name = &permit.ask().name;
         let head = room.live(name).await?;
-        room.still_due(permit, &head)?;
+        room.still_due(permit, &head, Work::Rotate)?;
         let missing = || Refusal::KeyNotFound { name: name.clone(), version: None };
-        let old = room.newest(&head).await?.ok_or_else(missing)?;
+        let old = room.newest(&head).await?.ok_or_else(missing)?.record;
         let expiry = head.record.rotation.as_ref().and_then(|r| r.expiry);
         let attributes = SetAttributes {
-            enabled: Some(old.record.enabled),
+            enabled: Some(old.enabled),
             not_before: None,
             expires: expiry.map(|after| room.at.now.plus_millis(after)),
+            exportable: old.exportable,
         };
-        let key = NewKey { spec: old.record.spec, exponent: exponent(&old.record.public) };
-        let (ops, tags) = (old.record.ops.clone(), &old.record.tags);
-        add_version(room, name, Some(head), NewVersion { key, ops, attributes: &attributes, tags }).await
+        let release = old.release.as_ref().map(ReleasePolicy::of);
+        let new = NewVersion {
+            source: Source::Generate(NewKey { spec: old.spec, exponent: exponent(&old.public) }),
+            ops: old.ops,
+            attributes: &attributes,
+            tags: &old.tags,
+            release: release.as_ref(),
+        };
+        add_version(room, name, Some(head), new).await
     }
 }
 

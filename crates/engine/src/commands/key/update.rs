@@ -3,12 +3,12 @@
 use crate::commands::ask;
 use crate::error::Refusal;
 use crate::lifecycle;
-use crate::room::{Place, Room};
+use crate::room::{Key, KeyVersion, Place, Room};
 use crate::run::{Effect, Execute};
-use crate::view::{KeyView, SetAttributes};
+use crate::view::{KeyView, ReleasePolicy, SetAttributes};
 use keystead_access::Permit;
 use keystead_model::{KeyOperation, KeyRef, Target, Time};
-use keystead_store::{Changes, Kind, RowKey};
+use keystead_store::{Changes, Row};
 use std::collections::BTreeMap;
 
 /// Changes what is given; `None` leaves a member as it is.
@@ -21,6 +21,8 @@ pub struct UpdateKey {
     pub attributes: SetAttributes,
     /// Replaces all tags.
     pub tags: Option<BTreeMap<String, String>>,
+    /// Replaces the release policy.
+    pub release: Option<ReleasePolicy>,
 }
 ask!(UpdateKey, UpdateKey, |c| Target::Key(c.key.name.clone()));
 
@@ -43,14 +45,31 @@ impl Execute for UpdateKey {
             record.tags.clone_from(tags);
         }
         lifecycle::set_attributes(&mut record, &ask.attributes)?;
+        lifecycle::set_release(&mut record, ask.attributes.exportable, ask.release.as_ref())?;
         record.updated = moved(Time(found.record.updated), room.at.now).0;
 
         let row = room.row(Place::next_version(&found), &record)?;
-        let live = RowKey { kind: Kind::Key, lookup: head.tag, version: None };
-        let changes = Changes { puts: vec![row], removes: Vec::new(), checks: vec![(live, head.counter)] };
-        let view = KeyView::new(found.name.clone(), found.version, &record, room.vault().info.retention_days);
+        let changes = with_head(room, head, &found, row, record.expires)?;
+        let view = KeyView::new(found.name.clone(), found.version, &record, room.recovery());
         Ok(Effect::change(view, changes).about(found.id, Some(found.version)))
     }
+}
+
+/// The key's own row must still stand there; it says when the newest version expires.
+fn with_head(
+    room: &Room<'_>,
+    mut head: Key,
+    found: &KeyVersion,
+    row: Row,
+    expires: Option<i64>,
+) -> Result<Changes, Refusal> {
+    let newest = found.version == head.record.newest();
+    if newest && head.record.newest_expires != expires {
+        head.record.newest_expires = expires;
+        let puts = vec![row, room.row(Place::next(&head), &head.record)?];
+        return Ok(Changes { puts, ..Changes::default() });
+    }
+    Ok(Changes { puts: vec![row], removes: Vec::new(), checks: vec![(head.at(), head.counter)] })
 }
 
 /// `updated` must be seen to move, and clients see whole seconds.

@@ -4,9 +4,9 @@
 use super::{DIGEST, operator};
 use crate::inside::{Inside, moment, now};
 use crate::support::{Place, Server, Vault};
-use keystead_engine::{RotationPolicy, SetRotationPolicy};
+use keystead_engine::{RotateWhen, RotationPolicy, SetRotationPolicy};
 use keystead_identity::Proof;
-use keystead_model::Name;
+use keystead_model::{IsoDuration, Name};
 use serde_json::Value;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -86,13 +86,13 @@ fn a_key_with_a_rotation_policy_gets_a_new_version_by_itself_on_its_day() {
 
 /// Stores a policy of 7 days as the client, between two runs of the binary; the vault's revision after it.
 fn store_policy(place: &Place, client: &str, secret: &str) -> u64 {
-    const DAY: i64 = 86_400_000;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     runtime.block_on(async {
         let node = Inside::open(&place.data, &place.data.join("path.key")).await;
         let vault = node.instance.named("dev").unwrap();
         let caller = vault.authenticate(Proof::ClientSecret { client, secret }, None, now()).unwrap();
-        let policy = RotationPolicy { after_create_millis: 7 * DAY, expiry_millis: Some(30 * DAY) };
+        let rotate = Some(RotateWhen::AfterCreate(IsoDuration::days(7)));
+        let policy = RotationPolicy { rotate, notify: None, expiry: Some(IsoDuration::days(30)) };
         let ask = SetRotationPolicy { name: Name::parse("turns").unwrap(), policy: Some(policy) };
         vault.run(caller, ask, moment(now())).await.unwrap().into_parts().1.unwrap();
         let revision = node.revision("dev").await;

@@ -107,6 +107,7 @@ pub(crate) fn new_vault(name: &str, kind: VaultKind) -> NewVault {
         kind,
         authorities: vec![format!("{name}.localhost:8443").parse().unwrap()],
         retention_days: 7,
+        purge_protection: false,
         tenant: "adfs".to_owned(),
         policy: if kind == VaultKind::Hsm { PolicyDocument::default() } else { policy },
     }

@@ -55,6 +55,10 @@ pub(crate) enum Needs {
     OwnIssuer,
     OwnClient,
     OwnCertificate,
+    /// A name that no key has.
+    OwnName,
+    /// A backup of a key of its own that was purged.
+    OwnBackup,
 }
 
 /// What is expected of a route that needs a caller.
@@ -66,7 +70,8 @@ pub(crate) struct Rule {
     pub(crate) may: &'static [Role],
     pub(crate) ok: u16,
     pub(crate) needs: Needs,
-    /// `{sealed}` stands for the members of something that was encrypted before, `{guid}` for the one of the path.
+    /// `{sealed}` stands for the members of something that was encrypted before, `{backup}` for a backup, `{guid}` for the
+    /// one of the path.
     pub(crate) body: &'static str,
 }
 
@@ -88,6 +93,9 @@ pub(crate) const ROLE: &str = r#"{"properties":{"roleName":"{guid}","permissions
 pub(crate) const ASSIGNMENT: &str =
     r#"{"properties":{"roleDefinitionId":"x/21dbd100-6940-42c2-9190-5d6cb909625b","principalId":"{guid}"}}"#;
 const OPEN: &str = r#"{"alg":"A256GCM",{sealed}}"#;
+
+const OCT: &str = r#"{"key":{"kty":"oct","k":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}}"#;
+const ROTATION: &str = r#"{"attributes":{"expiryTime":"P90D"}}"#;
 
 macro_rules! definitions {
     () => {
@@ -119,8 +127,8 @@ pub(crate) fn rules() -> Vec<Rule> {
         body,
     };
     use Needs::{
-        AesKey, EcKey, NewGuid, Nothing, OwnAssignment, OwnCertificate, OwnClient, OwnDeletedKey, OwnIssuer, OwnKey,
-        OwnRole,
+        AesKey, EcKey, NewGuid, Nothing, OwnAssignment, OwnBackup, OwnCertificate, OwnClient, OwnDeletedKey, OwnIssuer,
+        OwnKey, OwnName, OwnRole,
     };
     vec![
         rule(&post, "/keys/{name}/{version?}/sign", "keys/sign", USERS, 200, EcKey, SIGN),
@@ -130,6 +138,13 @@ pub(crate) fn rules() -> Vec<Rule> {
         rule(&post, "/keys/{name}/{version?}/wrapkey", "keys/wrap", READERS, 200, AesKey, SEAL),
         rule(&post, "/keys/{name}/{version?}/unwrapkey", "keys/unwrap", READERS, 200, AesKey, OPEN),
         rule(&post, "/keys/{name}/create", "keys/create", OFFICERS, 200, EcKey, r#"{"kty":"EC"}"#),
+        rule(&put, "/keys/{name}", "keys/import", OFFICERS, 200, OwnName, OCT),
+        rule(&post, "/keys/{name}/rotate", "keys/rotate", OFFICERS, 200, EcKey, ""),
+        rule(&get, "/keys/{name}/rotationpolicy", "keys/rotationpolicy/read", READERS, 200, EcKey, ""),
+        rule(&put, "/keys/{name}/rotationpolicy", "keys/rotationpolicy/write", OFFICERS, 200, EcKey, ROTATION),
+        rule(&post, "/keys/{name}/backup", "keys/backup", USERS, 200, EcKey, ""),
+        rule(&post, "/keys/restore", "keys/restore", OFFICERS, 200, OwnBackup, r#"{"value":"{backup}"}"#),
+        rule(&post, "/rng", "random/generate", USERS, 200, Nothing, r#"{"count":16}"#),
         rule(&get, "/keys", "keys/list", READERS, 200, Nothing, ""),
         rule(&get, "/keys/{name}/versions", "keys/list", READERS, 200, EcKey, ""),
         rule(&get, "/keys/{name}/{version?}", "keys/read", READERS, 200, EcKey, ""),

@@ -184,7 +184,7 @@ impl Stage {
             Needs::Nothing | Needs::EcKey => "ec".to_owned(),
             Needs::AesKey => "aes".to_owned(),
             Needs::OwnRole | Needs::OwnAssignment | Needs::NewGuid => "ec".to_owned(),
-            Needs::OwnKey | Needs::OwnDeletedKey => format!("own-{}", self.next()),
+            Needs::OwnKey | Needs::OwnDeletedKey | Needs::OwnName | Needs::OwnBackup => format!("own-{}", self.next()),
             Needs::OwnIssuer | Needs::OwnClient | Needs::OwnCertificate => "none".to_owned(),
         };
         if own(rule.needs) && allowed {
@@ -192,6 +192,13 @@ impl Stage {
         }
         if rule.needs == Needs::OwnDeletedKey && allowed {
             self.officer("DELETE", &format!("/keys/{name}"), "").await;
+        }
+        let mut backup = "AA".to_owned();
+        if rule.needs == Needs::OwnBackup && allowed {
+            let taken = self.officer("POST", &format!("/keys/{name}/backup"), "").await.json();
+            backup = taken["value"].as_str().unwrap().to_owned();
+            self.officer("DELETE", &format!("/keys/{name}"), "").await;
+            self.officer("DELETE", &format!("/deletedkeys/{name}"), "").await;
         }
         let guid = format!("{:08x}-2222-4222-8222-222222222222", self.next());
         let mut path = rule.pattern.replace("{name}", &name).replace("{version?}", "");
@@ -205,6 +212,7 @@ impl Stage {
         let body = rule
             .body
             .replace("{sealed}", &self.sealed)
+            .replace("{backup}", &backup)
             .replace("{guid}", &guid)
             .replace("{n}", &self.next().to_string());
         let body = if body == "{certificate}" { policy::certificate() } else { body };

@@ -1,0 +1,207 @@
+//! Requests that bring a key in: import of a JWK (RFC 7517), and restoring a backup.
+
+use super::key::{Attributes, CURVES, attributes, curve_named, operations, unsupported};
+use super::release::{self, PolicyBody};
+use super::tags::Tags;
+use super::{Text, binary, bounded, json, name, required};
+use keystead_api_table::{BadParameter, Parts};
+use keystead_engine::{BackupKey, ImportKey, ImportedKey, RandomBytes, RestoreKey, RsaNumbers};
+use keystead_model::Curve;
+use serde::Deserialize;
+use zeroize::Zeroizing;
+
+const KINDS: &str = "EC, RSA, oct";
+
+/// Longest backup, in bytes once decoded.
+const MAX_BACKUP: usize = 704 << 10;
+
+#[derive(Deserialize)]
+struct ImportBody<'a> {
+    #[serde(borrow)]
+    key: Option<Jwk<'a>>,
+    #[serde(rename = "Hsm", alias = "hsm")]
+    hsm: Option<bool>,
+    attributes: Option<Attributes>,
+    tags: Option<Tags>,
+    #[serde(borrow)]
+    release_policy: Option<PolicyBody<'a>>,
+}
+
+/// A private key. Members that say something else of it are ignored.
+#[derive(Deserialize)]
+struct Jwk<'a> {
+    #[serde(borrow)]
+    kty: Option<Text<'a>>,
+    #[serde(borrow)]
+    key_ops: Option<Vec<Text<'a>>>,
+    #[serde(borrow)]
+    crv: Option<Text<'a>>,
+    #[serde(borrow)]
+    n: Option<Text<'a>>,
+    #[serde(borrow)]
+    e: Option<Text<'a>>,
+    #[serde(borrow)]
+    d: Option<Text<'a>>,
+    #[serde(borrow)]
+    p: Option<Text<'a>>,
+    #[serde(borrow)]
+    q: Option<Text<'a>>,
+    #[serde(borrow)]
+    dp: Option<Text<'a>>,
+    #[serde(borrow)]
+    dq: Option<Text<'a>>,
+    #[serde(borrow)]
+    qi: Option<Text<'a>>,
+    #[serde(borrow)]
+    x: Option<Text<'a>>,
+    #[serde(borrow)]
+    y: Option<Text<'a>>,
+    #[serde(borrow)]
+    k: Option<Text<'a>>,
+    #[serde(borrow)]
+    key_hsm: Option<Text<'a>>,
+}
+
+/// `PUT /keys/{name}`
+pub fn import(parts: &Parts<'_>) -> Result<ImportKey, BadParameter> {
+    let name = name(parts)?;
+    let body: ImportBody<'_> = json(parts)?;
+    if body.hsm == Some(true) {
+        return Err(unsupported("Hsm", "true", "false: keys of this vault are protected by software"));
+    }
+    let mut jwk = required(body.key, "key")?;
+    if jwk.key_hsm.is_some() {
+        return Err(BadParameter::NotAllowed { what: "key.key_hsm", why: "keys wrapped for an HSM are not served" });
+    }
+    let ops = operations(jwk.key_ops.take())?.filter(|ops| !ops.is_empty());
+    Ok(ImportKey {
+        name,
+        key: key(&jwk)?,
+        ops,
+        attributes: attributes(body.attributes)?,
+        tags: body.tags.unwrap_or_default().0,
+        release: release::policy(body.release_policy)?,
+    })
+}
+
+fn key(jwk: &Jwk<'_>) -> Result<ImportedKey, BadParameter> {
+    match &*required(jwk.kty.as_ref(), "key.kty")?.0 {
+        "EC" => Ok(ImportedKey::Ec {
+            curve: curve(&required(jwk.crv.as_ref(), "key.crv")?.0)?,
+            x: number(jwk.x.as_ref(), "key.x")?,
+            y: number(jwk.y.as_ref(), "key.y")?,
+            d: secret(jwk.d.as_ref(), "key.d")?,
+        }),
+        "RSA" => Ok(ImportedKey::Rsa(Box::new(RsaNumbers {
+            n: number(jwk.n.as_ref(), "key.n")?,
+            e: number(jwk.e.as_ref(), "key.e")?,
+            d: secret(jwk.d.as_ref(), "key.d")?,
+            p: secret(jwk.p.as_ref(), "key.p")?,
+            q: secret(jwk.q.as_ref(), "key.q")?,
+            dp: secret(jwk.dp.as_ref(), "key.dp")?,
+            dq: secret(jwk.dq.as_ref(), "key.dq")?,
+            qi: secret(jwk.qi.as_ref(), "key.qi")?,
+        }))),
+        "oct" => Ok(ImportedKey::Oct(secret(jwk.k.as_ref(), "key.k")?)),
+        other => Err(unsupported("key.kty", other, KINDS)),
+    }
+}
+
+fn curve(crv: &str) -> Result<Curve, BadParameter> {
+    curve_named(crv).ok_or_else(|| unsupported("key.crv", crv, CURVES))
+}
+
+fn number(text: Option<&Text<'_>>, what: &'static str) -> Result<Vec<u8>, BadParameter> {
+    binary(required(text, what)?, what)
+}
+
+fn secret(text: Option<&Text<'_>>, what: &'static str) -> Result<Zeroizing<Vec<u8>>, BadParameter> {
+    number(text, what).map(Zeroizing::new)
+}
+
+/// `POST /keys/{name}/backup`
+pub fn backup(parts: &Parts<'_>) -> Result<BackupKey, BadParameter> {
+    Ok(BackupKey { name: name(parts)? })
+}
+
+#[derive(Deserialize)]
+struct RestoreBody<'a> {
+    #[serde(borrow)]
+    value: Option<Text<'a>>,
+}
+
+/// `POST /keys/restore`
+pub fn restore(parts: &Parts<'_>) -> Result<RestoreKey, BadParameter> {
+    let body: RestoreBody<'_> = json(parts)?;
+    Ok(RestoreKey { backup: bounded(&required(body.value, "value")?, "value", MAX_BACKUP)? })
+}
+
+#[derive(Deserialize)]
+struct RandomBody {
+    count: Option<i64>,
+}
+
+/// `POST /rng`
+pub fn random(parts: &Parts<'_>) -> Result<RandomBytes, BadParameter> {
+    let body: RandomBody = json(parts)?;
+    let count = required(body.count, "count")?;
+    let bad = BadParameter::Range { what: "count", min: 1, max: i64::from(RandomBytes::MAX) };
+    let count = u8::try_from(count).ok().filter(|n| (1..=RandomBytes::MAX).contains(n)).ok_or(bad)?;
+    Ok(RandomBytes { count })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::parts;
+    use keystead_model::KeyOperation;
+
+    fn read(body: &str) -> Result<ImportKey, BadParameter> {
+        parts("/keys/Pay", "/keys/{name}", body, import)
+    }
+
+    #[test]
+    fn a_jwk_is_read_part_by_part() {
+        let ask = read(r#"{"key":{"kty":"oct","kid":"x","k":"AAEC","key_ops":["encrypt","encrypt"]},"Hsm":false}"#);
+        let ask = ask.unwrap();
+        assert_eq!(ask.ops, Some(vec![KeyOperation::Encrypt]));
+        assert!(matches!(&ask.key, ImportedKey::Oct(k) if ***k == [0, 1, 2]));
+        let ec = r#"{"key":{"kty":"EC","crv":"P-256","d":"AQ","x":"Ag","y":"AwM="},"attributes":{"exp":5}}"#;
+        let ask = read(ec).unwrap();
+        assert!(
+            matches!(&ask.key, ImportedKey::Ec { curve: Curve::P256, d, x, y } if ***d == [1] && *x == [2] && *y == [3, 3])
+        );
+        assert!(ask.attributes.expires.is_some() && ask.tags.is_empty());
+    }
+
+    #[test]
+    fn a_part_that_is_missing_or_not_served_is_named() {
+        for (body, word) in [
+            ("{}", "key "),
+            (r#"{"key":{"kty":"EC","crv":"P-256","x":"Ag","y":"Aw"}}"#, "key.d"),
+            (r#"{"key":{"kty":"EC","d":"AQ"}}"#, "key.crv"),
+            (r#"{"key":{"kty":"EC","crv":"P-224","d":"AQ"}}"#, "P-256"),
+            (r#"{"key":{"kty":"RSA","n":"AQ","e":"AQAB","d":"AQ"}}"#, "key.p"),
+            (r#"{"key":{"kty":"RSA-HSM","n":"AQ"}}"#, "EC, RSA, oct"),
+            (r#"{"key":{"kty":"oct","k":"AQ"},"Hsm":true}"#, "software"),
+            (r#"{"key":{"kty":"oct","k":"AQ"},"hsm":true}"#, "software"),
+            (r#"{"key":{"kty":"RSA-HSM","key_hsm":"AQ"}}"#, "key_hsm"),
+            (r#"{"key":{"kty":"oct","k":"a*secret"}}"#, "key.k is not base64url"),
+        ] {
+            let message = read(body).err().unwrap().to_string();
+            assert!(message.contains(word) && !message.contains("secret"), "{body}: {message}");
+        }
+    }
+
+    #[test]
+    fn a_count_is_from_1_to_128() {
+        let read = |body: &str| parts("/rng", "/rng", body, random).map(|ask| ask.count);
+        assert_eq!(read(r#"{"count":1}"#).unwrap(), 1);
+        assert_eq!(read(r#"{"count":128}"#).unwrap(), 128);
+        for body in
+            ["{}", r#"{"count":0}"#, r#"{"count":129}"#, r#"{"count":-1}"#, r#"{"count":257}"#, r#"{"count":"1"}"#]
+        {
+            assert!(read(body).is_err(), "{body}");
+        }
+    }
+}

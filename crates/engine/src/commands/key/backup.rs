@@ -1,0 +1,58 @@
+//! Take a sealed copy of a key with all its versions.
+
+use crate::commands::ask;
+use crate::error::Refusal;
+use crate::records::backup::{self, BackupId, BackupRecord, BackupVersion};
+use crate::room::{KeyVersion, Room};
+use crate::run::{Effect, Execute};
+use keystead_access::Permit;
+use keystead_model::{Name, Target};
+
+/// Backs a key up: all its versions, their attributes and tags, its rotation policy. The value opens in this vault
+/// only, and in it also after the key was purged.
+pub struct BackupKey {
+    /// Which key.
+    pub name: Name,
+}
+ask!(BackupKey, BackupKey, |c| Target::Key(c.name.clone()));
+
+/// Most versions in a backup.
+const MAX_VERSIONS: usize = 500;
+
+impl Execute for BackupKey {
+    type Output = Vec<u8>;
+
+    async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<Vec<u8>>, Refusal> {
+        let key = room.live(&permit.ask().name).await?;
+        let id = BackupId { vault: room.vault().info.id, id: keystead_crypto::random() };
+        let stored = room.all_versions(&key, MAX_VERSIONS).await?;
+        let mut versions = Vec::with_capacity(stored.len());
+        for version in &stored {
+            versions.push(sealed(room, id, version).await?);
+        }
+        if !versions.iter().any(|v| v.version == key.record.newest) {
+            // The key was purged or got a newer version since its row was read.
+            return Err(Refusal::Conflict);
+        }
+        let record = BackupRecord {
+            name: key.record.name.clone(),
+            newest: key.record.newest,
+            newest_created: key.record.newest_created,
+            rotation: key.record.rotation.clone(),
+            versions,
+            taken: room.at.now.0,
+        };
+        Ok(Effect::read(backup::seal(&room.open().blobs, id, &record)?).about(key.id, None))
+    }
+}
+
+/// The version with its material sealed to the backup.
+async fn sealed(room: &Room<'_>, id: BackupId, v: &KeyVersion) -> Result<BackupVersion, Refusal> {
+    let (open, here) = (room.open(), room.material_binding(v.id, v.version));
+    let (from, to) = ((&open.material, &here), (&open.blobs, &id.material(v.version)));
+    let (spec, by) = (v.record.spec, room.at.deadline);
+    let material = room.protection().reseal(from, to, spec, &v.record.material, by).await?;
+    let mut record = v.record.clone();
+    record.material = material;
+    Ok(BackupVersion { version: *v.version.as_bytes(), record })
+}

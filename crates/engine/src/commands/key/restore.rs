@@ -1,0 +1,90 @@
+//! Bring a key back from a backup.
+
+use crate::commands::ask;
+use crate::error::Refusal;
+use crate::records::KeyRecord;
+use crate::records::backup::{self, BackupId, BackupRecord, BackupVersion};
+use crate::room::{Place, Room};
+use crate::run::{Effect, Execute};
+use crate::view::KeyView;
+use keystead_access::Permit;
+use keystead_model::{Name, ObjectId, Target, Version};
+use keystead_store::{Changes, Kind, Row, RowKey};
+
+/// Restores a key under the name it had, which must be free, with all its versions as they were. It is another object
+/// from then on: no row of the old one opens in its place.
+pub struct RestoreKey {
+    /// What [`super::BackupKey`] gave.
+    pub backup: Vec<u8>,
+}
+ask!(RestoreKey, RestoreKey, |c| Target::Keys);
+
+impl Execute for RestoreKey {
+    type Output = KeyView;
+
+    async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<KeyView>, Refusal> {
+        let (from, record) = backup::open(&room.open().blobs, room.vault().info.id, &permit.ask().backup)?;
+        let name = Name::parse(&record.name).map_err(|_| backup::BadBackup::Damaged)?;
+        if room.key(Kind::Key, &name).await?.is_some() {
+            return Err(Refusal::NameTaken { name });
+        }
+        if room.key(Kind::DeletedKey, &name).await?.is_some() {
+            return Err(Refusal::NameReserved { name });
+        }
+        let id = ObjectId::from_bytes(keystead_crypto::random());
+        let newest = Version::from_bytes(record.newest);
+        let (view, changes) = rows(room, from, &name, id, record).await?;
+        Ok(Effect::change(view, changes).about(id, Some(newest)))
+    }
+}
+
+async fn rows(
+    room: &Room<'_>,
+    from: BackupId,
+    name: &Name,
+    id: ObjectId,
+    record: BackupRecord,
+) -> Result<(KeyView, Changes), Refusal> {
+    let tag = room.tag(name);
+    let (mut puts, mut newest) = (Vec::with_capacity(record.versions.len().saturating_add(1)), None);
+    for version in record.versions {
+        let is_newest = version.version == record.newest;
+        let (row, view) = restored(room, from, name, id, version).await?;
+        puts.push(row);
+        newest = if is_newest { Some(view) } else { newest };
+    }
+    let newest = newest.ok_or(backup::BadBackup::Damaged)?;
+    let key = KeyRecord {
+        name: record.name,
+        newest: record.newest,
+        newest_created: record.newest_created,
+        rotation: record.rotation,
+        deletion: None,
+        newest_expires: newest.expires.map(|t| t.0),
+        notified: None,
+    };
+    let head = Place { kind: Kind::Key, tag, version: None, id, counter: 1, due: key.due() };
+    puts.push(room.row(head, &key)?);
+    let free = RowKey { kind: Kind::DeletedKey, lookup: tag, version: None };
+    Ok((newest, Changes { puts, removes: Vec::new(), checks: vec![(free, 0)] }))
+}
+
+/// The version with its material sealed to this vault's root again.
+async fn restored(
+    room: &Room<'_>,
+    from: BackupId,
+    name: &Name,
+    id: ObjectId,
+    stored: BackupVersion,
+) -> Result<(Row, KeyView), Refusal> {
+    let version = Version::from_bytes(stored.version);
+    let (open, here) = (room.open(), room.material_binding(id, version));
+    let (from, to) = ((&open.blobs, &from.material(version)), (&open.material, &here));
+    let mut record = stored.record;
+    let (spec, by) = (record.spec, room.at.deadline);
+    record.material = room.protection().reseal(from, to, spec, &record.material, by).await?;
+    let tag = room.tag(name);
+    let place = Place { kind: Kind::KeyVersion, tag, version: Some(version), id, counter: 1, due: None };
+    let view = KeyView::new(name.clone(), version, &record, room.recovery());
+    Ok((room.row(place, &record)?, view))
+}

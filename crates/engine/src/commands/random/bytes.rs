@@ -1,0 +1,32 @@
+//! Random bytes.
+
+use crate::commands::ask;
+use crate::error::Refusal;
+use crate::room::Room;
+use crate::run::{Effect, Execute};
+use keystead_access::Permit;
+use keystead_model::Target;
+use zeroize::Zeroizing;
+
+/// Gives random bytes. They stand in no record.
+pub struct RandomBytes {
+    /// How many: 1 to 128.
+    pub count: u8,
+}
+ask!(RandomBytes, RandomBytes, |c| Target::Keys);
+
+impl RandomBytes {
+    /// Most bytes at a time.
+    pub const MAX: u8 = 128;
+}
+
+impl Execute for RandomBytes {
+    type Output = Zeroizing<Vec<u8>>;
+
+    async fn execute(permit: &Permit<Self>, _: &Room<'_>) -> Result<Effect<Zeroizing<Vec<u8>>>, Refusal> {
+        match permit.ask().count {
+            count @ 1..=Self::MAX => Ok(Effect::read(keystead_crypto::random_bytes(usize::from(count)))),
+            _ => Err(Refusal::OverBound { what: "1 to 128 random bytes are given at a time" }),
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! Commands on randomness.
+
+mod bytes;
+
+pub use bytes::RandomBytes;

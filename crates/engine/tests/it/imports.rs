@@ -1,0 +1,84 @@
+//! Keys that were made elsewhere.
+
+use crate::support::*;
+use keystead_crypto::{aes::Aes256Gcm, p256};
+use keystead_engine::{
+    BadImport, DeleteKey, Encrypt, GetKey, ImportKey, ImportedKey, KeyView, Refusal, SetAttributes, Sign,
+};
+use keystead_model::{CipherAlgorithm, KeyOperation, KeySpec, PublicKey, SignAlgorithm};
+use zeroize::Zeroizing;
+
+fn import(named: &str, key: ImportedKey) -> ImportKey {
+    let attributes = SetAttributes::default();
+    ImportKey { name: name(named), key, ops: None, attributes, tags: tags(&[("from", "elsewhere")]), release: None }
+}
+
+/// RFC 7515, appendix A.3.1.
+fn ec() -> ImportedKey {
+    let part = |text: &str| hex::decode(text).unwrap();
+    ImportedKey::EcP256 {
+        d: part("8e9b109e719098bf980487df1f5d77e9cb29606ebed2263b5f57c213df84f4b2").into(),
+        x: part("7fcdce2770f6c45d4183cbee6fdb4b7b580733357be9ef13bacf6e3c7bd15445"),
+        y: part("c7f144cd1bbd9b7e872cdfedb9eeb9f4b3695d6ea90b24ad8a4623288588e5ad"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_imported_key_works_as_the_key_it_is() {
+    let node = Node::new().await;
+    let made = node.run(import("signing", ec())).await.unwrap();
+    let PublicKey::EcP256 { x, y } = made.public else { panic!() };
+    assert_eq!((made.spec, made.ops.as_slice()), (KeySpec::EcP256, KeySpec::EcP256.possible()));
+    let node = node.restart().await;
+    let ask = Sign { key: key("signing"), algorithm: SignAlgorithm::Es256, digest: vec![7; 32] };
+    let signed = node.run(ask).await.unwrap();
+    assert!(p256::verify_digest(&x, &y, &[7; 32], &signed.value));
+
+    node.run(import("sealing", ImportedKey::Oct { k: vec![9; 32].into() })).await.unwrap();
+    let (algorithm, plaintext) = (CipherAlgorithm::A256Gcm, Zeroizing::new(b"plain".to_vec()));
+    let done = node.run(Encrypt { key: key("sealing"), algorithm, plaintext, aad: Vec::new() }).await.unwrap();
+    let opened = Aes256Gcm::new(&[9; 32]).open(&done.iv.unwrap(), b"", &done.value, &done.tag.unwrap()).unwrap();
+    assert_eq!(opened.as_slice(), b"plain");
+    node.stop_and_verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_under_a_name_that_exists_is_a_new_version() {
+    let node = Node::new().await;
+    let first = node.run(create("k", KeySpec::Oct256)).await.unwrap();
+    let second: KeyView = node.run(import("K", ec())).await.unwrap();
+    assert!(second.version != first.version && second.name == name("k"));
+    assert_eq!(node.run(GetKey { key: key("k") }).await.unwrap(), second);
+    assert_eq!(node.run(GetKey { key: version("k", first.version) }).await.unwrap(), first);
+    node.run(DeleteKey { name: name("k") }).await.unwrap();
+    assert!(matches!(node.run(import("k", ec())).await, Err(Refusal::NameReserved { .. })));
+    node.stop_and_verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_one_sound_key_is_refused_and_nothing_is_made() {
+    let node = Node::new().await;
+    let ImportedKey::EcP256 { d, x, y } = ec() else { panic!() };
+    let bad = |result: Result<KeyView, Refusal>, why| {
+        assert!(matches!(&result, Err(Refusal::BadImport(found)) if *found == why), "{result:?}");
+    };
+    let swapped = ImportedKey::EcP256 { d: d.clone(), x: y.clone(), y: x.clone() };
+    bad(node.run(import("k", swapped)).await, BadImport::Inconsistent);
+    let zero = ImportedKey::EcP256 { d: vec![0; 32].into(), x, y };
+    bad(node.run(import("k", zero)).await, BadImport::Inconsistent);
+    let served = "a symmetric key of 256 bits";
+    bad(node.run(import("k", ImportedKey::Oct { k: vec![1; 31].into() })).await, BadImport::Size { bits: 248, served });
+    let ops = Some(vec![KeyOperation::Encrypt]);
+    let asked = node.run(ImportKey { ops, ..import("k", ec()) }).await;
+    assert!(matches!(asked, Err(Refusal::BadOperations { .. })));
+    assert!(matches!(node.run(GetKey { key: key("k") }).await, Err(Refusal::KeyNotFound { .. })));
+    node.stop_and_verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_needs_its_own_permission() {
+    let node = Node::new().await;
+    for who in [USER, NARROW, STRANGER] {
+        assert!(matches!(node.run_as(who, import("narrow", ec()), T0).await, Err(Refusal::Denied(_))));
+    }
+}
