@@ -137,6 +137,8 @@ fn golden_version_records_of_every_curve() {
         public: PublicKey::Ec { curve, x: vec![0x31; length], y: vec![0x32; length] },
         material: vec![0xcd; 5],
         uses_reserved: 0,
+        exportable: None,
+        release: None,
     };
     is_golden!("version-record-p384-v1.hex", record(KeySpec::EcP384, Curve::P384, 48));
     is_golden!("version-record-p521-v1.hex", record(KeySpec::EcP521, Curve::P521, 66));
@@ -294,7 +296,7 @@ fn exportable(release: ReleaseRecord) -> VersionRecord {
         created: 1,
         updated: 2,
         tags: BTreeMap::new(),
-        public: PublicKey::EcP256 { x: [0x11; 32], y: [0x22; 32] },
+        public: PublicKey::Ec { curve: Curve::P256, x: vec![0x11; 32], y: vec![0x22; 32] },
         material: vec![0xee; 4],
         uses_reserved: 0,
         exportable: Some(true),

@@ -237,7 +237,7 @@ async fn a_mandate_does_nothing_that_is_no_longer_due() {
 
 fn disable() -> UpdateKey {
     let attributes = SetAttributes { enabled: Some(false), ..SetAttributes::default() };
-    UpdateKey { key: key("gate"), ops: None, attributes, tags: None }
+    UpdateKey { key: key("gate"), ops: None, attributes, tags: None, release: None }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,7 +12,7 @@ const GCM: CipherAlgorithm = CipherAlgorithm::A256Gcm;
 
 async fn encrypt(node: &Node, named: &str) -> KeyResult {
     let plaintext = Zeroizing::new(b"plain".to_vec());
-    node.run(Encrypt { key: key(named), algorithm: GCM, plaintext, aad: Vec::new() }).await.unwrap()
+    node.run(Encrypt { key: key(named), algorithm: GCM, plaintext, iv: None, aad: Vec::new() }).await.unwrap()
 }
 
 async fn decrypt(node: &Node, sealed: &KeyResult) -> Vec<u8> {
@@ -20,7 +20,7 @@ async fn decrypt(node: &Node, sealed: &KeyResult) -> Vec<u8> {
         key: version("k", sealed.version),
         algorithm: GCM,
         ciphertext: sealed.value.to_vec(),
-        iv: sealed.iv.map(|iv| iv.to_vec()),
+        iv: sealed.iv.clone(),
         tag: sealed.tag.map(|tag| tag.to_vec()),
         aad: Vec::new(),
     };

@@ -1,11 +1,10 @@
 //! Keys that were made elsewhere.
 
 use crate::support::*;
-use keystead_crypto::{aes::Aes256Gcm, p256};
 use keystead_engine::{
-    BadImport, DeleteKey, Encrypt, GetKey, ImportKey, ImportedKey, KeyView, Refusal, SetAttributes, Sign,
+    BadKey, Decrypt, DeleteKey, Encrypt, GetKey, ImportKey, ImportedKey, KeyView, Refusal, SetAttributes, Sign, Verify,
 };
-use keystead_model::{CipherAlgorithm, KeyOperation, KeySpec, PublicKey, SignAlgorithm};
+use keystead_model::{CipherAlgorithm, Curve, KeyOperation, KeySpec, PublicKey, SignAlgorithm};
 use zeroize::Zeroizing;
 
 fn import(named: &str, key: ImportedKey) -> ImportKey {
@@ -16,29 +15,40 @@ fn import(named: &str, key: ImportedKey) -> ImportKey {
 /// RFC 7515, appendix A.3.1.
 fn ec() -> ImportedKey {
     let part = |text: &str| hex::decode(text).unwrap();
-    ImportedKey::EcP256 {
+    ImportedKey::Ec {
+        curve: Curve::P256,
         d: part("8e9b109e719098bf980487df1f5d77e9cb29606ebed2263b5f57c213df84f4b2").into(),
         x: part("7fcdce2770f6c45d4183cbee6fdb4b7b580733357be9ef13bacf6e3c7bd15445"),
         y: part("c7f144cd1bbd9b7e872cdfedb9eeb9f4b3695d6ea90b24ad8a4623288588e5ad"),
     }
 }
 
+fn elsewhere() -> PublicKey {
+    let ImportedKey::Ec { curve, x, y, .. } = ec() else { panic!() };
+    PublicKey::Ec { curve, x, y }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_imported_key_works_as_the_key_it_is() {
     let node = Node::new().await;
     let made = node.run(import("signing", ec())).await.unwrap();
-    let PublicKey::EcP256 { x, y } = made.public else { panic!() };
-    assert_eq!((made.spec, made.ops.as_slice()), (KeySpec::EcP256, KeySpec::EcP256.possible()));
+    assert_eq!((made.spec, made.ops.as_slice()), (KeySpec::EcP256, KeySpec::EcP256.usual()));
     let node = node.restart().await;
     let ask = Sign { key: key("signing"), algorithm: SignAlgorithm::Es256, digest: vec![7; 32] };
     let signed = node.run(ask).await.unwrap();
-    assert!(p256::verify_digest(&x, &y, &[7; 32], &signed.value));
+    let (digest, signature) = (vec![7; 32], signed.value.to_vec());
+    let ask = Verify { key: key("signing"), algorithm: SignAlgorithm::Es256, digest, signature };
+    assert!(node.run(ask).await.unwrap());
+    assert_eq!(made.public, elsewhere());
 
-    node.run(import("sealing", ImportedKey::Oct { k: vec![9; 32].into() })).await.unwrap();
+    node.run(import("sealing", ImportedKey::Oct(vec![9; 32].into()))).await.unwrap();
     let (algorithm, plaintext) = (CipherAlgorithm::A256Gcm, Zeroizing::new(b"plain".to_vec()));
-    let done = node.run(Encrypt { key: key("sealing"), algorithm, plaintext, aad: Vec::new() }).await.unwrap();
-    let opened = Aes256Gcm::new(&[9; 32]).open(&done.iv.unwrap(), b"", &done.value, &done.tag.unwrap()).unwrap();
-    assert_eq!(opened.as_slice(), b"plain");
+    let done = node.run(Encrypt { key: key("sealing"), algorithm, plaintext, iv: None, aad: Vec::new() }).await.unwrap();
+    node.run(import("sealing-too", ImportedKey::Oct(vec![9; 32].into()))).await.unwrap();
+    let (key, ciphertext) = (key("sealing-too"), done.value.to_vec());
+    let (iv, tag, aad) = (done.iv, done.tag.map(|tag| tag.to_vec()), Vec::new());
+    let opened = node.run(Decrypt { key, algorithm, ciphertext, iv, tag, aad }).await.unwrap();
+    assert_eq!(opened.value.as_slice(), b"plain");
     node.stop_and_verify().await;
 }
 
@@ -58,16 +68,15 @@ async fn an_import_under_a_name_that_exists_is_a_new_version() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_one_sound_key_is_refused_and_nothing_is_made() {
     let node = Node::new().await;
-    let ImportedKey::EcP256 { d, x, y } = ec() else { panic!() };
+    let ImportedKey::Ec { curve, d, x, y } = ec() else { panic!() };
     let bad = |result: Result<KeyView, Refusal>, why| {
         assert!(matches!(&result, Err(Refusal::BadImport(found)) if *found == why), "{result:?}");
     };
-    let swapped = ImportedKey::EcP256 { d: d.clone(), x: y.clone(), y: x.clone() };
-    bad(node.run(import("k", swapped)).await, BadImport::Inconsistent);
-    let zero = ImportedKey::EcP256 { d: vec![0; 32].into(), x, y };
-    bad(node.run(import("k", zero)).await, BadImport::Inconsistent);
-    let served = "a symmetric key of 256 bits";
-    bad(node.run(import("k", ImportedKey::Oct { k: vec![1; 31].into() })).await, BadImport::Size { bits: 248, served });
+    let swapped = ImportedKey::Ec { curve, d: d.clone(), x: y.clone(), y: x.clone() };
+    bad(node.run(import("k", swapped)).await, BadKey::OffCurve);
+    let zero = ImportedKey::Ec { curve, d: vec![0; 32].into(), x, y };
+    bad(node.run(import("k", zero)).await, BadKey::Mismatch);
+    bad(node.run(import("k", ImportedKey::Oct(vec![1; 31].into()))).await, BadKey::SecretSize);
     let ops = Some(vec![KeyOperation::Encrypt]);
     let asked = node.run(ImportKey { ops, ..import("k", ec()) }).await;
     assert!(matches!(asked, Err(Refusal::BadOperations { .. })));
