@@ -10,7 +10,8 @@ use keystead_access::Permit;
 use keystead_model::{Name, PublicExponent, PublicKey, Target};
 use keystead_protection::NewKey;
 
-/// Makes a new version with the kind, public exponent, operations and tags of the newest; it expires as the rotation policy says.
+/// Makes a new version with the kind, public exponent, operations and tags of the newest; it expires as the rotation
+/// policy says.
 pub struct RotateKey {
     /// Which key.
     pub name: Name,
