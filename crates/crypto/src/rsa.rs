@@ -1,5 +1,5 @@
-//! RSA with a modulus of 2,048, 3,072 or 4,096 bits (RFC 8017): signatures over digests the caller computed, OAEP with an
-//! empty label, and PKCS#1 v1.5 encryption, whose decryption never tells what was wrong ([`implicit`]).
+//! RSA with a modulus of 2,048, 3,072 or 4,096 bits (RFC 8017): signatures over digests the caller computed, OAEP with
+//! an empty label, and PKCS#1 v1.5 encryption, whose decryption never tells what was wrong ([`implicit`]).
 
 mod ffi;
 mod implicit;
@@ -185,8 +185,8 @@ impl PrivateKey {
     }
 
     /// Decrypts as many bytes as the modulus has. Every failure is the same [`CryptoError::NotDecrypted`]; with
-    /// [`Scheme::Pkcs1`] a number from 1 up to the modulus never fails: what is not padded decrypts to other bytes, always the
-    /// same.
+    /// [`Scheme::Pkcs1`] a number from 1 up to the modulus never fails: what is not padded decrypts to other bytes,
+    /// always the same.
     pub fn decrypt(&self, scheme: Scheme, cipher: &[u8]) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
         if cipher.len() != self.size.modulus_len() {
             return Err(CryptoError::NotDecrypted);

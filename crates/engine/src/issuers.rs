@@ -1,5 +1,5 @@
-//! The keys of other issuers, fetched for all vaults of a node. Whom a vault believes stands in its policy; here is only
-//! what those issuers publish, and how often they are asked: whatever callers send, twice a minute at most.
+//! The keys of other issuers, fetched for all vaults of a node. Whom a vault believes stands in its policy; here is
+//! only what those issuers publish, and how often they are asked: whatever callers send, twice a minute at most.
 
 use futures_util::future::BoxFuture;
 use keystead_identity::{Published, TrustedIssuer, discovery, keys};

@@ -1,7 +1,7 @@
 //! Principals as GUIDs: what the Key Vault API has where we have an issuer and a subject.
 //!
-//! A vault has one *directory*: the issuer whose subjects are GUIDs that stand for themselves. Everybody else is written
-//! as a UUID of version 8, made of SHA-256(issuer | 00 | subject). A UUID of that version is never read as a subject of
+//! A vault has one *directory*: the issuer whose subjects are GUIDs that stand for themselves. Everybody else is
+//! written as a UUID of version 8, made of SHA-256(issuer | 00 | subject). A UUID of that version is never read as a subject of
 //! the directory, so no GUID means two principals, and none can be chosen to be taken for another.
 
 use crate::principal::Principal;

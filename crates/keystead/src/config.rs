@@ -31,6 +31,7 @@ pub(crate) struct Config {
     #[serde(default)]
     pub(crate) metrics: MetricsSection,
     pub(crate) traces: Option<TracesSection>,
+    #[serde(default)]
     pub(crate) outgoing: OutgoingSection,
 }
 

@@ -1,5 +1,5 @@
-//! Keys that were made elsewhere, as the numbers of a JWK (RFC 7518, section 6). Nothing is believed: a key is taken only
-//! if all its parts belong together.
+//! Keys that were made elsewhere, as the numbers of a JWK (RFC 7518, section 6). Nothing is believed: a key is taken
+//! only if all its parts belong together.
 
 use crate::material::{Material, curve_of};
 use keystead_crypto::{ec, rsa};

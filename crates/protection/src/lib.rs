@@ -1,8 +1,8 @@
 //! Where key material lives and works. Above this room nothing sees a private key: it asks for a new key and gets its
 //! public half with sealed material, or gives sealed material and gets an [`OpenKey`] that works with it.
 //!
-//! Work under 100 us (P-256, AES, HMAC, RSA-2048 encryption, RSA verification) runs where it is asked for; the rest runs
-//! on a bounded pool of threads, in which every job has a deadline and callers take turns.
+//! Work under 100 us (P-256, AES, HMAC, RSA-2048 encryption, RSA verification) runs where it is asked for; the rest
+//! runs on a bounded pool of threads, in which every job has a deadline and callers take turns.
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::disallowed_methods))]
 
 mod error;

@@ -1,5 +1,5 @@
-//! Golden files and vectors: material that the first release sealed is opened and used for ever. They were made by another
-//! implementation of the layouts. And: whatever bytes come, the parser returns.
+//! Golden files and vectors: material that the first release sealed is opened and used for ever. They were made by
+//! another implementation of the layouts. And: whatever bytes come, the parser returns.
 #![allow(clippy::arithmetic_side_effects, clippy::disallowed_methods, clippy::indexing_slicing, clippy::unwrap_used)]
 
 #[path = "it/wycheproof.rs"]

@@ -66,8 +66,8 @@ impl From<Arc<ServerConfig>> for TlsIdentity {
     }
 }
 
-/// Settings for a TLS listener: TLS 1.3 and 1.2, X25519MLKEM768 preferred, stateless session tickets, HTTP/1.1 only. Clients
-/// may show a certificate ([`Peer::certificates`](crate::Peer::certificates)).
+/// Settings for a TLS listener: TLS 1.3 and 1.2, X25519MLKEM768 preferred, stateless session tickets, HTTP/1.1 only.
+/// Clients may show a certificate ([`Peer::certificates`](crate::Peer::certificates)).
 /// `chain_pem` has the server's certificate first, then its issuers; `key_pem` has its one private key.
 pub fn tls_config(chain_pem: &[u8], key_pem: &[u8]) -> Result<Arc<ServerConfig>, TlsError> {
     let chain = read_chain(chain_pem)?;

@@ -84,7 +84,8 @@ fn vouching(a: &CertificateAuthority) -> Value {
     all
 }
 
-/// `POST /keystead/v1/policy/issuers`. Unless its keys stand there, they are fetched from where OpenID Connect has them.
+/// `POST /keystead/v1/policy/issuers`. Unless its keys stand there, they are fetched from where OpenID Connect has
+/// them.
 pub fn add_issuer(parts: &Parts<'_>) -> Result<AddIssuer, BadParameter> {
     let mut issuer: TrustedIssuer = body(parts)?;
     if issuer.iss.is_empty() {

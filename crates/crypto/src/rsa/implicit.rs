@@ -1,7 +1,7 @@
-//! RSAES-PKCS1-v1_5 decryption that cannot be made an oracle (Bleichenbacher 1998, "Marvin" 2023): a number whose padding
-//! is wrong decrypts to bytes that only the key's owner could tell from a plaintext, always the same ones, in the same
-//! time. This is the implicit rejection of draft-irtf-cfrg-rsa-guidance, as OpenSSL has it since 3.2, so both give the
-//! same bytes.
+//! RSAES-PKCS1-v1_5 decryption that cannot be made an oracle (Bleichenbacher 1998, "Marvin" 2023): a number whose
+//! padding is wrong decrypts to bytes that only the key's owner could tell from a plaintext, always the same ones, in
+//! the same time. This is the implicit rejection of draft-irtf-cfrg-rsa-guidance, as OpenSSL has it since 3.2, so both
+//! give the same bytes.
 
 use super::{Size, ffi};
 use crate::{CryptoError, hmac_of, sha256};

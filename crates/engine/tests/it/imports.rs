@@ -43,7 +43,8 @@ async fn an_imported_key_works_as_the_key_it_is() {
 
     node.run(import("sealing", ImportedKey::Oct(vec![9; 32].into()))).await.unwrap();
     let (algorithm, plaintext) = (CipherAlgorithm::A256Gcm, Zeroizing::new(b"plain".to_vec()));
-    let done = node.run(Encrypt { key: key("sealing"), algorithm, plaintext, iv: None, aad: Vec::new() }).await.unwrap();
+    let done =
+        node.run(Encrypt { key: key("sealing"), algorithm, plaintext, iv: None, aad: Vec::new() }).await.unwrap();
     node.run(import("sealing-too", ImportedKey::Oct(vec![9; 32].into()))).await.unwrap();
     let (key, ciphertext) = (key("sealing-too"), done.value.to_vec());
     let (iv, tag, aad) = (done.iv, done.tag.map(|tag| tag.to_vec()), Vec::new());

@@ -45,8 +45,8 @@ impl Level {
     }
 }
 
-/// Begins to write, and to collect spans if traces are wanted. `KEYSTEAD_LOG` goes before the level. Only the first call
-/// of a process has an effect.
+/// Begins to write, and to collect spans if traces are wanted. `KEYSTEAD_LOG` goes before the level. Only the first
+/// call of a process has an effect.
 pub(crate) fn begin(level: Level, form: Form, traces: Option<&Settings>) -> Result<Option<Ready>, Failure> {
     let filter = EnvFilter::try_from_env("KEYSTEAD_LOG").unwrap_or_else(|_| EnvFilter::new(level.filter()));
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);

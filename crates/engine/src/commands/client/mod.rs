@@ -71,8 +71,9 @@ fn find<'a>(clients: &'a mut [Client], id: &str) -> Result<&'a mut Client, Refus
     clients.iter_mut().find(same).ok_or(Refusal::NotInPolicy { what: "client" })
 }
 
-/// Refuses the tokens that the vault issued to this subject until now: tokens say whole seconds. What was refused before
-/// the oldest token that can still be good is forgotten, so that the list does not grow with each client that goes.
+/// Refuses the tokens that the vault issued to this subject until now: tokens say whole seconds. What was refused
+/// before the oldest token that can still be good is forgotten, so that the list does not grow with each client that
+/// goes.
 fn end_tokens(callers: &mut Callers, subject: &str, room: &Room<'_>) {
     const DAY_AND_HOUR_MS: i64 = 25 * 3_600_000;
     let (issuer, now) = (room.open().issuer.info().iss, room.at.now);
