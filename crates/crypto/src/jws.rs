@@ -77,7 +77,7 @@ pub enum Curve {
 
 impl Curve {
     /// Bytes of a coordinate.
-    pub const fn len(self) -> usize {
+    pub const fn coordinate_len(self) -> usize {
         match self {
             Self::P256 => 32,
             Self::P384 => 48,
@@ -110,7 +110,7 @@ impl PublicKey {
 
     /// A point, each coordinate of the curve's full length. Whether it lies on the curve shows at the first signature.
     pub fn ec(curve: Curve, x: &[u8], y: &[u8]) -> Option<Self> {
-        let whole = x.len() == curve.len() && y.len() == curve.len();
+        let whole = x.len() == curve.coordinate_len() && y.len() == curve.coordinate_len();
         whole.then(|| Self(Form::Ec { curve, point: [&[4], x, y].concat() }))
     }
 
@@ -174,7 +174,8 @@ mod tests {
     fn ec(curve: Curve, algorithm: &'static EcdsaSigningAlgorithm) -> (PublicKey, Vec<u8>) {
         let pair = EcdsaKeyPair::generate(algorithm).unwrap();
         let point = pair.public_key().as_ref();
-        let key = PublicKey::ec(curve, &point[1..=curve.len()], &point[1 + curve.len()..]).unwrap();
+        let key =
+            PublicKey::ec(curve, &point[1..=curve.coordinate_len()], &point[1 + curve.coordinate_len()..]).unwrap();
         (key, pair.sign(&SystemRandom::new(), b"message").unwrap().as_ref().to_vec())
     }
 

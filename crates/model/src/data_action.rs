@@ -88,7 +88,7 @@ data_actions! {
     RestoreStart = 34, "Microsoft.KeyVault/managedHsm/restore/start/action" => [];
     RestoreStatus = 35, "Microsoft.KeyVault/managedHsm/restore/status/action" => [];
     // Key Vault, Azure RBAC. It has no name for reading deleted keys: who may recover them may see them.
-    KeysRead = 60, "Microsoft.KeyVault/vaults/keys/read" => [ListKeys, GetKey];
+    KeysRead = 60, "Microsoft.KeyVault/vaults/keys/read" => [ListKeys, GetKey, GetRotationPolicy];
     KeysUpdate = 61, "Microsoft.KeyVault/vaults/keys/update/action" => [UpdateKey];
     KeysCreate = 62, "Microsoft.KeyVault/vaults/keys/create/action" => [CreateKey];
     KeysImport = 63, "Microsoft.KeyVault/vaults/keys/import/action" => [ImportKey];
@@ -120,6 +120,8 @@ data_actions! {
     CertificatesWrite = 109, "Keystead/policy/certificates/write" => [AddAuthority];
     CertificatesDelete = 110, "Keystead/policy/certificates/delete" => [RemoveAuthority];
     NotBeforeWrite = 111, "Keystead/policy/not-before/write" => [RevokeTokens];
+    // Key Vault has no name for it; Managed HSM has.
+    Random = 112, "Keystead/rng/action" => [RandomBytes];
 }
 
 impl DataAction {

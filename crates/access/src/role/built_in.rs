@@ -29,6 +29,7 @@ pub static CRYPTO_OFFICER: Role = Role {
         KeysRotate,
         RotationPolicyRead,
         RotationPolicyWrite,
+        Random,
     ],
 };
 
@@ -47,6 +48,7 @@ pub static CRYPTO_USER: Role = Role {
         KeysUnwrap,
         KeysSign,
         KeysVerify,
+        Random,
     ],
 };
 

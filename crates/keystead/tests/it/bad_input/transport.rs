@@ -54,7 +54,7 @@ fn a_missing_or_odd_version_path_or_method_is_refused() {
         refused("GET", &format!("/keys{version}"), &[], 400, "BadParameter");
     }
     for (method, target) in
-        [("PUT", "/keys/ec"), ("HEAD", "/keys"), ("OPTIONS", "/keys"), ("TRACE", "/keys"), ("BREW", "/keys")]
+        [("PUT", "/keys"), ("HEAD", "/keys"), ("OPTIONS", "/keys"), ("TRACE", "/keys"), ("BREW", "/keys")]
     {
         if method == "HEAD" {
             continue;
@@ -71,7 +71,7 @@ fn a_missing_or_odd_version_path_or_method_is_refused() {
         "//",
         "/secrets",
         "/certificates",
-        "/rng",
+        "/rngs",
         "/..",
         "/.%2e/",
         "/keys%2Fec",

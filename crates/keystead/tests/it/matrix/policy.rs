@@ -16,7 +16,8 @@ pub(super) async fn prepare(stage: &Stage, needs: Needs, allowed: bool) -> Optio
     }
     match needs {
         Needs::OwnIssuer => {
-            let issuer = json!({ "iss": "https://own.example", "audiences": [], "subject_claim": "sub", "keys": [] });
+            let issuer =
+                json!({ "iss": "https://own.example", "audiences": ["a"], "subject_claim": "sub", "keys": [] });
             stage.administrator(&format!("{POLICY}/issuers"), &issuer.to_string()).await;
             Some("https://own.example".to_owned())
         }
