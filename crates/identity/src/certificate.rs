@@ -129,7 +129,7 @@ fn verify(
     let at = UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(at.secs()).unwrap_or(0)));
     let algorithms = webpki::ALL_VERIFICATION_ALGS;
     let anchors = std::slice::from_ref(anchor);
-    certificate.verify_for_usage(algorithms, anchors, rest, at, &ForClients::default(), None, None).map(drop)
+    certificate.verify_for_usage(algorithms, anchors, rest, at, ForClients::default(), None, None).map(drop)
 }
 
 /// The client's own certificate must say that it is for client authentication; those above it must not say otherwise.

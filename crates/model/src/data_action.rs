@@ -174,7 +174,13 @@ mod tests {
         for action in A::ALL {
             let by_no_role = matches!(
                 action,
-                A::IssueToken | A::VaultCreated | A::VaultUnsealed | A::VaultSealed | A::NodeEnrolled | A::TurnedAway
+                A::NotifyExpiry
+                    | A::IssueToken
+                    | A::VaultCreated
+                    | A::VaultUnsealed
+                    | A::VaultSealed
+                    | A::NodeEnrolled
+                    | A::TurnedAway
             );
             for kind in [VaultKind::Vault, VaultKind::Hsm] {
                 assert_eq!(DataAction::of(*action, kind).is_none(), by_no_role, "{action}: give it a data action");

@@ -70,8 +70,8 @@ pub(crate) struct Rule {
     pub(crate) may: &'static [Role],
     pub(crate) ok: u16,
     pub(crate) needs: Needs,
-    /// `{sealed}` stands for the members of something that was encrypted before, `{backup}` for a backup, `{guid}` for the
-    /// one of the path.
+    /// `{sealed}` stands for the members of something that was encrypted before, `{backup}` for a backup, `{guid}` for
+    /// the one of the path.
     pub(crate) body: &'static str,
 }
 
