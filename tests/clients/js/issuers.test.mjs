@@ -268,24 +268,6 @@ test("a client proves itself with the token of an issuer it is federated with, a
   await uses(good({ sub: "build", aud: "api://keystead" }), 401);
 });
 
-test("a client certificate is a principal while the policy has its authority, and a header never is", async () => {
-  const tls = { key: clientCertificate.key, cert: clientCertificate.cert };
-  await uses(undefined, 401, { tls });
-  const added = await administer("POST", "/certificates", { certificate: pem.toString(), subject: "dns" });
-  assert.equal(added.issuer, authority);
-  await uses(undefined, 200, { tls });
-  const text = clientCertificate.cert.toString().replaceAll("\n", " ").trim();
-  for (const name of ["x-forwarded-client-cert", "x-client-cert", "ssl-client-cert", "x-arr-clientcert"]) {
-    await uses(undefined, 401, { headers: { [name]: text } });
-  }
-  const server = certificate(directory, ca, "server", "subjectAltName=DNS:machine.example\nextendedKeyUsage=serverAuth\n");
-  await uses(undefined, 401, { tls: { key: server.key, cert: server.cert } });
-  const silent = certificate(directory, ca, "silent", "subjectAltName=DNS:machine.example\n");
-  await uses(undefined, 401, { tls: { key: silent.key, cert: silent.cert } });
-  await administer("DELETE", `/certificates/${added.thumbprint}`);
-  await uses(undefined, 401, { tls });
-});
-
 test("whoever is no administrator neither reads nor changes the policy", async () => {
   const token = good({ iat: now() + 2 });
   for (const [method, path, body] of [
