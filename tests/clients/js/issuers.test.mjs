@@ -74,13 +74,13 @@ before(async () => {
   server.close();
   await once(server, "close");
   idp = await startIssuer({ directory, ca, port: free, audience });
-  const clients = "subjectAltName=DNS:machine.example\nextendedKeyUsage=clientAuth\n";
+  const clients = "subjectAltName=DNS:machine.localhost\nextendedKeyUsage=clientAuth\n";
   clientCertificate = certificate(directory, ca, "machine", clients);
   const print = createHash("sha256").update(Buffer.from(pem.toString().replace(/-----[^-]+-----|\s/g, ""), "base64")).digest("hex");
   authority = `x509:${print}`;
   const assigned = (issuer, subject, more = "") => `[[assignments]]\nscope = "/"\nrole = "${OFFICER}"\nprincipal = { issuer = "${issuer}", subject = "${subject}"${more} }\n`;
   const file = join(directory, "policy.toml");
-  writeFileSync(file, assigned(idp.iss, "caller") + assigned(idp.iss, "signers", ", group = true") + assigned(authority, "machine.example"));
+  writeFileSync(file, assigned(idp.iss, "caller") + assigned(idp.iss, "signers", ", group = true") + assigned(authority, "machine.localhost"));
   const made = cli("vault", "create", "callers", "--authority", host, "--retention", "7", "--policy", file, "--client", "admin", "--role", OFFICER);
   const [, id] = made.match(/AZURE_CLIENT_ID=(\S+)/);
   const [, secret] = made.match(/AZURE_CLIENT_SECRET=(\S+)/);
@@ -266,6 +266,24 @@ test("a client proves itself with the token of an issuer it is federated with, a
   await ask(good({ sub: "caller", aud: "api://keystead" }), 401);
   await ask(good({ sub: "build", aud: audience }), 401);
   await uses(good({ sub: "build", aud: "api://keystead" }), 401);
+});
+
+test("a client certificate is a principal while the policy has its authority, and a header never is", async () => {
+  const tls = { key: clientCertificate.key, cert: clientCertificate.cert };
+  await uses(undefined, 401, { tls });
+  const added = await administer("POST", "/certificates", { certificate: pem.toString(), subject: "dns" });
+  assert.equal(added.issuer, authority);
+  await uses(undefined, 200, { tls });
+  const text = clientCertificate.cert.toString().replaceAll("\n", " ").trim();
+  for (const name of ["x-forwarded-client-cert", "x-client-cert", "ssl-client-cert", "x-arr-clientcert"]) {
+    await uses(undefined, 401, { headers: { [name]: text } });
+  }
+  const server = certificate(directory, ca, "server", "subjectAltName=DNS:machine.localhost\nextendedKeyUsage=serverAuth\n");
+  await uses(undefined, 401, { tls: { key: server.key, cert: server.cert } });
+  const silent = certificate(directory, ca, "silent", "subjectAltName=DNS:machine.localhost\n");
+  await uses(undefined, 401, { tls: { key: silent.key, cert: silent.cert } });
+  await administer("DELETE", `/certificates/${added.thumbprint}`);
+  await uses(undefined, 401, { tls });
 });
 
 test("whoever is no administrator neither reads nor changes the policy", async () => {
