@@ -22,8 +22,8 @@
 //! ```
 //!
 //! - `client`: calls with a credential        - `operator`: calls over the unix socket
-//! - `keys`, `lifecycle`, `roles`, `audit`, `policy`, `ready`: the calls   - `wire`, `operation`: what they send and
-//! read
+//! - `keys`, `lifecycle`, `roles`, `audit`, `policy`, `ready`: the calls
+//! - `wire`, `operation`: what they send and read
 //! - `line`: a stream for an audit sink     - `collector`: telemetry on its way out
 //! - `token`, `challenge`, `form`: logging in - `transport`, `tls`, `pool`: connections
 
