@@ -71,6 +71,8 @@ class DevServer:
             file = self.data.parent / "limits.toml"
             file.write_text(f"[limits]\n{self.limits}\n")
             command += ["--limits", str(file)]
+        # An earlier start's would be taken for this one's until the server removes it.
+        self.env_file.unlink(missing_ok=True)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:
