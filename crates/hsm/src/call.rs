@@ -11,15 +11,6 @@ use zeroize::Zeroizing;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyId(pub [u8; 16]);
 
-/// Where a key's private half lives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Placement {
-    /// A token object, non-extractable from birth: no backup, no fail-over.
-    Resident,
-    /// Outside, wrapped by the vault's wrapping key; in the token only while it works.
-    Wrapped,
-}
-
 /// What is kept of a key outside the token.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Stored {

@@ -11,6 +11,6 @@ pub mod call;
 pub mod describe;
 mod error;
 
-pub use call::{Call, Held, KeyId, Parts, Placement, Reply, Stored};
+pub use call::{Call, Destination, Held, KeyId, Parts, Reply, Stored};
 pub use describe::{Assurance, Attack, Description, Mechanism, Native, Outcome, WrapClass};
 pub use error::HsmError;

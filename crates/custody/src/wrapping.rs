@@ -1,0 +1,102 @@
+//! The HSM wrapping key of a vault: a datum of the domain. What a token wrapped under it, any token that was given it
+//! unwraps, so whoever restores the domain brings the vault's HSM keys into an empty token.
+//!
+//! ```text
+//! version 1 byte (1) | key id 16 bytes | HPKE: encapsulated key 32 | ciphertext 32 | tag 16
+//! ```
+//!
+//! HPKE's info is a label and the vault's id; its associated data the version and the key id.
+
+use crate::{CustodyError, DomainKey, DomainPublic};
+use keystead_crypto::hpke;
+use keystead_model::VaultId;
+use zeroize::Zeroizing;
+
+/// A wrapping key in clear: on its way from the domain into a token. Cleared when dropped; no Debug.
+pub struct WrappingKey {
+    id: [u8; 16],
+    key: Zeroizing<[u8; 32]>,
+}
+
+const VERSION: u8 = 1;
+const HEAD: usize = 17;
+const BODY: usize = 32 + hpke::OVERHEAD;
+
+impl WrappingKey {
+    /// A new random key of AES-256 with a random id.
+    pub fn generate() -> Self {
+        Self { id: keystead_crypto::random(), key: Zeroizing::new(keystead_crypto::random()) }
+    }
+
+    /// Its id: CKA_ID in every token that has it.
+    pub const fn id(&self) -> [u8; 16] {
+        self.id
+    }
+
+    /// The key itself: to be wrapped for a token.
+    pub fn expose(&self) -> &[u8; 32] {
+        &self.key
+    }
+}
+
+impl DomainPublic {
+    /// Seals the wrapping key of this vault to the domain. [`CustodyError::BadPublic`] if this is no public key.
+    pub fn seal_wrapping(&self, vault: VaultId, key: &WrappingKey) -> Result<Vec<u8>, CustodyError> {
+        let head = [&[VERSION], key.id.as_slice()].concat();
+        let body = hpke::seal(self.as_bytes(), &info(vault), &head, &*key.key).ok_or(CustodyError::BadPublic)?;
+        Ok([head, body].concat())
+    }
+}
+
+impl DomainKey {
+    /// Opens what [`DomainPublic::seal_wrapping`] sealed.
+    pub fn open_wrapping(&self, vault: VaultId, sealed: &[u8]) -> Result<WrappingKey, CustodyError> {
+        let (head, body) = sealed.split_first_chunk::<HEAD>().ok_or(CustodyError::Format)?;
+        let [version, id @ ..] = head;
+        if *version != VERSION || body.len() != BODY {
+            return Err(CustodyError::Format);
+        }
+        let opened = hpke::open(self.private(), &info(vault), head, body).ok_or(CustodyError::NotOpened)?;
+        let mut key = Zeroizing::new([0; 32]);
+        if opened.len() != key.len() {
+            return Err(CustodyError::NotOpened);
+        }
+        key.copy_from_slice(&opened);
+        Ok(WrappingKey { id: *id, key })
+    }
+}
+
+fn info(vault: VaultId) -> Vec<u8> {
+    [b"keystead hsm wrapping key 1".as_slice(), vault.as_bytes()].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const VAULT: VaultId = VaultId::from_bytes([1; 16]);
+
+    #[test]
+    fn a_wrapping_key_opens_with_its_domain_and_vault_only() {
+        let (domain, key) = (DomainKey::generate(), WrappingKey::generate());
+        let sealed = domain.public().seal_wrapping(VAULT, &key).unwrap();
+        assert_eq!(sealed.len(), HEAD + BODY);
+        let opened = domain.open_wrapping(VAULT, &sealed).unwrap();
+        assert_eq!((opened.id(), opened.expose()), (key.id(), key.expose()));
+        for (domain, vault) in [(&domain, VaultId::from_bytes([2; 16])), (&DomainKey::generate(), VAULT)] {
+            assert_eq!(domain.open_wrapping(vault, &sealed).err(), Some(CustodyError::NotOpened));
+        }
+    }
+
+    #[test]
+    fn any_change_of_it_is_seen() {
+        let domain = DomainKey::generate();
+        let sealed = domain.public().seal_wrapping(VAULT, &WrappingKey::generate()).unwrap();
+        for at in 0..sealed.len() {
+            let mut changed = sealed.clone();
+            changed[at] ^= 1;
+            assert!(domain.open_wrapping(VAULT, &changed).is_err(), "{at}");
+            assert_eq!(domain.open_wrapping(VAULT, &sealed[..at]).err(), Some(CustodyError::Format));
+        }
+    }
+}
