@@ -257,10 +257,22 @@ fn kept<T>(cell: &OnceLock<T>, make: impl FnOnce() -> Result<T, CryptoError>) ->
 pub fn encrypt_to(n: &[u8], e: &[u8], scheme: Scheme, plain: &[u8]) -> Result<Vec<u8>, CryptoError> {
     let size = Size::of(n).ok_or(CryptoError::BadKey)?;
     let key = PublicEncryptingKey::from_der(&spki_der(n, e)).map_err(|_| CryptoError::BadKey)?;
-    encrypted(size, scheme, plain, |out| match scheme.oaep() {
+    encrypted(size, scheme, plain, |out| to(key, scheme, plain, out))
+}
+
+fn to(key: PublicEncryptingKey, scheme: Scheme, plain: &[u8], out: &mut [u8]) -> Result<usize, Unspecified> {
+    match scheme.oaep() {
         Some(oaep) => OaepPublicEncryptingKey::new(key)?.encrypt(oaep, plain, out, None).map(|text| text.len()),
         None => Pkcs1PublicEncryptingKey::new(key)?.encrypt(plain, out).map(|text| text.len()),
-    })
+    }
+}
+
+/// The same to a public key as DER SubjectPublicKeyInfo.
+pub fn encrypt_to_spki(spki: &[u8], scheme: Scheme, plain: &[u8]) -> Result<Vec<u8>, CryptoError> {
+    let key = PublicEncryptingKey::from_der(spki).map_err(|_| CryptoError::BadKey)?;
+    let size = Size::ALL.iter().copied().find(|size| size.modulus_len() == key.key_size_bytes());
+    let size = size.ok_or(CryptoError::BadKey)?;
+    encrypted(size, scheme, plain, |out| to(key, scheme, plain, out))
 }
 
 /// What `encrypt` writes, if the plaintext is not too long for the scheme.

@@ -4,7 +4,7 @@
 //!   [`certificate`] what it reads again
 //! - [`vault`]: the operator's commands over the local socket
 //! - [`key`], [`role`], [`audit`]: a client's commands over HTTPS; [`policy`]: an administrator's
-//! - [`hsm`]: PKCS#11 tokens
+//! - [`hsm`]: PKCS#11 tokens; [`byok`]: keys on their way into a vault
 //! - [`syslog`]: where a copy of the audit goes
 //! - [`watch`]: metrics, readiness and the server's own log
 //! - [`exit`]: exit codes and how errors are shown
@@ -12,6 +12,7 @@
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::disallowed_methods))]
 
 mod audit;
+mod byok;
 mod certificate;
 mod config;
 mod dev;
@@ -86,6 +87,8 @@ enum Command {
     Certificate(policy::certificate::Args),
     /// Show a vault's policy, and refuse older tokens
     Policy(policy::show::Args),
+    /// Bring keys of your own into a vault
+    Byok(byok::Args),
     /// Look at PKCS#11 tokens
     Hsm(hsm::Args),
     /// Read and check the audit log
@@ -130,6 +133,7 @@ fn run(cli: Cli) -> Result<(), exit::Failure> {
         Command::Client(args) => runtime()?.block_on(policy::client::run(args)),
         Command::Certificate(args) => runtime()?.block_on(policy::certificate::run(args)),
         Command::Policy(args) => runtime()?.block_on(policy::show::run(args)),
+        Command::Byok(args) => byok::run(args),
         Command::Hsm(args) => runtime()?.block_on(hsm::run(args)),
         Command::Audit(args) => runtime()?.block_on(audit::run(args)),
         // Never comes here: it has an exit code of its own.

@@ -80,6 +80,11 @@ pub struct Generated {
 }
 
 impl Generated {
+    /// As it is opened.
+    pub const fn stored(&self) -> StoredKey<'_> {
+        StoredKey { spec: self.spec, public: &self.public, material: self.material.as_slice() }
+    }
+
     fn of(material: &Material, sealer: &Sealer, binding: &Binding) -> Self {
         let (spec, public) = (material.spec(), material.public());
         Self { spec, public, material: sealer.seal(binding, b"", &material.encode()) }

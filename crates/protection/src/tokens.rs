@@ -204,7 +204,7 @@ impl Tokens {
         let mut last = HsmError::Down { why: "no token serves this vault".to_owned() };
         for client in self.clients.iter() {
             match client.state() {
-                TokenState::Down { why, .. } => last = HsmError::Down { why },
+                TokenState::Down { why, .. } => last = why,
                 _ => return client.call(call, by).await,
             }
         }

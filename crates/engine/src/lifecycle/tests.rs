@@ -17,6 +17,7 @@ fn version(enabled: bool, not_before: Option<i64>, expires: Option<i64>, ops: &[
         uses_reserved: 0,
         exportable: None,
         release: None,
+        level: None,
     }
 }
 

@@ -83,6 +83,7 @@ fn golden_version_records() {
             uses_reserved: 0,
             exportable: None,
             release: None,
+            level: None,
         }
     );
     is_golden!(
@@ -101,6 +102,7 @@ fn golden_version_records() {
             uses_reserved: 0,
             exportable: None,
             release: None,
+            level: None,
         }
     );
     is_golden!(
@@ -119,6 +121,7 @@ fn golden_version_records() {
             uses_reserved: 1 << 32,
             exportable: None,
             release: None,
+            level: None,
         }
     );
 }
@@ -139,6 +142,7 @@ fn golden_version_records_of_every_curve() {
         uses_reserved: 0,
         exportable: None,
         release: None,
+        level: None,
     };
     is_golden!("version-record-p384-v1.hex", record(KeySpec::EcP384, Curve::P384, 48));
     is_golden!("version-record-p521-v1.hex", record(KeySpec::EcP521, Curve::P521, 66));
@@ -301,6 +305,7 @@ fn exportable(release: ReleaseRecord) -> VersionRecord {
         uses_reserved: 0,
         exportable: Some(true),
         release: Some(release),
+        level: None,
     }
 }
 

@@ -3,7 +3,8 @@
 use crate::exit::Failure;
 use crate::secret_file;
 use keystead_hsm::worker::{Select, Settings};
-use keystead_hsm::{Account, Client, Config, Placement};
+use keystead_hsm::{Account, Client, Config};
+use keystead_model::Placement;
 use serde::Deserialize;
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
