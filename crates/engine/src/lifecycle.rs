@@ -21,7 +21,9 @@ pub(crate) fn usable(v: &VersionRecord, op: KeyOperation, now: Time) -> Result<(
     if !v.ops.contains(&op) {
         return Err(Refusal::OperationNotPermitted { op: name });
     }
-    let protects_new_data = matches!(op, KeyOperation::Encrypt | KeyOperation::WrapKey | KeyOperation::Sign);
+    // An import brings a new key in.
+    let protects_new_data =
+        matches!(op, KeyOperation::Encrypt | KeyOperation::WrapKey | KeyOperation::Sign | KeyOperation::Import);
     if protects_new_data && v.not_before.is_some_and(|t| now.0 < t) {
         return Err(Refusal::KeyNotYetValid { op: name });
     }

@@ -53,6 +53,9 @@ proptest! {
                 prop_assert!((1..ops.len()).all(|i| !ops[..i].contains(&ops[i])));
                 prop_assert!(ops.iter().all(|o| spec.possible().contains(o)));
             }
+            Err(Refusal::ImportAlone) => {
+                prop_assert!(asked.contains(&KeyOperation::Import) && asked.iter().any(|o| *o != KeyOperation::Import));
+            }
             Err(e) => {
                 prop_assert!(matches!(e, Refusal::BadOperations { spec: of } if of == spec), "another refusal");
                 prop_assert!(asked.iter().any(|o| !spec.possible().contains(o)));
