@@ -7,9 +7,14 @@ use keystead_model::{CipherAlgorithm, KeySpec, PublicExponent, PublicKey, SignAl
 use std::fmt;
 use zeroize::Zeroizing;
 
-/// A key's id in the token (CKA_ID): the id of its version, or of a wrapping key.
+/// A key's id in the token (CKA_ID): the id of its version, or of a wrapping key. A wrapping key's id is a value that only
+/// it makes: see [`IDENTIFYING`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyId(pub [u8; 16]);
+
+/// What a wrapping key wraps (RFC 5649) to make its own id: the last 16 bytes of the result. So nobody with the PIN can put
+/// a key that he knows in its place, and have new keys wrapped for him.
+pub const IDENTIFYING: [u8; 16] = *b"keystead key id.";
 
 /// What is kept of a key outside the token.
 #[derive(Clone, PartialEq, Eq)]
@@ -79,7 +84,7 @@ pub enum Call {
     /// Unwraps a wrapping key of 32 bytes (RSAES-OAEP under the transfer key, SHA-1 if the token has no SHA-256) into a
     /// token object that can wrap and unwrap and nothing else, and whose attributes nobody changes.
     InstallWrapping {
-        /// Its id.
+        /// Its id, which must be the one that it makes.
         id: KeyId,
         /// The wrapping key under the transfer key.
         wrapped: Vec<u8>,
