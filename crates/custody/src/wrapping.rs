@@ -8,6 +8,7 @@
 //! HPKE's info is a label and the vault's id; its associated data the version and the key id.
 
 use crate::{CustodyError, DomainKey, DomainPublic};
+use keystead_crypto::aes::wrap::wrap_padded;
 use keystead_crypto::hpke;
 use keystead_model::VaultId;
 use zeroize::Zeroizing;
@@ -23,12 +24,13 @@ const HEAD: usize = 17;
 const BODY: usize = 32 + hpke::OVERHEAD;
 
 impl WrappingKey {
-    /// A new random key of AES-256 with a random id.
+    /// A new random key of AES-256.
     pub fn generate() -> Self {
-        Self { id: keystead_crypto::random(), key: Zeroizing::new(keystead_crypto::random()) }
+        let key = Zeroizing::new(keystead_crypto::random());
+        Self { id: id_of(&key), key }
     }
 
-    /// Its id: CKA_ID in every token that has it.
+    /// Its id: CKA_ID in every token that has it. Only the key makes it, so no other can stand in its place.
     pub const fn id(&self) -> [u8; 16] {
         self.id
     }
@@ -62,9 +64,19 @@ impl DomainKey {
             return Err(CustodyError::NotOpened);
         }
         key.copy_from_slice(&opened);
-        Ok(WrappingKey { id: *id, key })
+        if id_of(&key) == *id { Ok(WrappingKey { id: *id, key }) } else { Err(CustodyError::NotOpened) }
     }
 }
+
+/// What tokens know the key by: the end of what it makes of a fixed text with AES key wrap with padding (RFC 5649).
+fn id_of(key: &[u8; 32]) -> [u8; 16] {
+    // A key of 32 bytes and a text of 16 are what the function takes.
+    let wrapped = wrap_padded(key, IDENTIFYING).unwrap_or_default();
+    wrapped.last_chunk().copied().unwrap_or_default()
+}
+
+/// As `hsm` has it, where tokens are asked for the same.
+const IDENTIFYING: &[u8; 16] = b"keystead key id.";
 
 fn info(vault: VaultId) -> Vec<u8> {
     [b"keystead hsm wrapping key 1".as_slice(), vault.as_bytes()].concat()
@@ -86,6 +98,14 @@ mod tests {
         for (domain, vault) in [(&domain, VaultId::from_bytes([2; 16])), (&DomainKey::generate(), VAULT)] {
             assert_eq!(domain.open_wrapping(vault, &sealed).err(), Some(CustodyError::NotOpened));
         }
+    }
+
+    #[test]
+    fn its_id_is_its_own() {
+        assert_ne!(WrappingKey::generate().id(), WrappingKey::generate().id());
+        // RFC 5649 under a key of zeros: the id stands in tokens and rows.
+        let expected = "b16477e3f6f8925bf6dfddcec4eef33a";
+        assert_eq!(hex::encode(id_of(&[0; 32])), expected);
     }
 
     #[test]
