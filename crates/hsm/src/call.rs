@@ -9,21 +9,15 @@ use minicbor::{Decode, Encode};
 use std::fmt;
 use zeroize::Zeroizing;
 
-/// A key's id in the token (CKA_ID): the id of its version, or of a wrapping key.
+/// A key's id in the token (CKA_ID): the id of its version, or of a wrapping key. A wrapping key's id is a value that only
+/// it makes: see [`IDENTIFYING`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
 #[cbor(transparent)]
 pub struct KeyId(#[cbor(n(0), with = "minicbor::bytes")] pub [u8; 16]);
 
-/// Where a key's private half lives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Encode, Decode)]
-pub enum Placement {
-    /// A token object, non-extractable from birth: no backup, no fail-over.
-    #[n(0)]
-    Resident,
-    /// Outside, wrapped by the vault's wrapping key; in the token only while it works.
-    #[n(1)]
-    Wrapped,
-}
+/// What a wrapping key wraps (RFC 5649) to make its own id: the last 16 bytes of the result. So nobody with the PIN can put
+/// a key that he knows in its place, and have new keys wrapped for him.
+pub const IDENTIFYING: [u8; 16] = *b"keystead key id.";
 
 /// What is kept of a key outside the token.
 #[derive(Clone, PartialEq, Eq, Encode, Decode)]
@@ -113,7 +107,7 @@ pub enum Call {
     /// token object that can wrap and unwrap and nothing else, and whose attributes nobody changes.
     #[n(4)]
     InstallWrapping {
-        /// Its id.
+        /// Its id, which must be the one that it makes.
         #[n(0)]
         id: KeyId,
         /// The wrapping key under the transfer key.
