@@ -10,6 +10,7 @@
 pub mod call;
 pub mod describe;
 mod error;
+pub mod worker;
 
 pub use call::{Call, Held, KeyId, Parts, Placement, Reply, Stored};
 pub use describe::{Assurance, Attack, Description, Mechanism, Native, Outcome, WrapClass};
