@@ -74,3 +74,10 @@ pub enum HsmError {
         code: String,
     },
 }
+
+impl HsmError {
+    /// Whether the worker that met it is of no use any more: a new one loads the library afresh and may find the token.
+    pub const fn ends_worker(&self) -> bool {
+        matches!(self, Self::Down { .. } | Self::PinRefused)
+    }
+}

@@ -7,11 +7,18 @@
 //! - [`describe`]: what a token is and can, and what its self-test found
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::disallowed_methods))]
 
+mod account;
 pub mod call;
+pub mod client;
+mod clock;
+mod codec;
 pub mod describe;
 mod error;
+pub mod fuzz;
 pub mod worker;
 
-pub use call::{Call, Held, KeyId, Parts, Placement, Reply, Stored};
+pub use account::{Account, NoAccount};
+pub use call::{Call, Destination, Held, KeyId, Parts, Reply, Stored};
+pub use client::{Client, Config, TokenState};
 pub use describe::{Assurance, Attack, Description, Mechanism, Native, Outcome, WrapClass};
 pub use error::HsmError;

@@ -1,5 +1,6 @@
 //! The worker's side of a token: the only code that loads a vendor's library.
 //!
+//! - [`process`]: its life, one call after the other; `confine`: what it gives up first; `link`: the socket
 //! - `token`: opening: library, slot, PIN, self-test, canary; `hand`: one session, which does what is asked
 //! - `selftest`: what the token is and can: how it wraps, what attacks get, which algorithms work
 //! - `making`, `wrapped_import`, `wrapping`: keys that are made, come in, and wrap others
@@ -7,14 +8,17 @@
 //! - `rv`: what each CKR code means; `quirks`: where vendors differ; `raw`: what `cryptoki` cannot call
 
 mod aes;
+pub(crate) mod confine;
 mod ec;
 mod hand;
 mod keywrap;
+mod link;
 mod making;
 mod mechanisms;
 mod opened;
 mod point;
 mod porter;
+pub mod process;
 mod public;
 mod quirks;
 mod raw;

@@ -1,7 +1,19 @@
-//! One suite, run on each token: SoftHSM2 and Kryoptic. What a token has not it must refuse by name.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
-#![allow(clippy::arithmetic_side_effects, clippy::disallowed_methods, clippy::print_stdout, clippy::print_stderr)]
+//! One suite for all tokens, run on SoftHSM2 and on Kryoptic; and tokens behind their workers: SoftHSM2, and a module that
+//! fails when it is told to.
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used
+)]
 
 mod bed;
+mod faults;
+mod load;
+mod process;
+mod soft;
 mod software;
 mod suite;
