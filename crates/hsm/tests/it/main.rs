@@ -1,4 +1,5 @@
-//! Tokens behind their workers: SoftHSM2, and a module that fails when it is told to.
+//! One suite for all tokens, run on SoftHSM2 and on Kryoptic; and tokens behind their workers: SoftHSM2, and a module that
+//! fails when it is told to.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::disallowed_methods,
@@ -9,7 +10,10 @@
     clippy::unwrap_used
 )]
 
+mod bed;
 mod faults;
 mod load;
 mod process;
 mod soft;
+mod software;
+mod suite;
