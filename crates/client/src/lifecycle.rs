@@ -2,7 +2,7 @@
 //! random bytes.
 
 use hyper::Method;
-use keystead_model::{IsoDuration, Name};
+use keystead_model::{Curve, IsoDuration, Name};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -23,7 +23,17 @@ impl PrivateJwk {
 
     /// A symmetric key of these bytes.
     pub fn symmetric(key: &[u8]) -> Self {
-        let members = [("kty", "oct".to_owned()), ("k", base64url::encode(key))];
+        Self::of(vec![("kty", "oct".to_owned()), ("k", base64url::encode(key))])
+    }
+
+    /// A key of this kind (`EC-HSM`, `RSA-HSM`, ...) that a transfer blob (`.byok`) holds; of an EC key the curve is said.
+    pub fn transfer_blob(kty: &str, curve: Option<Curve>, file: &[u8]) -> Self {
+        let mut members = vec![("kty", kty.to_owned()), ("key_hsm", base64url::encode(file))];
+        members.extend(curve.map(|curve| ("crv", curve.wire().to_owned())));
+        Self::of(members)
+    }
+
+    fn of(members: Vec<(&str, String)>) -> Self {
         Self(members.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect())
     }
 }
@@ -33,6 +43,9 @@ impl PrivateJwk {
 pub struct ImportKey {
     /// The key.
     pub key: PrivateJwk,
+    /// Whether it goes into the vault's HSM, if its kind does not say so.
+    #[serde(rename = "Hsm", skip_serializing_if = "Option::is_none")]
+    pub hsm: Option<bool>,
     /// Attributes; none for the defaults.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attributes: Option<SetAttributes>,

@@ -76,6 +76,17 @@ impl OperatorClient {
         json(self.call(Method::POST, VAULTS, Body::json(vault)?).await?)
     }
 
+    /// Gives an inactive vault its HSM and its first policy; the body is the API's.
+    pub async fn activate_vault(&self, name: &Name, body: &impl Serialize) -> Result<Done<VaultInfo>, ClientError> {
+        json(self.call(Method::POST, &format!("{VAULTS}/{name}/activate"), Body::json(body)?).await?)
+    }
+
+    /// Gives a token the wrapping key of a vault.
+    pub async fn enrol_token(&self, name: &Name, token: &str) -> Result<Done<VaultInfo>, ClientError> {
+        let body = Body::json(&serde_json::json!({ "token": token }))?;
+        json(self.call(Method::POST, &format!("{VAULTS}/{name}/tokens"), body).await?)
+    }
+
     /// Seals a vault: it answers nothing until it is unsealed, over restarts too.
     pub async fn seal_vault(&self, name: &Name) -> Result<Done<()>, ClientError> {
         Ok(self.call(Method::POST, &format!("{VAULTS}/{name}/seal"), Body::none()).await?.map(|_| ()))

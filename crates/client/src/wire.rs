@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use keystead_model::{Curve, KeyOperation, KeyRef, KeySpec, Name, PublicKey, Size, Version};
+use keystead_model::{Curve, KeyOperation, KeyRef, KeySpec, Name, ProtectionLevel, PublicKey, Size, Version};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::base64url;
@@ -36,6 +36,11 @@ impl CreateKey {
     pub fn of(spec: KeySpec) -> Self {
         let crv = spec.curve().map(Curve::wire);
         Self { kty: spec.kty(), key_size: spec.bits(), crv, ..Self::default() }
+    }
+
+    /// The same in the vault's HSM.
+    pub fn in_hsm(spec: KeySpec) -> Self {
+        Self { kty: ProtectionLevel::Hsm.kty(spec), ..Self::of(spec) }
     }
 }
 
@@ -281,6 +286,7 @@ mod tests {
     fn requests_name_only_what_is_set() {
         let text = |value: &CreateKey| serde_json::to_string(value).unwrap();
         assert_eq!(text(&CreateKey::of(KeySpec::EcP256)), r#"{"kty":"EC","crv":"P-256"}"#);
+        assert_eq!(text(&CreateKey::in_hsm(KeySpec::Oct128)), r#"{"kty":"oct-HSM","key_size":128}"#);
         let key_ops = Some(vec![KeyOperation::WrapKey, KeyOperation::UnwrapKey]);
         let attributes = Some(SetAttributes { enabled: Some(false), ..SetAttributes::default() });
         assert_eq!(

@@ -9,6 +9,7 @@ pub use numbers::{BadNumbers, Numbers};
 
 use crate::{CryptoError, Hash, der, sure};
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
+use aws_lc_rs::error::Unspecified;
 use aws_lc_rs::rsa::{
     OAEP_SHA1_MGF1SHA1, OAEP_SHA256_MGF1SHA256, OaepAlgorithm, OaepPrivateDecryptingKey, OaepPublicEncryptingKey,
     Pkcs1PublicEncryptingKey, PrivateDecryptingKey, PublicEncryptingKey,
@@ -172,16 +173,10 @@ impl PrivateKey {
 
     /// Encrypts at most [`Scheme::most`] bytes to this key's public half: as many bytes as the modulus.
     pub fn encrypt(&self, scheme: Scheme, plain: &[u8]) -> Result<Vec<u8>, CryptoError> {
-        let most = scheme.most(self.size);
-        if plain.len() > most {
-            return Err(CryptoError::TooLong { most });
-        }
-        let mut out = vec![0; self.size.modulus_len()];
-        let written = match scheme.oaep() {
-            Some(oaep) => self.to_oaep()?.encrypt(oaep, plain, &mut out, None).map(|text| text.len()),
-            None => self.to_pkcs1()?.encrypt(plain, &mut out).map(|text| text.len()),
-        };
-        if written.is_ok_and(|length| length == out.len()) { Ok(out) } else { Err(CryptoError::Exhausted) }
+        encrypted(self.size, scheme, plain, |out| match scheme.oaep() {
+            Some(oaep) => self.to_oaep().map_err(|_| Unspecified)?.encrypt(oaep, plain, out, None).map(|t| t.len()),
+            None => self.to_pkcs1().map_err(|_| Unspecified)?.encrypt(plain, out).map(|t| t.len()),
+        })
     }
 
     /// Decrypts as many bytes as the modulus has. Every failure is the same [`CryptoError::NotDecrypted`]; with
@@ -255,6 +250,45 @@ fn kept<T>(cell: &OnceLock<T>, make: impl FnOnce() -> Result<T, CryptoError>) ->
         Some(value) => Ok(value),
         None => make().map(|value| cell.get_or_init(|| value)),
     }
+}
+
+/// Encrypts at most [`Scheme::most`] bytes to a public key (modulus and exponent, big-endian; of a size that is served):
+/// as many bytes as the modulus.
+pub fn encrypt_to(n: &[u8], e: &[u8], scheme: Scheme, plain: &[u8]) -> Result<Vec<u8>, CryptoError> {
+    let size = Size::of(n).ok_or(CryptoError::BadKey)?;
+    let key = PublicEncryptingKey::from_der(&spki_der(n, e)).map_err(|_| CryptoError::BadKey)?;
+    encrypted(size, scheme, plain, |out| to(key, scheme, plain, out))
+}
+
+fn to(key: PublicEncryptingKey, scheme: Scheme, plain: &[u8], out: &mut [u8]) -> Result<usize, Unspecified> {
+    match scheme.oaep() {
+        Some(oaep) => OaepPublicEncryptingKey::new(key)?.encrypt(oaep, plain, out, None).map(|text| text.len()),
+        None => Pkcs1PublicEncryptingKey::new(key)?.encrypt(plain, out).map(|text| text.len()),
+    }
+}
+
+/// The same to a public key as DER SubjectPublicKeyInfo.
+pub fn encrypt_to_spki(spki: &[u8], scheme: Scheme, plain: &[u8]) -> Result<Vec<u8>, CryptoError> {
+    let key = PublicEncryptingKey::from_der(spki).map_err(|_| CryptoError::BadKey)?;
+    let size = Size::ALL.iter().copied().find(|size| size.modulus_len() == key.key_size_bytes());
+    let size = size.ok_or(CryptoError::BadKey)?;
+    encrypted(size, scheme, plain, |out| to(key, scheme, plain, out))
+}
+
+/// What `encrypt` writes, if the plaintext is not too long for the scheme.
+fn encrypted(
+    size: Size,
+    scheme: Scheme,
+    plain: &[u8],
+    encrypt: impl FnOnce(&mut [u8]) -> Result<usize, Unspecified>,
+) -> Result<Vec<u8>, CryptoError> {
+    let most = scheme.most(size);
+    if plain.len() > most {
+        return Err(CryptoError::TooLong { most });
+    }
+    let mut out = vec![0; size.modulus_len()];
+    let written = encrypt(&mut out);
+    if written.is_ok_and(|length| length == out.len()) { Ok(out) } else { Err(CryptoError::Exhausted) }
 }
 
 /// Whether the signature on the digest is that of the public key (modulus and exponent, big-endian; 2,048 to 8,192

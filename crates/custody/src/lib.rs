@@ -24,9 +24,11 @@ pub mod fuzz;
 mod path;
 mod root;
 mod unseal_path;
+mod wrapping;
 
 pub use domain::{DomainKey, DomainPublic};
 pub use error::CustodyError;
 pub use path::{PathKey, unwrap_domain, unwrap_root, wrap_domain, wrap_root};
 pub use root::Root;
 pub use unseal_path::{PathError, PathFuture, UnsealPath};
+pub use wrapping::WrappingKey;

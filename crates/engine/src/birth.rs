@@ -1,15 +1,16 @@
 //! How a vault begins: domain key pair, root generation 1, its own random keys, built-in issuer, first policy. All of
 //! it goes into one transaction with the first record.
 
+use crate::enrol;
 use crate::error::Refusal;
 use crate::issuer;
 use crate::operate::OperateError;
-use crate::records::{BlobKey, IssuerRecord, SecretsRecord, VaultRecord};
+use crate::records::{BlobKey, HsmRecord, IssuerRecord, SecretsRecord, VaultRecord};
 use crate::room::{Place, seal_row};
 use crate::vault::Vault;
 use keystead_access::{BadPolicy, Grantee, Policy, PolicyDocument};
 use keystead_crypto::sealed::{Binding, Usage};
-use keystead_custody::{DomainKey, Root, UnsealPath};
+use keystead_custody::{DomainKey, DomainPublic, Root, UnsealPath, WrappingKey};
 use keystead_identity::Principal;
 use keystead_model::{Generation, KeySpec, Moment, ObjectId, PublicKey, Revision, VaultId, VaultStatus, Version};
 use keystead_store::{Changes, Kind, Row};
@@ -28,6 +29,7 @@ pub(crate) async fn birth(
     path: &dyn UnsealPath,
     document: PolicyDocument,
     purge_protection: bool,
+    tokens: &[String],
     at: Moment,
 ) -> Result<(Root, Changes), OperateError> {
     let (domain, root) = (DomainKey::generate(), Root::generate(Generation::FIRST));
@@ -41,14 +43,20 @@ pub(crate) async fn birth(
     let issuer = issuer_record(vault, &root, at).await?;
     let document = named(directory(document)?, &issuer.iss);
     Policy::new(&document, Revision(1)).map_err(OperateError::Policy)?;
+    let hsm = match tokens {
+        [] => None,
+        tokens => Some(hsm(vault, domain.public(), tokens, at).await?),
+    };
+    let (hsm, wrapping) = hsm.unzip();
     let secrets = SecretsRecord {
         index_key: keystead_crypto::random(),
         detail_key: keystead_crypto::random(),
         blob_key: Some(BlobKey(keystead_crypto::random())),
         purge_protection: Some(purge_protection),
+        hsm,
     };
     let sealer = root.sealer(Usage::Records);
-    let puts = vec![
+    let mut puts = vec![
         clear(Kind::Domain, domain.public().as_bytes().to_vec()),
         clear(Kind::WrappedDomain, wrapped_domain),
         clear(Kind::SealedRoot, sealed_root),
@@ -58,7 +66,24 @@ pub(crate) async fn birth(
         seal_row(vault, &sealer, place(Kind::Policy), &document)?,
         seal_row(vault, &sealer, place(Kind::Vault), &VaultRecord::of(vault.info(), VaultStatus::Active))?,
     ];
+    puts.extend(wrapping.map(|sealed| clear(Kind::SealedWrapping, sealed)));
     Ok((root, Changes { puts, ..Changes::default() }))
+}
+
+/// A new wrapping key, sealed to the domain and given to every token before the vault counts on them.
+async fn hsm(
+    vault: &Vault,
+    domain: DomainPublic,
+    tokens: &[String],
+    at: Moment,
+) -> Result<(HsmRecord, Vec<u8>), OperateError> {
+    let key = WrappingKey::generate();
+    let record = HsmRecord { wrapping: key.id(), tokens: tokens.to_vec() };
+    for token in tokens {
+        enrol::give(vault, &record, token, &key, at).await?;
+    }
+    let sealed = domain.seal_wrapping(vault.info().id, &key).map_err(|_| OperateError::Damaged)?;
+    Ok((record, sealed))
 }
 
 async fn issuer_record(vault: &Vault, root: &Root, at: Moment) -> Result<IssuerRecord, OperateError> {

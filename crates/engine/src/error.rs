@@ -117,6 +117,24 @@ pub enum Refusal {
         /// What the key is to be.
         spec: KeySpec,
     },
+    /// `import` beside another operation.
+    #[error("a key with the operation import can have no other")]
+    ImportAlone,
+    /// The vault has no HSM.
+    #[error("the vault has no HSM")]
+    NoHsm,
+    /// No token of the vault answers, or none that can.
+    #[error("no HSM of the vault serves this now: {0}")]
+    HsmAway(KeyError),
+    /// The token has no mechanism for it.
+    #[error("the vault's HSM cannot do {what}")]
+    HsmCannot {
+        /// The algorithm or kind of key.
+        what: &'static str,
+    },
+    /// What an HSM cannot give or take.
+    #[error(transparent)]
+    Hsm(KeyError),
     /// `exp` is not after `nbf`.
     #[error("exp must be later than nbf")]
     BadDates,
@@ -226,6 +244,11 @@ impl Refusal {
             Self::BadBackup(_) => 33,
             Self::BadRotationPolicy { .. } => 34,
             Self::BadRelease(_) => 35,
+            Self::ImportAlone => 36,
+            Self::NoHsm => 90,
+            Self::HsmAway(_) => 91,
+            Self::HsmCannot { .. } => 92,
+            Self::Hsm(_) => 93,
         })
     }
 }
@@ -270,6 +293,10 @@ impl From<KeyError> for Refusal {
             KeyError::DecryptFailed => Self::DecryptFailed,
             KeyError::Damaged => Self::Damaged,
             KeyError::BadLength { what, wanted, .. } => Self::BadLength { what, expected: format!("{wanted} bytes") },
+            KeyError::NoToken => Self::NoHsm,
+            KeyError::TokenAway | KeyError::NoWrappingKey | KeyError::NotInToken => Self::HsmAway(e),
+            KeyError::TokenCannot { what } => Self::HsmCannot { what },
+            KeyError::TokenFull | KeyError::BadWrappedKey | KeyError::KekElsewhere | KeyError::Resident => Self::Hsm(e),
             _ => Self::Fault,
         }
     }

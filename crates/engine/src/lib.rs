@@ -10,6 +10,7 @@
 //!   [`operate`]: why that was not done
 //! - [`schedule`]: stored decisions of the customer, carried out by mandate
 //! - [`view`]: what commands take and give; [`records`]: what stands in the sealed rows
+//! - [`hsms`]: the tokens of the node; [`enrol`]: how a wrapping key enters one
 //! - [`gauges`]: how full the node is
 //! - [`issuers`]: the keys of other issuers, fetched within bounds
 //! - [`lifecycle`]: what a key may be used for; [`log`]: the vault's log as anyone may see it
@@ -31,8 +32,10 @@ pub(crate) mod birth;
 pub(crate) mod cache;
 pub(crate) mod clear_row;
 pub mod commands;
+pub(crate) mod enrol;
 pub mod error;
 pub mod gauges;
+pub mod hsms;
 pub mod info;
 pub(crate) mod issuer;
 pub mod issuers;
@@ -58,9 +61,10 @@ pub use commands::audit::{AuditEntry, ReadAudit};
 pub use commands::client::{AddCredential, CreateClient, CreatedClient, NewCredential, RemoveClient, RemoveCredential};
 pub use commands::issuer::{AddIssuer, RemoveIssuer};
 pub use commands::key::{
-    BackupKey, CreateKey, Decrypt, DeleteKey, Encrypt, GetDeletedKey, GetKey, GetRotationPolicy, ImportKey,
-    ListDeletedKeys, ListKeys, ListVersions, NotifyExpiry, PurgeKey, RecoverKey, RestoreKey, RotateKey, RotateWhen,
-    RotationPolicy, RotationPolicyView, SetRotationPolicy, Sign, UnwrapKey, UpdateKey, Verify, WrapKey,
+    AttestedKey, BackupKey, CreateKey, Decrypt, DeleteKey, Encrypt, GetDeletedKey, GetKey, GetKeyAttestation,
+    GetRotationPolicy, ImportKey, Incoming, ListDeletedKeys, ListKeys, ListVersions, NotifyExpiry, PurgeKey,
+    RecoverKey, RestoreKey, RotateKey, RotateWhen, RotationPolicy, RotationPolicyView, SetRotationPolicy, Sign,
+    UnwrapKey, UpdateKey, Verify, WrapKey,
 };
 pub use commands::policy::{AddAuthority, PolicyView, ReadPolicy, RemoveAuthority, RevokeTokens};
 pub use commands::random::RandomBytes;
@@ -72,14 +76,15 @@ pub use commands::token::{IssueToken, IssuedToken};
 pub use commands::vault::{GetSetting, ListSettings, SealVault, Setting};
 pub use error::{BadRelease, Refusal, TurnedAway};
 pub use gauges::Gauges;
+pub use hsms::Hsms;
 pub use info::{IssuerInfo, VaultInfo};
 pub use issuer::resource;
 pub use issuers::{Fetch, Issuers};
 pub use keystead_audit::{Answer, TurnedAwayReason};
-pub use keystead_protection::{BadKey, ImportedKey, RsaNumbers};
+pub use keystead_protection::{Assurance, BadKey, Description, ImportedKey, RsaNumbers, Standing, Token};
 pub use keystead_store::StoreState;
 pub use log::LogInfo;
-pub use node::{Health, Instance, NODE_LOG, NewVault, Parts, VaultSummary};
+pub use node::{Activation, Health, Instance, NODE_LOG, NewVault, Parts, VaultSummary};
 pub use operate::OperateError;
 pub use records::backup::BadBackup;
 pub use run::Command;

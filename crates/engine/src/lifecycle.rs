@@ -21,7 +21,9 @@ pub(crate) fn usable(v: &VersionRecord, op: KeyOperation, now: Time) -> Result<(
     if !v.ops.contains(&op) {
         return Err(Refusal::OperationNotPermitted { op: name });
     }
-    let protects_new_data = matches!(op, KeyOperation::Encrypt | KeyOperation::WrapKey | KeyOperation::Sign);
+    // An import brings a new key in.
+    let protects_new_data =
+        matches!(op, KeyOperation::Encrypt | KeyOperation::WrapKey | KeyOperation::Sign | KeyOperation::Import);
     if protects_new_data && v.not_before.is_some_and(|t| now.0 < t) {
         return Err(Refusal::KeyNotYetValid { op: name });
     }
@@ -35,6 +37,10 @@ pub(crate) fn usable(v: &VersionRecord, op: KeyOperation, now: Time) -> Result<(
 pub(crate) fn operations(spec: KeySpec, asked: Option<&[KeyOperation]>) -> Result<Vec<KeyOperation>, Refusal> {
     match asked {
         None => Ok(spec.usual().to_vec()),
+        // A key that unwraps keys for the vault does nothing else: it would be an oracle for what it unwrapped.
+        Some(ops) if ops.contains(&KeyOperation::Import) && ops.iter().any(|o| *o != KeyOperation::Import) => {
+            Err(Refusal::ImportAlone)
+        }
         Some(ops) if ops.iter().all(|o| spec.possible().contains(o)) => {
             let mut unique = Vec::new();
             for op in ops {

@@ -14,7 +14,8 @@ use keystead_access::{Policy, PolicyDocument};
 use keystead_crypto::sealed::{Sealer, Usage};
 use keystead_crypto::{Mac, hmac_sha256};
 use keystead_custody::{Root, UnsealPath};
-use keystead_model::{KeySpec, Moment, Revision, VaultStatus};
+use keystead_model::{Curve, KeySpec, Moment, PublicKey, Revision, VaultStatus};
+use keystead_protection::StoredKey;
 use keystead_store::{Kind, Row, RowKey};
 use minicbor::Decode;
 
@@ -34,7 +35,9 @@ pub(crate) async fn open(vault: &Vault, root: &Root, stored: VaultStatus, at: Mo
 
     let material = root.sealer(Usage::KeyMaterial);
     let binding = issuer_binding(vault.info().id);
-    let key = vault.protection.open(&material, &binding, KeySpec::EcP256, &issuer.material, at.deadline).await;
+    let public = PublicKey::Ec { curve: Curve::P256, x: issuer.x.to_vec(), y: issuer.y.to_vec() };
+    let stored = StoredKey { spec: KeySpec::EcP256, public: &public, material: &issuer.material };
+    let key = vault.protection.open(&material, &binding, stored, at.deadline).await;
     let key = key.map_err(Refusal::from)?;
     let document = policy_row::directed(document, &issuer.iss);
     let policy = Policy::stored(&document, revision).map_err(OperateError::Policy)?;
@@ -43,7 +46,8 @@ pub(crate) async fn open(vault: &Vault, root: &Root, stored: VaultStatus, at: Mo
     let index = Mac::new(&secrets.index_key);
     let keys = VaultKeys { details, index, blobs: blobs(&secrets) };
     let purge_protection = secrets.purge_protection.unwrap_or(false);
-    Ok(Open::new(root, keys, purge_protection, policy, trust, BuiltInIssuer::new(issuer, key)))
+    let protection = vault.hsms.protection(&vault.protection, secrets.hsm.as_ref());
+    Ok(Open::new(root, keys, (purge_protection, protection), policy, trust, BuiltInIssuer::new(issuer, key)))
 }
 
 /// A vault that was made before there were backups has no blob key of its own: it gets one from its index key. The
@@ -57,13 +61,13 @@ fn blobs(secrets: &SecretsRecord) -> Sealer {
     }
 }
 
-async fn row(vault: &Vault, kind: Kind) -> Result<Row, OperateError> {
+pub(crate) async fn row(vault: &Vault, kind: Kind) -> Result<Row, OperateError> {
     let at = RowKey { kind, lookup: singleton(kind), version: None };
     let found = vault.store.get(vault.info().id, at).await.map_err(Refusal::from)?;
     found.ok_or(OperateError::Damaged)
 }
 
-async fn sealed<T: for<'b> Decode<'b, ()>>(
+pub(crate) async fn sealed<T: for<'b> Decode<'b, ()>>(
     vault: &Vault,
     sealer: &Sealer,
     kind: Kind,

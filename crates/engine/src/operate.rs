@@ -32,6 +32,15 @@ pub enum OperateError {
     /// The policy cannot be one.
     #[error("the policy is refused: {0}")]
     Policy(BadPolicy),
+    /// There is no such token in the node's configuration.
+    #[error("no token '{name}' is configured: add it as `[[hsm]]`, or name one that is")]
+    UnknownToken {
+        /// As asked.
+        name: String,
+    },
+    /// The vault has no HSM.
+    #[error("the vault was made without an HSM")]
+    NoHsm,
     /// The state does not allow it.
     #[error("the vault is {state}; this needs it to be {needed}")]
     WrongState {

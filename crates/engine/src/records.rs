@@ -7,7 +7,8 @@ pub(crate) mod rotation;
 pub(crate) use rotation::{RotationRecord, Work};
 
 use crate::error::Refusal;
-use keystead_model::{KeyOperation, KeySpec, Name, PublicKey, Version};
+use keystead_model::{KeyOperation, KeySpec, Name, ProtectionLevel, PublicKey, Version};
+use keystead_protection::StoredKey;
 use minicbor::bytes::ByteArray;
 use minicbor::{Decode, Encode};
 use std::collections::BTreeMap;
@@ -83,6 +84,9 @@ pub(crate) struct VersionRecord {
     /// To whom it may be released.
     #[n(12)]
     pub(crate) release: Option<ReleaseRecord>,
+    /// [`ProtectionLevel`]'s code; absent is software.
+    #[n(13)]
+    pub(crate) level: Option<u8>,
 }
 
 /// A release policy, as it was given.
@@ -114,6 +118,21 @@ pub(crate) struct SecretsRecord {
     /// here because nothing in the clear may decide it.
     #[n(3)]
     pub(crate) purge_protection: Option<bool>,
+    /// The vault's HSM, if it has one.
+    #[n(4)]
+    pub(crate) hsm: Option<HsmRecord>,
+}
+
+/// A vault's HSM. Not secret; it stands here because nothing in the clear may say which tokens a vault believes.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, zeroize::Zeroize)]
+#[cbor(map)]
+pub(crate) struct HsmRecord {
+    /// The wrapping key's id.
+    #[cbor(n(0), with = "minicbor::bytes")]
+    pub(crate) wrapping: [u8; 16],
+    /// The names of the tokens, as nodes are configured with them, in the order in which they are asked.
+    #[n(1)]
+    pub(crate) tokens: Vec<String>,
 }
 
 /// The key that seals backups of keys.
@@ -182,6 +201,20 @@ pub struct FirstRecord {
     /// Set if nobody may purge before the retention has passed.
     #[n(3)]
     pub purge_protection: Option<bool>,
+}
+
+impl VersionRecord {
+    pub(crate) fn level(&self) -> Result<ProtectionLevel, Refusal> {
+        match self.level {
+            None => Ok(ProtectionLevel::Software),
+            Some(code) => ProtectionLevel::from_code(code).ok_or(Refusal::Damaged),
+        }
+    }
+
+    /// As `protection` opens it.
+    pub(crate) fn stored(&self) -> StoredKey<'_> {
+        StoredKey { spec: self.spec, public: &self.public, material: &self.material }
+    }
 }
 
 impl KeyRecord {

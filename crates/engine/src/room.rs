@@ -7,7 +7,7 @@ use crate::view::{KeyView, Recovery};
 use keystead_access::{Ask, Permit, Who};
 use keystead_crypto::sealed::Binding;
 use keystead_model::{KeyOperation, KeyRef, Moment, Name, ObjectId, Target, Time, Version};
-use keystead_protection::{Lane, OpenKey, Protection};
+use keystead_protection::{Lane, OpenKey, Protection, Standing};
 use keystead_store::{Changes, Kind, Row, RowKey};
 use minicbor::Encode;
 use std::sync::{Arc, Mutex};
@@ -67,7 +67,7 @@ impl<'a> Room<'a> {
 
     /// Where keys are made and opened for this command.
     pub(crate) fn protection(&self) -> Protection {
-        self.vault.protection.in_lane(self.lane)
+        self.open.protection.in_lane(self.lane)
     }
 
     pub(crate) fn vault(&self) -> &Vault {
@@ -210,11 +210,19 @@ impl<'a> Room<'a> {
         Ok(Usable { version, key })
     }
 
+    /// Where a key is, whatever it may be used for now.
+    pub(crate) async fn standing<C: Ask>(&self, permit: &Permit<C>, v: &KeyVersion) -> Result<Standing, Refusal> {
+        if !permit.ask().target().covers(&Target::Key(v.name.clone())) {
+            return Err(Refusal::Fault);
+        }
+        let key = v.key.get_or_try_init(|| self.open_material(v)).await?;
+        Ok(key.standing(self.at.deadline).await)
+    }
+
     async fn open_material(&self, v: &KeyVersion) -> Result<OpenKey, Refusal> {
         let binding = self.material_binding(v.id, v.version);
-        let material = &v.record.material;
         let by = self.at.deadline;
-        Ok(self.protection().open(&self.open.material, &binding, v.record.spec, material, by).await?)
+        Ok(self.protection().open(&self.open.material, &binding, v.record.stored(), by).await?)
     }
 
     /// What key material is bound to: it is sealed once, so its counter is always 1.

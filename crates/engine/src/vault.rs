@@ -4,6 +4,7 @@ use crate::admission::{Admission, WrongProofs};
 use crate::believed::{Believed, Seen, Trust, Used};
 use crate::cache::KeyCache;
 use crate::error::TurnedAway;
+use crate::hsms::Hsms;
 use crate::info::{IssuerInfo, VaultInfo};
 use crate::issuer::BuiltInIssuer;
 use crate::issuers::Issuers;
@@ -58,6 +59,8 @@ pub struct Open {
     pub(crate) details: Sealer,
     pub(crate) blobs: Sealer,
     pub(crate) purge_protection: bool,
+    /// Where its keys are: here and, if it has one, in its HSM.
+    pub(crate) protection: Protection,
     pub(crate) index: Mac,
     pub(crate) policy: ArcSwap<Policy>,
     pub(crate) believed: ArcSwap<Believed>,
@@ -81,7 +84,7 @@ impl Open {
     pub(crate) fn new(
         root: &Root,
         keys: VaultKeys,
-        purge_protection: bool,
+        (purge_protection, protection): (bool, Protection),
         policy: Policy,
         trust: Trust,
         issuer: BuiltInIssuer,
@@ -93,6 +96,7 @@ impl Open {
             details: keys.details,
             blobs: keys.blobs,
             purge_protection,
+            protection,
             index: keys.index,
             policy: ArcSwap::from_pointee(policy),
             believed: ArcSwap::from_pointee(believed),
@@ -149,7 +153,10 @@ pub struct Vault {
     pub(crate) node: NodeId,
     pub(crate) store: Store,
     pub(crate) journal: Journal,
+    /// Software keys: the vault's own issuer, before anything else is open.
     pub(crate) protection: Protection,
+    /// The tokens that this node is configured with.
+    pub(crate) hsms: Hsms,
     pub(crate) admission: Admission,
     pub(crate) wrong_proofs: Arc<WrongProofs>,
     pub(crate) issuers: Arc<Issuers>,

@@ -4,7 +4,7 @@ use crate::error::Refusal;
 use crate::records::{ReleaseRecord, VersionRecord};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use keystead_model::{KeyOperation, KeySpec, Name, PublicKey, Time, Version};
+use keystead_model::{KeyOperation, KeySpec, Name, ProtectionLevel, PublicKey, Time, Version};
 use std::collections::BTreeMap;
 use thiserror::Error;
 use zeroize::Zeroizing;
@@ -67,6 +67,8 @@ pub struct KeyView {
     pub version: Version,
     /// What kind of key.
     pub spec: KeySpec,
+    /// What protects it.
+    pub level: ProtectionLevel,
     /// The public half.
     pub public: PublicKey,
     /// What it may be used for.
@@ -97,6 +99,8 @@ impl KeyView {
             name,
             version,
             spec: v.spec,
+            // A level that a later release wrote is never taken for an HSM's.
+            level: v.level().unwrap_or_default(),
             public: v.public.clone(),
             ops: v.ops.clone(),
             enabled: v.enabled,

@@ -1,6 +1,8 @@
 //! What `serve` reads. Unknown and contradictory settings are refused with file and line.
 
 use crate::exit::Failure;
+use crate::hsm;
+use crate::hsm::settings::HsmSection;
 use crate::syslog::Target;
 use crate::watch::log::{Form, Level};
 use crate::watch::traces::Settings;
@@ -33,6 +35,9 @@ pub(crate) struct Config {
     pub(crate) traces: Option<TracesSection>,
     #[serde(default)]
     pub(crate) outgoing: OutgoingSection,
+    /// `[[hsm]]`
+    #[serde(default)]
+    pub(crate) hsm: Vec<Spanned<HsmSection>>,
 }
 
 /// `[node]`
@@ -204,6 +209,22 @@ pub(crate) fn read(file: &Path) -> Result<Config, Failure> {
     read_as(file, parse)
 }
 
+/// A file with `[[hsm]]` and nothing else, for `dev` and for probing.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HsmFile {
+    hsm: Vec<Spanned<HsmSection>>,
+}
+
+/// Reads and checks a file with `[[hsm]]` alone.
+pub(crate) fn read_hsm(file: &Path) -> Result<Vec<HsmSection>, Failure> {
+    read_as(file, |text| {
+        let HsmFile { hsm } = toml(text)?;
+        hsm::settings::check(&hsm).map_err(|(at, what)| (line(text, at), what))?;
+        Ok(hsm.into_iter().map(Spanned::into_inner).collect())
+    })
+}
+
 /// Reads and checks a file with `[limits]` alone.
 pub(crate) fn read_limits(file: &Path) -> Result<LimitsSection, Failure> {
     read_as(file, |text| {
@@ -244,6 +265,7 @@ fn check(config: &Config) -> Result<(), (usize, String)> {
         outside(sink, &data.join("audit"), what)?;
     }
     check_watched(config)?;
+    hsm::settings::check(&config.hsm)?;
     config.limits.check()
 }
 

@@ -3,14 +3,18 @@
 use crate::certificate::Pair;
 use crate::config::{self, LimitsSection, LogSection};
 use crate::exit::Failure;
+use crate::hsm::settings::HsmSection;
+use crate::hsm::softhsm;
 use crate::new_client::NewClient;
 use crate::node_key::write_private;
 use crate::setup::{Running, Setup, moment};
 use crate::tls;
 use crate::vault::policy::FirstPolicy;
 use keystead_access::PolicyDocument;
+use keystead_access::policy::AssignmentDocument;
 use keystead_access::role::{AUDIT_READER, CRYPTO_OFFICER};
-use keystead_engine::NewVault;
+use keystead_engine::{Activation, IssuerInfo, NewVault, State, resource};
+use keystead_identity::{IssuerKey, Principal, TrustedIssuer};
 use keystead_model::{Authority, VaultKind};
 use keystead_server::Outgoing;
 use std::io::Write as _;
@@ -36,6 +40,12 @@ pub(crate) struct Args {
     /// Address of the vault `dev-hsm`; default: the port after the vault's
     #[arg(long, value_name = "ADDRESS")]
     listen_hsm: Option<SocketAddr>,
+    /// Make a SoftHSM2 token in the directory and put the vault `dev-hsm` before it
+    #[arg(long, conflicts_with = "hsm")]
+    softhsm: bool,
+    /// A file with the section `[[hsm]]` of docs/keystead.example.toml: its tokens serve the vault `dev-hsm`
+    #[arg(long, value_name = "FILE")]
+    hsm: Option<PathBuf>,
     /// A file with the section `[limits]` of docs/keystead.example.toml
     #[arg(long, value_name = "FILE")]
     limits: Option<PathBuf>,
@@ -64,6 +74,8 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     };
     let limits = args.limits.as_deref().map(config::read_limits).transpose()?;
     let setup = Setup::prepare(&args.data, LogSection::default(), None)?;
+    let hsms = hsms(&args)?;
+    let tokens: Vec<_> = hsms.iter().map(|hsm| hsm.name.clone()).collect();
     let file = args.data.join(ENV_FILE);
     // Its appearance says that the server is ready.
     let _ = std::fs::remove_file(&file);
@@ -81,10 +93,12 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         bounds: limits.as_ref().map_or(setup.bounds, LimitsSection::bounds),
         limits: limits.as_ref().map_or_else(|| setup.limits.clone(), LimitsSection::server),
         outgoing: outgoing(&certificate.ca)?,
+        hsms,
         ..setup
     };
     let running = setup.start().await?;
-    let client = vaults(&running, &args.data, args.listen.port(), hsm.port()).await?;
+    let client = vaults(&running, &args.data, args.listen.port()).await?;
+    hsm_vault(&running, &client.0, hsm.port(), tokens).await?;
     let bundle = bundle(&tls_directory, &certificate.ca)?;
     let environment = Environment { client: &client, port: args.listen.port(), hsm_port: hsm.port(), bundle: &bundle };
     let ca_file = std::path::absolute(tls_directory.join("ca.pem")).unwrap_or_else(|_| tls_directory.join("ca.pem"));
@@ -94,12 +108,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
 }
 
 /// Makes the two vaults at the first start; later the client is the one in the environment file.
-async fn vaults(
-    running: &Running,
-    data: &Path,
-    port: u16,
-    hsm_port: u16,
-) -> Result<(String, Zeroizing<String>), Failure> {
+async fn vaults(running: &Running, data: &Path, port: u16) -> Result<(String, Zeroizing<String>), Failure> {
     let client = match running.instance.named("dev") {
         Some(vault) => kept_at(&vault.info().authorities, port).and_then(|()| kept(&data.join(CLIENT_FILE)))?,
         None => {
@@ -113,11 +122,71 @@ async fn vaults(
             (new.id, new.secret)
         }
     };
-    match running.instance.named("dev-hsm") {
-        Some(vault) => kept_at(&vault.info().authorities, hsm_port)?,
-        None => create(running, "dev-hsm", VaultKind::Hsm, hsm_port, PolicyDocument::default()).await?,
-    }
     Ok(client)
+}
+
+/// Makes the second vault at the first start. It waits for an HSM, and is activated when there is one.
+async fn hsm_vault(running: &Running, client: &str, port: u16, tokens: Vec<String>) -> Result<(), Failure> {
+    let vault = match running.instance.named(HSM_VAULT) {
+        Some(vault) => vault,
+        None => {
+            create(running, HSM_VAULT, VaultKind::Hsm, port, PolicyDocument::default()).await?;
+            running.instance.named(HSM_VAULT).ok_or_else(|| Failure::unavailable("the vault dev-hsm was not made"))?
+        }
+    };
+    kept_at(&vault.info().authorities, port)?;
+    if tokens.is_empty() || !matches!(vault.state(), State::Inactive { .. }) {
+        return Ok(());
+    }
+    let issuer = running.instance.named("dev").and_then(|dev| dev.issuer().ok());
+    let issuer =
+        issuer.ok_or_else(|| Failure::unavailable("the vault dev is not open, so dev-hsm can trust nobody"))?;
+    let policy = trusting(issuer, client, &vault.info().authorities);
+    let activation = Activation { tokens, purge_protection: false, policy };
+    let failed = |e| Failure::unavailable(format!("cannot activate dev-hsm: {e}"));
+    running.instance.activate(HSM_VAULT, activation, moment(120)).await.map_err(failed)?;
+    Ok(())
+}
+
+/// The vault's first policy: who signs in at `dev` may do everything with its keys, too.
+fn trusting(issuer: IssuerInfo, client: &str, authorities: &[Authority]) -> PolicyDocument {
+    let mut audiences = vec!["https://managedhsm.azure.net".to_owned()];
+    audiences.extend(authorities.iter().flat_map(|a| [format!("https://{a}"), resource(a)]));
+    audiences.sort();
+    audiences.dedup();
+    let principal = Principal::new(&issuer.iss, client);
+    let assigned = |role: &str| AssignmentDocument {
+        id: keystead_crypto::random(),
+        scope: "/".to_owned(),
+        principal: principal.clone().into(),
+        role: role.to_owned(),
+    };
+    PolicyDocument {
+        administrators: vec![principal.clone()],
+        assignments: ["Managed HSM Crypto Officer", "Managed HSM Crypto User", AUDIT_READER.id].map(assigned).to_vec(),
+        directory: Some(issuer.iss.clone()),
+        issuers: vec![TrustedIssuer {
+            iss: issuer.iss,
+            audiences,
+            tenant: Some(TENANT.to_owned()),
+            // A client of the other vault is known here by its id.
+            subject_claim: "appid".to_owned(),
+            keys: vec![IssuerKey { kid: issuer.kid, x: issuer.x, y: issuer.y }],
+            ..TrustedIssuer::default()
+        }],
+        ..PolicyDocument::default()
+    }
+}
+
+const HSM_VAULT: &str = "dev-hsm";
+
+/// The tokens that were asked for.
+fn hsms(args: &Args) -> Result<Vec<HsmSection>, Failure> {
+    match &args.hsm {
+        Some(file) => config::read_hsm(file),
+        None if args.softhsm => Ok(vec![softhsm::token(&args.data)?]),
+        None => Ok(Vec::new()),
+    }
 }
 
 async fn create(
@@ -134,7 +203,8 @@ async fn create(
         .collect::<Result<_, _>>()
         .map_err(|e| Failure::usage(e.to_string()))?;
     let (tenant, name) = (TENANT.to_owned(), name.to_owned());
-    let new = NewVault { name, kind, authorities, retention_days: 7, purge_protection: false, tenant, policy };
+    let (retention_days, purge_protection, tokens) = (7, false, Vec::new());
+    let new = NewVault { name, kind, authorities, retention_days, purge_protection, tenant, tokens, policy };
     running.instance.create(new, moment(60)).await.map_err(|e| Failure::unavailable(e.to_string()))?;
     Ok(())
 }
@@ -225,7 +295,7 @@ fn banner(running: &Running, args: &Args, env: &Path) {
     for vault in running.instance.list() {
         let authority = vault.info.authorities.first().map(ToString::to_string).unwrap_or_default();
         let why = match vault.state {
-            "inactive" => "  (waits for an HSM, setting [[hsm]]: not in this release)",
+            "inactive" => "  (waits for an HSM: --softhsm makes one, --hsm FILE names yours in [[hsm]])",
             "sealed" => "  (its path key did not open it)",
             _ => "",
         };

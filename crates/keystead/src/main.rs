@@ -4,6 +4,7 @@
 //!   [`certificate`] what it reads again
 //! - [`vault`]: the operator's commands over the local socket
 //! - [`key`], [`role`], [`audit`]: a client's commands over HTTPS; [`policy`]: an administrator's
+//! - [`hsm`]: PKCS#11 tokens; [`byok`]: keys on their way into a vault
 //! - [`syslog`]: where a copy of the audit goes
 //! - [`watch`]: metrics, readiness and the server's own log
 //! - [`exit`]: exit codes and how errors are shown
@@ -11,6 +12,7 @@
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::disallowed_methods))]
 
 mod audit;
+mod byok;
 mod certificate;
 mod config;
 mod dev;
@@ -19,6 +21,7 @@ mod exit;
 mod fuzz;
 mod handler;
 mod harden;
+mod hsm;
 mod key;
 mod new_client;
 mod node_key;
@@ -84,8 +87,15 @@ enum Command {
     Certificate(policy::certificate::Args),
     /// Show a vault's policy, and refuse older tokens
     Policy(policy::show::Args),
+    /// Bring keys of your own into a vault
+    Byok(byok::Args),
+    /// Look at PKCS#11 tokens
+    Hsm(hsm::Args),
     /// Read and check the audit log
     Audit(audit::Args),
+    /// A token's worker: the server starts it
+    #[command(name = hsm::WORKER, hide = true)]
+    HsmWorker,
     /// Print a completion script for a shell
     #[command(visible_alias = "completion", after_help = COMPLETIONS)]
     Completions {
@@ -102,6 +112,9 @@ fn main() -> ExitCode {
             return ExitCode::from(if e.use_stderr() { exit::USAGE } else { exit::DONE });
         }
     };
+    if matches!(cli.command, Command::HsmWorker) {
+        return keystead_hsm::worker::process::main();
+    }
     harden::process();
     match run(cli) {
         Ok(()) => ExitCode::from(exit::DONE),
@@ -120,7 +133,11 @@ fn run(cli: Cli) -> Result<(), exit::Failure> {
         Command::Client(args) => runtime()?.block_on(policy::client::run(args)),
         Command::Certificate(args) => runtime()?.block_on(policy::certificate::run(args)),
         Command::Policy(args) => runtime()?.block_on(policy::show::run(args)),
+        Command::Byok(args) => byok::run(args),
+        Command::Hsm(args) => runtime()?.block_on(hsm::run(args)),
         Command::Audit(args) => runtime()?.block_on(audit::run(args)),
+        // Never comes here: it has an exit code of its own.
+        Command::HsmWorker => Ok(()),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "keystead", &mut std::io::stdout());
             Ok(())

@@ -4,13 +4,14 @@ use crate::certificate::{CertificateFiles, Follower, Pair};
 use crate::config::LogSection;
 use crate::exit::Failure;
 use crate::handler::Front;
+use crate::hsm::settings::HsmSection;
 use crate::watch::gather::{Held, Sources};
 use crate::watch::state::Said;
 use crate::watch::{log, port, traces};
 use crate::{node_key, syslog, tls};
 use keystead_audit::{FileSink, Journal, Node, Pump, Sink};
 use keystead_custody::UnsealPath;
-use keystead_engine::{Bounds, ClockGuard, Instance, Issuers, Parts};
+use keystead_engine::{Bounds, ClockGuard, Hsms, Instance, Issuers, Parts};
 use keystead_model::{Moment, Time};
 use keystead_protection::Protection;
 use keystead_server::{Fetcher, Limits, Outgoing, Server, TlsIdentity, tls_config};
@@ -45,6 +46,8 @@ pub(crate) struct Setup {
     pub(crate) limits: Limits,
     pub(crate) bounds: Bounds,
     pub(crate) outgoing: Outgoing,
+    /// PKCS#11 tokens.
+    pub(crate) hsms: Vec<HsmSection>,
     pub(crate) lock: std::fs::File,
 }
 
@@ -94,6 +97,7 @@ impl Setup {
             limits: Limits::default(),
             bounds: Bounds::default(),
             outgoing: Outgoing::default(),
+            hsms: Vec::new(),
             lock,
         })
     }
@@ -111,6 +115,7 @@ impl Setup {
             store: store.clone(),
             journal: journal.clone(),
             protection: Protection::software(cores()),
+            hsms: tokens(&self.hsms)?,
             paths: self.paths(&store).await?,
             bounds: self.bounds,
             issuers: self.issuers(),
@@ -248,6 +253,11 @@ impl Running {
         self.store.close().await;
         Ok(())
     }
+}
+
+/// Starts each token's worker. They open their tokens meanwhile; what needs one waits for it.
+fn tokens(sections: &[HsmSection]) -> Result<Hsms, Failure> {
+    Ok(Hsms::new(sections.iter().map(HsmSection::start).collect::<Result<Vec<_>, _>>()?))
 }
 
 fn pump(journal: &Journal, sink: impl Sink) -> Result<Pump, Failure> {

@@ -85,6 +85,8 @@ actions! {
     NotifyExpiry = 21, "keys/near-expiry";
     /// Random bytes.
     RandomBytes = 22, "random/generate";
+    /// Read what is stated about where a key was made and is kept.
+    GetKeyAttestation = 23, "keys/attestation/read";
     /// A token for a proven client.
     IssueToken = 40, "tokens/issue";
     /// Read the audit's names and details.
@@ -135,6 +137,10 @@ actions! {
     NodeEnrolled = 1003, "node/enrolled";
     /// How many requests were turned away before a decision.
     TurnedAway = 1004, "node/turned-away";
+    /// A vault of kind hsm got its HSM and its policy.
+    VaultActivated = 1005, "vault/activated";
+    /// A token got a vault's wrapping key.
+    TokenEnrolled = 1006, "vault/token-enrolled";
 }
 
 impl fmt::Display for Action {

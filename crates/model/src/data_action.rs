@@ -50,7 +50,8 @@ macro_rules! data_actions {
 
 data_actions! {
     // Managed HSM, local RBAC.
-    HsmKeysRead = 1, "Microsoft.KeyVault/managedHsm/keys/read/action" => [ListKeys, GetKey, GetRotationPolicy];
+    HsmKeysRead = 1, "Microsoft.KeyVault/managedHsm/keys/read/action" =>
+        [ListKeys, GetKey, GetKeyAttestation, GetRotationPolicy];
     HsmKeysWrite = 2, "Microsoft.KeyVault/managedHsm/keys/write/action" => [UpdateKey, SetRotationPolicy];
     HsmKeysCreate = 3, "Microsoft.KeyVault/managedHsm/keys/create" => [CreateKey];
     HsmKeysDelete = 4, "Microsoft.KeyVault/managedHsm/keys/delete" => [DeleteKey];
@@ -88,7 +89,8 @@ data_actions! {
     RestoreStart = 34, "Microsoft.KeyVault/managedHsm/restore/start/action" => [];
     RestoreStatus = 35, "Microsoft.KeyVault/managedHsm/restore/status/action" => [];
     // Key Vault, Azure RBAC. It has no name for reading deleted keys: who may recover them may see them.
-    KeysRead = 60, "Microsoft.KeyVault/vaults/keys/read" => [ListKeys, GetKey, GetRotationPolicy];
+    KeysRead = 60, "Microsoft.KeyVault/vaults/keys/read" =>
+        [ListKeys, GetKey, GetKeyAttestation, GetRotationPolicy];
     KeysUpdate = 61, "Microsoft.KeyVault/vaults/keys/update/action" => [UpdateKey];
     KeysCreate = 62, "Microsoft.KeyVault/vaults/keys/create/action" => [CreateKey];
     KeysImport = 63, "Microsoft.KeyVault/vaults/keys/import/action" => [ImportKey];

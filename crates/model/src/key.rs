@@ -112,7 +112,8 @@ impl KeySpec {
         use KeyOperation::*;
         match self.size() {
             Size::Curve(_) => &[Sign, Verify],
-            Size::Modulus(_) | Size::Secret(_) => &[Encrypt, Decrypt, Sign, Verify, WrapKey, UnwrapKey],
+            Size::Modulus(_) => &[Encrypt, Decrypt, Sign, Verify, WrapKey, UnwrapKey, Import],
+            Size::Secret(_) => &[Encrypt, Decrypt, Sign, Verify, WrapKey, UnwrapKey],
         }
     }
 
@@ -120,7 +121,8 @@ impl KeySpec {
     pub const fn usual(self) -> &'static [KeyOperation] {
         use KeyOperation::*;
         match self.size() {
-            Size::Curve(_) | Size::Modulus(_) => self.possible(),
+            Size::Curve(_) => self.possible(),
+            Size::Modulus(_) => &[Encrypt, Decrypt, Sign, Verify, WrapKey, UnwrapKey],
             Size::Secret(_) => &[Encrypt, Decrypt, WrapKey, UnwrapKey],
         }
     }
@@ -267,6 +269,8 @@ wire_names! {
         WrapKey = 5, "wrapKey";
         /// Unwrap another key.
         UnwrapKey = 6, "unwrapKey";
+        /// Unwrap a key that comes into the vault (BYOK). Goes with no other.
+        Import = 7, "import";
     }
 }
 

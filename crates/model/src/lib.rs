@@ -6,7 +6,7 @@
 //! - [`duration`]: ISO 8601 durations, as rotation policies write them
 //! - [`action`]: every action a permit can be asked for, and the target it falls on
 //! - [`data_action`]: what role definitions name, and which actions that allows; [`guid`]: their ids
-//! - [`key`]: key kinds, algorithms and operations, with their names on the wire
+//! - [`key`]: key kinds, algorithms and operations, with their names on the wire; [`level`]: how keys are protected
 
 pub mod action;
 pub mod data_action;
@@ -16,6 +16,7 @@ pub mod fuzz;
 pub mod guid;
 pub mod id;
 pub mod key;
+pub mod level;
 pub mod name;
 pub mod time;
 pub mod vault;
@@ -28,6 +29,7 @@ pub use id::{AssignmentId, Generation, InstanceId, NodeId, ObjectId, OperationId
 pub use key::{
     CipherAlgorithm, CipherMode, Curve, KeyOperation, KeySpec, PublicExponent, PublicKey, SignAlgorithm, Size,
 };
+pub use level::{Placement, ProtectionLevel};
 pub use name::{BadName, KeyRef, Name};
 pub use time::{Moment, Time};
 pub use vault::{Authority, BadAuthority, VaultKind, VaultStatus};

@@ -32,6 +32,36 @@ pub enum KeyError {
     /// The stored material does not open.
     #[error("the stored key does not open: restore it from a backup and run verify")]
     Damaged,
+    /// The token has no mechanism for it.
+    #[error("the vault's HSM cannot do {what}: choose another algorithm, or a token that has the mechanism")]
+    TokenCannot {
+        /// The algorithm or kind of key.
+        what: &'static str,
+    },
+    /// No token of the vault answers.
+    #[error("no HSM of the vault answers: try again later, and read the server's log")]
+    TokenAway,
+    /// No room for another resident key.
+    #[error("the HSM has no room for another key: purge resident keys, or use placement `wrapped`")]
+    TokenFull,
+    /// A resident key that no token of the vault has.
+    #[error("no HSM of the vault holds this key: it was resident in another, or was destroyed")]
+    NotInToken,
+    /// The token was cleared, or is new.
+    #[error("the HSM does not hold the vault's wrapping key: give it with `keystead vault enrol`")]
+    NoWrappingKey,
+    /// A key from outside does not come out of its wrapping.
+    #[error("the wrapped key is not one of the kind named, wrapped under this key: wrap it again")]
+    BadWrappedKey,
+    /// A key exchange key of another level than the key it brings in.
+    #[error("the key exchange key must be where the key it brings in is to be: both in the HSM, or neither")]
+    KekElsewhere,
+    /// The vault has no HSM.
+    #[error("the vault has no HSM: ask for a software key, or name an HSM when the vault is made")]
+    NoToken,
+    /// A resident key is in one token and nowhere else.
+    #[error("a resident key never leaves its HSM: it has no backup")]
+    Resident,
     /// The work broke off, or the pool is gone.
     #[error("the work broke off: try again, and read the server's log")]
     Stopped,

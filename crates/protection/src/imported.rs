@@ -3,6 +3,7 @@
 
 use crate::material::{Material, curve_of};
 use keystead_crypto::{ec, rsa};
+use keystead_hsm::Parts;
 use keystead_model::{Curve, KeySpec, Size};
 use zeroize::Zeroizing;
 
@@ -90,6 +91,24 @@ impl ImportedKey {
             Self::Oct(secret) => (Size::Secret(bits(secret)), BadKey::SecretSize),
         };
         KeySpec::of_size(size).ok_or(missing)
+    }
+}
+
+impl ImportedKey {
+    /// As a token takes it.
+    pub(crate) fn parts(&self) -> Result<Parts, BadKey> {
+        Ok(match self {
+            Self::Rsa(numbers) => {
+                let RsaNumbers { n, e, d, p, q, dp, dq, qi } = &**numbers;
+                let own = |number: &[u8]| Zeroizing::new(stripped(number).to_vec());
+                Parts::Rsa(Box::new([own(n), own(e), own(d), own(p), own(q), own(dp), own(dq), own(qi)]))
+            }
+            Self::Ec { curve, x, y, d } => {
+                let full = |number| fixed(number, curve.field_len()).ok_or(BadKey::CoordinateLength);
+                Parts::Ec { d: full(d)?, x: full(x)?.to_vec(), y: full(y)?.to_vec() }
+            }
+            Self::Oct(secret) => Parts::Oct(secret.clone()),
+        })
     }
 }
 

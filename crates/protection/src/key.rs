@@ -2,19 +2,47 @@
 
 use crate::material::Material;
 use crate::software::{Lane, Pool, Weight};
+use crate::tokens::Tokens;
 use crate::work::{self, Beside};
-use crate::{KeyError, Limit};
-use keystead_model::{CipherAlgorithm, KeySpec, SignAlgorithm};
+use crate::{ImportError, KeyError, Limit, byok, held};
+use keystead_hsm::{Description, Held, Stored};
+use keystead_model::{CipherAlgorithm, KeySpec, Placement, PublicKey, SignAlgorithm};
 use std::sync::Arc;
 use std::time::Instant;
 use zeroize::Zeroizing;
 
 /// A key ready for use. Cheap to clone; its material is cleared with the last clone, or when the work under way with it
-/// has ended.
+/// has ended. An HSM's key has none here.
 #[derive(Clone)]
 pub struct OpenKey {
-    material: Arc<Material>,
+    place: Place,
     pool: Pool,
+}
+
+#[derive(Clone)]
+enum Place {
+    Here(Arc<Material>),
+    Token(Arc<TokenKey>),
+}
+
+struct TokenKey {
+    tokens: Tokens,
+    held: Held,
+    public: PublicKey,
+}
+
+/// Where a key's private half is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// In this process while it is used, sealed otherwise.
+    Software,
+    /// In an HSM.
+    Token {
+        /// In it for good, or wrapped by it.
+        placement: Placement,
+        /// The token that answers first, if one does.
+        token: Option<Box<Description>>,
+    },
 }
 
 /// What encryption gives.
@@ -30,32 +58,76 @@ pub struct Encrypted {
 
 impl OpenKey {
     pub(crate) fn new(material: Material, pool: Pool) -> Self {
-        Self { material: Arc::new(material), pool }
+        Self { place: Place::Here(Arc::new(material)), pool }
     }
 
-    /// What is sealed of it: secret.
-    pub(crate) fn encoded(&self) -> Zeroizing<Vec<u8>> {
-        self.material.encode()
+    pub(crate) fn held_by(tokens: Tokens, held: Held, public: PublicKey, pool: Pool) -> Self {
+        Self { place: Place::Token(Arc::new(TokenKey { tokens, held, public })), pool }
+    }
+
+    /// What is sealed of it: secret. Of a resident key there is nothing.
+    pub(crate) fn encoded(&self) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+        match &self.place {
+            Place::Here(material) => Ok(material.encode()),
+            Place::Token(key) if key.held.stored == Stored::Resident => Err(KeyError::Resident),
+            Place::Token(key) => Ok(Zeroizing::new(held::encode(key.held.spec, &key.held.stored))),
+        }
+    }
+
+    /// As a token wants it, if it is a token's.
+    pub(crate) fn held(&self) -> Option<&Held> {
+        match &self.place {
+            Place::Here(_) => None,
+            Place::Token(key) => Some(&key.held),
+        }
+    }
+
+    /// Where it is.
+    pub async fn standing(&self, by: Instant) -> Standing {
+        let Place::Token(key) = &self.place else { return Standing::Software };
+        let placement = match key.held.stored {
+            Stored::Resident => Placement::Resident,
+            Stored::Wrapped { .. } => Placement::Wrapped,
+        };
+        let described = key.tokens.describe(by).await.into_iter().find_map(|(_, found)| found.ok());
+        Standing::Token { placement, token: described.map(Box::new) }
+    }
+
+    /// A key that came wrapped under this one, which is here.
+    pub(crate) async fn unwrapped(
+        &self,
+        specs: &[KeySpec],
+        wrapped: &[u8],
+        by: Instant,
+    ) -> Result<Material, ImportError> {
+        let Place::Here(kek) = &self.place else { return Err(KeyError::KekElsewhere.into()) };
+        let (kek, specs, wrapped) = (Arc::clone(kek), specs.to_vec(), wrapped.to_vec());
+        self.pool.run(Weight::Light, by, move || Ok(byok::unwrap(&kek, &specs, &wrapped))).await?
     }
 
     /// The same key at work for another caller: callers take turns at the pool.
     #[must_use]
     pub fn in_lane(&self, lane: Lane) -> Self {
-        Self { material: Arc::clone(&self.material), pool: self.pool.lane(lane) }
+        Self { place: self.place.clone(), pool: self.pool.lane(lane) }
     }
 
     /// What kind of key it is.
     pub fn spec(&self) -> KeySpec {
-        self.material.spec()
+        match &self.place {
+            Place::Here(material) => material.spec(),
+            Place::Token(key) => key.held.spec,
+        }
     }
 
     /// Signs a digest of the algorithm's length: P-256 and HMAC at once, the others on the pool.
     pub async fn sign(&self, algorithm: SignAlgorithm, digest: &[u8], by: Instant) -> Result<Vec<u8>, KeyError> {
         self.takes(algorithm, digest)?;
-        if work::is_quick(self.spec()) {
-            return self.material.sign(algorithm, digest);
-        }
-        let (material, digest) = (Arc::clone(&self.material), digest.to_vec());
+        let material = match &self.place {
+            Place::Token(key) => return key.tokens.sign(&key.held, algorithm, digest, by).await,
+            Place::Here(material) if work::is_quick(self.spec()) => return material.sign(algorithm, digest),
+            Place::Here(material) => Arc::clone(material),
+        };
+        let digest = digest.to_vec();
         self.pool.run(Weight::Light, by, move || material.sign(algorithm, &digest)).await
     }
 
@@ -69,10 +141,18 @@ impl OpenKey {
         by: Instant,
     ) -> Result<bool, KeyError> {
         self.takes(algorithm, digest)?;
-        if work::is_quick(self.spec()) {
-            return Ok(self.material.verify(algorithm, digest, signature));
-        }
-        let (material, digest, signature) = (Arc::clone(&self.material), digest.to_vec(), signature.to_vec());
+        let material = match &self.place {
+            Place::Token(key) if key.public == PublicKey::Symmetric => {
+                let own = key.tokens.sign(&key.held, algorithm, digest, by).await?;
+                return Ok(same(&own, signature));
+            }
+            Place::Token(key) => return Ok(work::verify(&key.public, algorithm, digest, signature)),
+            Place::Here(material) if work::is_quick(self.spec()) => {
+                return Ok(material.verify(algorithm, digest, signature));
+            }
+            Place::Here(material) => Arc::clone(material),
+        };
+        let (digest, signature) = (digest.to_vec(), signature.to_vec());
         self.pool.run(Weight::Light, by, move || Ok(material.verify(algorithm, &digest, &signature))).await
     }
 
@@ -91,10 +171,20 @@ impl OpenKey {
             return Err(KeyError::WrongAlgorithm);
         }
         let iv = iv.unwrap_or_default();
-        if work::encrypts_quickly(self.spec()) {
-            return self.material.encrypt(algorithm, plain, Beside { iv, tag: &[], aad });
-        }
-        let (material, plain) = (Arc::clone(&self.material), Zeroizing::new(plain.to_vec()));
+        let beside = Beside { iv, tag: &[], aad };
+        let material = match &self.place {
+            Place::Token(key) if key.public == PublicKey::Symmetric => {
+                work::check_plain(algorithm, plain, beside)?;
+                return key.tokens.encrypt(&key.held, algorithm, plain, (iv, aad), by).await;
+            }
+            // The public half needs no token.
+            Place::Token(key) => return work::encrypt_to(&key.public, algorithm, plain, beside),
+            Place::Here(material) if work::encrypts_quickly(self.spec()) => {
+                return material.encrypt(algorithm, plain, beside);
+            }
+            Place::Here(material) => Arc::clone(material),
+        };
+        let plain = Zeroizing::new(plain.to_vec());
         let (iv, aad) = (iv.to_vec(), aad.to_vec());
         let work = move || material.encrypt(algorithm, &plain, Beside { iv: &iv, tag: &[], aad: &aad });
         self.pool.run(Weight::Light, by, work).await
@@ -115,21 +205,33 @@ impl OpenKey {
             return Err(KeyError::WrongAlgorithm);
         }
         let (iv, tag) = (iv.unwrap_or_default(), tag.unwrap_or_default());
-        if work::is_quick(self.spec()) {
-            return self.material.decrypt(algorithm, value, Beside { iv, tag, aad });
-        }
-        let (material, value) = (Arc::clone(&self.material), value.to_vec());
+        let beside = Beside { iv, tag, aad };
+        let material = match &self.place {
+            Place::Token(key) => {
+                work::check_cipher(algorithm, beside)?;
+                return key.tokens.decrypt(&key.held, algorithm, value, (iv, tag, aad), by).await;
+            }
+            Place::Here(material) if work::is_quick(self.spec()) => return material.decrypt(algorithm, value, beside),
+            Place::Here(material) => Arc::clone(material),
+        };
+        let value = value.to_vec();
         let (iv, tag, aad) = (iv.to_vec(), tag.to_vec(), aad.to_vec());
         let work = move || material.decrypt(algorithm, &value, Beside { iv: &iv, tag: &tag, aad: &aad });
         self.pool.run(Weight::Light, by, work).await
     }
 
+    /// What is wrong with the lengths is told here, before a token is asked.
     fn takes(&self, algorithm: SignAlgorithm, digest: &[u8]) -> Result<(), KeyError> {
         if !algorithm.fits(self.spec()) {
             return Err(KeyError::WrongAlgorithm);
         }
         Limit::Exactly(algorithm.digest_len()).check("digest", digest.len())
     }
+}
+
+/// Whether two authentication codes are the same, in a time that does not tell where they differ.
+fn same(a: &[u8], b: &[u8]) -> bool {
+    keystead_crypto::same(a, b)
 }
 
 #[cfg(test)]

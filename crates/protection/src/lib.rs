@@ -2,34 +2,43 @@
 //! public half with sealed material, or gives sealed material and gets an [`OpenKey`] that works with it.
 //!
 //! Work under 100 us (P-256, AES, HMAC, RSA-2048 encryption, RSA verification) runs where it is asked for; the rest
-//! runs on a bounded pool of threads, in which every job has a deadline and callers take turns.
+//! runs on a bounded pool of threads, in which every job has a deadline and callers take turns. Keys of an HSM work in
+//! the tokens of their vault.
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::disallowed_methods))]
 
+mod byok;
 mod error;
 #[doc(hidden)]
 pub mod fuzz;
+mod held;
 mod imported;
 mod key;
 mod material;
 pub mod software;
+mod tokens;
 mod work;
 
 pub use error::{ImportError, KeyError, Limit};
 pub use imported::{BadKey, ImportedKey, RsaNumbers};
-pub use key::{Encrypted, OpenKey};
+pub use key::{Encrypted, OpenKey, Standing};
+pub use keystead_hsm::Client as Token;
+pub use keystead_hsm::{Assurance, Description};
 pub use software::Lane;
+pub use tokens::Tokens;
 
 use keystead_crypto::sealed::{Binding, Sealer};
-use keystead_model::{KeySpec, PublicExponent, PublicKey, SignAlgorithm, Size};
+use keystead_hsm::{Held, KeyId};
+use keystead_model::{KeySpec, ProtectionLevel, PublicExponent, PublicKey, SignAlgorithm, Size};
 use material::Material;
 use software::Weight;
 use std::time::Instant;
+use tokens::Made;
 
-/// What keeps and uses key material.
+/// What keeps and uses key material: this process's memory and, where the vault has one, an HSM.
 #[derive(Clone)]
-pub enum Protection {
-    /// This process's memory.
-    Software(software::Pool),
+pub struct Protection {
+    pool: software::Pool,
+    tokens: Option<Tokens>,
 }
 
 /// What key is to be made.
@@ -39,12 +48,25 @@ pub struct NewKey {
     pub spec: KeySpec,
     /// The public exponent, if it is RSA.
     pub exponent: PublicExponent,
+    /// Where it works.
+    pub level: ProtectionLevel,
 }
 
 impl From<KeySpec> for NewKey {
     fn from(spec: KeySpec) -> Self {
-        Self { spec, exponent: PublicExponent::default() }
+        Self { spec, exponent: PublicExponent::default(), level: ProtectionLevel::Software }
     }
+}
+
+/// A key as its row keeps it.
+#[derive(Clone, Copy)]
+pub struct StoredKey<'a> {
+    /// What kind of key.
+    pub spec: KeySpec,
+    /// Its public half.
+    pub public: &'a PublicKey,
+    /// Its material, sealed.
+    pub material: &'a [u8],
 }
 
 /// A new key.
@@ -58,29 +80,48 @@ pub struct Generated {
 }
 
 impl Generated {
+    /// As it is opened.
+    pub const fn stored(&self) -> StoredKey<'_> {
+        StoredKey { spec: self.spec, public: &self.public, material: self.material.as_slice() }
+    }
+
     fn of(material: &Material, sealer: &Sealer, binding: &Binding) -> Self {
         let (spec, public) = (material.spec(), material.public());
         Self { spec, public, material: sealer.seal(binding, b"", &material.encode()) }
+    }
+
+    fn held(spec: KeySpec, made: Made, sealer: &Sealer, binding: &Binding) -> Self {
+        let material = sealer.seal(binding, b"", &held::encode(spec, &made.stored));
+        Self { spec, public: made.public, material }
     }
 }
 
 impl Protection {
     /// Keys in this process's memory, with a pool of so many threads (at least one).
     pub fn software(threads: usize) -> Self {
-        Self::Software(software::Pool::new(threads))
+        Self { pool: software::Pool::new(threads), tokens: None }
+    }
+
+    /// The same, and keys in these tokens.
+    #[must_use]
+    pub fn with_tokens(self, tokens: Option<Tokens>) -> Self {
+        Self { tokens, ..self }
+    }
+
+    /// The tokens, if there are any.
+    pub fn tokens(&self) -> Result<&Tokens, KeyError> {
+        self.tokens.as_ref().ok_or(KeyError::NoToken)
     }
 
     /// The same place of work, for one caller's work: callers take turns.
     #[must_use]
     pub fn in_lane(&self, lane: Lane) -> Self {
-        let Self::Software(pool) = self;
-        Self::Software(pool.lane(lane))
+        Self { pool: self.pool.lane(lane), tokens: self.tokens.clone() }
     }
 
     /// How many jobs wait for the cipher pool.
     pub fn waiting(&self) -> usize {
-        let Self::Software(pool) = self;
-        pool.waiting()
+        self.pool.waiting()
     }
 
     /// Makes a key and seals it for its row. The sealer is one of usage `KeyMaterial`.
@@ -91,7 +132,11 @@ impl Protection {
         key: impl Into<NewKey>,
         by: Instant,
     ) -> Result<Generated, KeyError> {
-        let (Self::Software(pool), key) = (self, key.into());
+        let (pool, key) = (&self.pool, key.into());
+        if key.level == ProtectionLevel::Hsm {
+            let made = self.tokens()?.generate(KeyId(binding.version), key, by).await?;
+            return Ok(Generated::held(key.spec, made, sealer, binding));
+        }
         let material = match key.spec.size() {
             Size::Modulus(_) => pool.run(Weight::Heavy, by, move || Material::generate(key)).await?,
             _ if work::is_quick(key.spec) => Material::generate(key)?,
@@ -106,17 +151,53 @@ impl Protection {
         &self,
         sealer: &Sealer,
         binding: &Binding,
-        key: ImportedKey,
+        (key, level): (ImportedKey, ProtectionLevel),
         by: Instant,
     ) -> Result<Generated, ImportError> {
-        let Self::Software(pool) = self;
+        let pool = &self.pool;
+        let parts = if level == ProtectionLevel::Hsm { Some((self.tokens()?, key.parts()?)) } else { None };
         let material = match &key {
             ImportedKey::Oct(_) => Material::import(&key)?,
             // Proving primes takes as long as finding them.
             ImportedKey::Rsa(_) => pool.run(Weight::Heavy, by, move || Ok(Material::import(&key))).await??,
             ImportedKey::Ec { .. } => pool.run(Weight::Light, by, move || Ok(Material::import(&key))).await??,
         };
-        Ok(Generated::of(&material, sealer, binding))
+        // It is checked here, whoever keeps it: a token may take what does not belong together.
+        let Some((tokens, parts)) = parts else { return Ok(Generated::of(&material, sealer, binding)) };
+        let (spec, public) = (material.spec(), material.public());
+        let made = tokens.import(KeyId(binding.version), spec, parts, by).await?;
+        if made.public != public {
+            return Err(KeyError::Damaged.into());
+        }
+        Ok(Generated::held(spec, made, sealer, binding))
+    }
+
+    /// Takes a key that came wrapped for one of the vault's own keys, the key exchange key (`.byok`): one of these kinds.
+    pub async fn import_wrapped(
+        &self,
+        sealer: &Sealer,
+        binding: &Binding,
+        (kek, wrapped): (&OpenKey, &[u8]),
+        (specs, level): (&[KeySpec], ProtectionLevel),
+        by: Instant,
+    ) -> Result<Generated, ImportError> {
+        match (kek.held(), level) {
+            (Some(kek), ProtectionLevel::Hsm) => {
+                let (tokens, id) = (self.tokens()?, KeyId(binding.version));
+                // A token unwraps a key of a kind that is named: which it is shows by trying.
+                for spec in specs {
+                    match tokens.import_wrapped(id, *spec, kek.clone(), wrapped.to_vec(), by).await {
+                        Err(KeyError::BadWrappedKey) => {}
+                        other => return Ok(Generated::held(*spec, other?, sealer, binding)),
+                    }
+                }
+                Err(KeyError::BadWrappedKey.into())
+            }
+            (None, ProtectionLevel::Software) => {
+                Ok(Generated::of(&kek.unwrapped(specs, wrapped, by).await?, sealer, binding))
+            }
+            _ => Err(KeyError::KekElsewhere.into()),
+        }
     }
 
     /// Seals a key's material for another place, or under another key: into a backup, and out of one. What opens there
@@ -125,12 +206,11 @@ impl Protection {
         &self,
         from: (&Sealer, &Binding),
         to: (&Sealer, &Binding),
-        spec: KeySpec,
-        material: &[u8],
+        key: StoredKey<'_>,
         by: Instant,
     ) -> Result<Vec<u8>, KeyError> {
-        let opened = self.open(from.0, from.1, spec, material, by).await?;
-        Ok(to.0.seal(to.1, b"", &opened.encoded()))
+        let opened = self.open(from.0, from.1, key, by).await?;
+        Ok(to.0.seal(to.1, b"", &opened.encoded()?))
     }
 
     /// Opens a key for use. [`KeyError::Damaged`] if the material does not open or is of another kind.
@@ -138,18 +218,21 @@ impl Protection {
         &self,
         sealer: &Sealer,
         binding: &Binding,
-        spec: KeySpec,
-        material: &[u8],
+        key: StoredKey<'_>,
         by: Instant,
     ) -> Result<OpenKey, KeyError> {
-        let Self::Software(pool) = self;
-        let opened = sealer.open(binding, b"", material).map_err(|_| KeyError::Damaged)?;
+        let (pool, spec) = (self.pool.clone(), key.spec);
+        let opened = sealer.open(binding, b"", key.material).map_err(|_| KeyError::Damaged)?;
+        if held::is_held(&opened) {
+            let held = Held { id: KeyId(binding.version), spec, stored: held::decode(spec, &opened)? };
+            return Ok(OpenKey::held_by(self.tokens()?.clone(), held, key.public.clone(), pool));
+        }
         let parsed = if work::is_quick(spec) {
             Material::decode(spec, &opened)?
         } else {
             pool.run(Weight::Light, by, move || Material::decode(spec, &opened)).await?
         };
-        Ok(OpenKey::new(parsed, pool.clone()))
+        Ok(OpenKey::new(parsed, pool))
     }
 
     /// Whether this is a signature of the digest under the public key. One of a wrong length, or of another kind of
@@ -162,11 +245,10 @@ impl Protection {
         signature: &[u8],
         by: Instant,
     ) -> Result<bool, KeyError> {
-        let Self::Software(pool) = self;
         if work::verifies_quickly(public) {
             return Ok(work::verify(public, algorithm, digest, signature));
         }
         let (public, digest, signature) = (public.clone(), digest.to_vec(), signature.to_vec());
-        pool.run(Weight::Light, by, move || Ok(work::verify(&public, algorithm, &digest, &signature))).await
+        self.pool.run(Weight::Light, by, move || Ok(work::verify(&public, algorithm, &digest, &signature))).await
     }
 }

@@ -53,7 +53,11 @@ impl Material {
 
     /// Parses what [`Self::encode`] wrote; anything else, and a key of another kind, is [`KeyError::Damaged`].
     pub(crate) fn decode(spec: KeySpec, bytes: &[u8]) -> Result<Self, KeyError> {
-        let key = bytes.strip_prefix(&[VERSION, spec.code()]).ok_or(KeyError::Damaged)?;
+        Self::of_parts(spec, bytes.strip_prefix(&[VERSION, spec.code()]).ok_or(KeyError::Damaged)?)
+    }
+
+    /// Of PKCS#8, or of the bytes themselves; anything else, and a key of another kind, is [`KeyError::Damaged`].
+    pub(crate) fn of_parts(spec: KeySpec, key: &[u8]) -> Result<Self, KeyError> {
         let material = match spec.size() {
             Size::Curve(curve) => Self::Ec(ec::PrivateKey::from_pkcs8(curve_of(curve), key)?),
             Size::Modulus(_) => Self::Rsa(Box::new(rsa::PrivateKey::from_pkcs8(key)?)),

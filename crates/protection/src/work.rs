@@ -47,6 +47,54 @@ pub(crate) fn verify(public: &PublicKey, algorithm: SignAlgorithm, digest: &[u8]
     }
 }
 
+/// Encrypts to a public half.
+pub(crate) fn encrypt_to(
+    public: &PublicKey,
+    algorithm: CipherAlgorithm,
+    plain: &[u8],
+    beside: Beside<'_>,
+) -> Result<Encrypted, KeyError> {
+    let PublicKey::Rsa { n, e } = public else { return Err(KeyError::WrongAlgorithm) };
+    let scheme = scheme(algorithm).ok_or(KeyError::WrongAlgorithm)?;
+    beside.none_of(&[Part::Iv, Part::Tag, Part::Aad])?;
+    Ok(Encrypted { value: rsa::encrypt_to(n, e, scheme, plain)?, iv: None, tag: None })
+}
+
+/// Whether a symmetric key elsewhere can take this to encrypt.
+pub(crate) fn check_plain(algorithm: CipherAlgorithm, plain: &[u8], beside: Beside<'_>) -> Result<(), KeyError> {
+    match algorithm.mode() {
+        CipherMode::Gcm => beside.none_of(&[Part::Iv, Part::Tag]),
+        CipherMode::Cbc | CipherMode::CbcPad => {
+            beside.none_of(&[Part::Tag])?;
+            exactly::<16>("initialisation vector", beside.iv).map(drop)
+        }
+        CipherMode::KeyWrap => {
+            beside.none_of(&[Part::Iv, Part::Tag, Part::Aad])?;
+            WRAPPED.check("plaintext", plain.len())
+        }
+        CipherMode::KeyWrapPad => {
+            beside.none_of(&[Part::Iv, Part::Tag, Part::Aad])?;
+            Limit::Between(1, wrap::MOST).check("plaintext", plain.len())
+        }
+        CipherMode::Pkcs1 | CipherMode::Oaep => Err(KeyError::WrongAlgorithm),
+    }
+}
+
+/// Whether a key elsewhere can take this beside a ciphertext.
+pub(crate) fn check_cipher(algorithm: CipherAlgorithm, beside: Beside<'_>) -> Result<(), KeyError> {
+    match algorithm.mode() {
+        CipherMode::Gcm => {
+            exactly::<12>("nonce", beside.iv)?;
+            exactly::<16>("tag", beside.tag).map(drop)
+        }
+        CipherMode::Cbc | CipherMode::CbcPad => {
+            beside.none_of(&[Part::Tag])?;
+            exactly::<16>("initialisation vector", beside.iv).map(drop)
+        }
+        _ => beside.none_of(&[Part::Iv, Part::Tag, Part::Aad]),
+    }
+}
+
 impl Material {
     pub(crate) fn sign(&self, algorithm: SignAlgorithm, digest: &[u8]) -> Result<Vec<u8>, KeyError> {
         match (how(algorithm), self) {

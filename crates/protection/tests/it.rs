@@ -9,7 +9,7 @@ mod vectors;
 
 use keystead_crypto::sealed::{Binding, Sealer, Usage};
 use keystead_model::{CipherAlgorithm, Curve, KeySpec, PublicKey, SignAlgorithm};
-use keystead_protection::{OpenKey, Protection, fuzz};
+use keystead_protection::{OpenKey, Protection, StoredKey, fuzz};
 use std::time::{Duration, Instant};
 
 const PLACE: Binding = Binding { vault: [1; 16], kind: 9, object: [2; 16], version: [3; 16], counter: 4 };
@@ -28,7 +28,10 @@ fn sealer() -> Sealer {
 
 async fn open(spec: KeySpec, sealed: &str) -> OpenKey {
     let protection = Protection::software(1);
-    protection.open(&sealer(), &PLACE, spec, &golden(sealed), soon()).await.unwrap()
+    protection
+        .open(&sealer(), &PLACE, StoredKey { spec, public: &PublicKey::Symmetric, material: &golden(sealed) }, soon())
+        .await
+        .unwrap()
 }
 
 /// Signs with the key and checks that with its public half.

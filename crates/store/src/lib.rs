@@ -120,6 +120,19 @@ impl Store {
         self.write(|sqlite| sqlite.set_status(v, s, c, r)).await
     }
 
+    /// Makes an inactive vault active: its custody, its first rows, one revision, one record.
+    /// [`CommitError::Conflict`] where it is not inactive.
+    pub async fn activate(
+        &self,
+        v: VaultId,
+        custody: &str,
+        c: Changes,
+        r: MakeRecord,
+    ) -> Result<Committed, CommitError> {
+        let (r, custody) = (self.scripted(r), custody.to_owned());
+        self.write(|sqlite| sqlite.activate(v, custody, c, r)).await
+    }
+
     /// Commits changes of one vault with their record: one revision. Checks are made first, then rows are removed, then
     /// put. [`CommitError::Conflict`] where a row is not as it was read.
     pub async fn commit(&self, v: VaultId, c: Changes, r: MakeRecord) -> Result<Committed, CommitError> {

@@ -49,10 +49,11 @@ def sourced(script):
 class DevServer:
     """One running `keystead dev` with its own data directory."""
 
-    def __init__(self, data, limits=None):
-        """`limits`: lines of the section `[limits]`."""
+    def __init__(self, data, limits=None, more=()):
+        """`limits`: lines of the section `[limits]`; `more`: other arguments."""
         self.data = Path(data)
         self.limits = limits
+        self.more = list(map(str, more))
         self.port, self.hsm_port = free_ports(2)
         self.url = f"https://localhost:{self.port}"
         self.named_url = f"https://dev.localhost:{self.port}"
@@ -67,6 +68,7 @@ class DevServer:
             str(KEYSTEAD), "dev", "--data", str(self.data),
             "--listen", f"127.0.0.1:{self.port}", "--listen-hsm", f"127.0.0.1:{self.hsm_port}",
         ]  # fmt: skip
+        command += self.more
         if self.limits:
             file = self.data.parent / "limits.toml"
             file.write_text(f"[limits]\n{self.limits}\n")

@@ -130,6 +130,13 @@ pub fn refusal(why: &Refusal, context: &Context<'_>) -> Reply {
         Refusal::Deadline => unavailable(&sentence(why), 1),
         Refusal::StoreFull | Refusal::Unavailable => unavailable(&sentence(why), 10),
         Refusal::Damaged => forbidden("StoredRecordDamaged", &sentence(why)),
+        Refusal::ImportAlone => {
+            bad("Key operations other than import are not allowed on a key with the operation import.")
+        }
+        Refusal::NoHsm => bad("HSM keys are not served by this vault: it has no HSM. Ask for a software key."),
+        Refusal::HsmCannot { .. } => Reply::error(StatusCode::BAD_REQUEST, "NotSupported", None, sentence(why)),
+        Refusal::Hsm(_) => bad(&sentence(why)),
+        Refusal::HsmAway(_) => unavailable(&sentence(why), 2),
         Refusal::Fault => Reply::error(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError", None, sentence(why)),
     }
 }

@@ -27,7 +27,7 @@ pub fn front() -> Front {
 
 /// Literals stand before parameters: `versions` before `{version?}`.
 fn routes() -> Vec<Route> {
-    use format::{key, list, operation, rotation};
+    use format::{attestation, key, list, operation, rotation};
     use parse::{import as i, key as p, list as l, operation as o, rotation as r};
     let (get, post, put) = (Method::GET, Method::POST, Method::PUT);
     let (patch, delete) = (Method::PATCH, Method::DELETE);
@@ -48,6 +48,7 @@ fn routes() -> Vec<Route> {
         route(post.clone(), "/rng", i::random, OK, format::value),
         route(get.clone(), "/keys", l::keys, OK, list::keys),
         route(get.clone(), "/keys/{name}/versions", l::versions, OK, list::versions),
+        route(get.clone(), "/keys/{name}/{version?}/attestation", p::attestation, OK, attestation::key),
         route(get.clone(), "/keys/{name}/{version?}", p::get, OK, key::key),
         route(patch, "/keys/{name}/{version?}", p::update, OK, key::key),
         route(delete.clone(), "/keys/{name}", p::delete, OK, key::deleted),
@@ -150,7 +151,7 @@ mod tests {
         for (i, a) in all.iter().enumerate() {
             assert!(all[i + 1..].iter().all(|b| (&a.method, a.pattern) != (&b.method, b.pattern)), "{}", a.pattern);
         }
-        assert_eq!(all.iter().filter(|r| r.access == Access::Caller).count(), 41);
+        assert_eq!(all.iter().filter(|r| r.access == Access::Caller).count(), 42);
     }
 
     /// The pattern that answers to a request, as the table looks it up.
@@ -191,6 +192,7 @@ mod tests {
             (Method::POST, "/keys/restore/backup", "/keys/{name}/backup"),
             (Method::GET, "/keys/foo/rotationpolicy", "/keys/{name}/rotationpolicy"),
             (Method::PUT, "/keys/foo/rotationpolicy/", "/keys/{name}/rotationpolicy"),
+            (Method::GET, "/keys/foo//attestation", "/keys/{name}/{version?}/attestation"),
             (Method::POST, "/rng", "/rng"),
         ] {
             assert_eq!(answering(&method, path), Some(pattern), "{method} {path}");

@@ -58,10 +58,15 @@ pub(crate) fn of_refusal(why: &Refusal) -> Reply {
         | Refusal::BadBackup(_)
         | Refusal::BadRotationPolicy { .. }
         | Refusal::BadRelease(_)
+        | Refusal::ImportAlone
+        | Refusal::NoHsm
+        | Refusal::HsmCannot { .. }
+        | Refusal::Hsm(_)
         | Refusal::OverBound { .. }
         | Refusal::BadPageToken => Reply::error(StatusCode::BAD_REQUEST, "BadParameter", None, text),
         Refusal::Busy => throttled(&text, 1),
         Refusal::Deadline => unavailable(&text, 1),
+        Refusal::HsmAway(_) => unavailable(&text, 2),
         Refusal::StoreFull | Refusal::Unavailable => unavailable(&text, 10),
         Refusal::Fault => Reply::error(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError", None, text),
     }

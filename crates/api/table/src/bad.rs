@@ -103,6 +103,14 @@ pub enum BadParameter {
         /// Why.
         why: &'static str,
     },
+    /// A document that is not taken, and why.
+    #[error("Property {what} is not taken: {why}.")]
+    NotTaken {
+        /// Which.
+        what: &'static str,
+        /// What is wrong with it; says nothing of what may be secret in it.
+        why: String,
+    },
     /// A value of the wrong form.
     #[error("Property {what} has an invalid value: {expected} is expected.")]
     Malformed {

@@ -84,7 +84,7 @@ async fn keys_are_imported_backed_up_restored_and_rotated() {
     let (vault, client) = setup().await;
     let name = &newest().name;
     vault.then(answer(200, &bundle()));
-    let import = ImportKey { key: PrivateJwk::symmetric(&[0xff; 3]), attributes: None, tags: None };
+    let import = ImportKey { key: PrivateJwk::symmetric(&[0xff; 3]), hsm: None, attributes: None, tags: None };
     client.import_key(name, &import).await.unwrap();
     assert_eq!(sent(&vault), ("PUT /keys/My-Key".into(), r#"{"key":{"k":"____","kty":"oct"}}"#.into()));
     assert!(PrivateJwk::parse(b"[]").is_none() && PrivateJwk::parse(br#"{"kty":"EC"}"#).is_some());

@@ -17,6 +17,7 @@ fn version(enabled: bool, not_before: Option<i64>, expires: Option<i64>, ops: &[
         uses_reserved: 0,
         exportable: None,
         release: None,
+        level: None,
     }
 }
 
@@ -51,6 +52,9 @@ proptest! {
                 prop_assert!(asked.iter().all(|o| ops.contains(o)) && ops.iter().all(|o| asked.contains(o)));
                 prop_assert!((1..ops.len()).all(|i| !ops[..i].contains(&ops[i])));
                 prop_assert!(ops.iter().all(|o| spec.possible().contains(o)));
+            }
+            Err(Refusal::ImportAlone) => {
+                prop_assert!(asked.contains(&KeyOperation::Import) && asked.iter().any(|o| *o != KeyOperation::Import));
             }
             Err(e) => {
                 prop_assert!(matches!(e, Refusal::BadOperations { spec: of } if of == spec), "another refusal");

@@ -2,11 +2,15 @@
 //! happens here goes into the node's own log; a change of a vault also into the vault's.
 
 mod records;
+mod tokens;
+
+pub use tokens::Activation;
 
 use crate::admission::{Admission, Bounds, WrongProofs};
 use crate::birth;
 use crate::clear_row;
 use crate::error::Refusal;
+use crate::hsms::Hsms;
 use crate::info::VaultInfo;
 use crate::issuers::Issuers;
 use crate::opening;
@@ -37,6 +41,9 @@ pub struct NewVault {
     pub purge_protection: bool,
     /// The tenant its clients configure.
     pub tenant: String,
+    /// The names of the tokens of its HSM, in the order in which they are asked. None: kind vault has software keys only,
+    /// and kind hsm waits for its activation.
+    pub tokens: Vec<String>,
     /// Its first policy.
     pub policy: PolicyDocument,
 }
@@ -50,6 +57,8 @@ pub struct VaultSummary {
     pub state: &'static str,
     /// Whether nobody may purge before the retention has passed; known while it is open.
     pub purge_protection: Option<bool>,
+    /// The names of the tokens of its HSM; known while it is open.
+    pub tokens: Vec<String>,
 }
 
 /// A vault's name and state, for health.
@@ -78,8 +87,10 @@ pub struct Parts {
     pub store: Store,
     /// Where records are.
     pub journal: Journal,
-    /// Where keys work.
+    /// Where software keys work.
     pub protection: Protection,
+    /// The tokens that vaults may name.
+    pub hsms: Hsms,
     /// The ways to a root, by kind.
     pub paths: Vec<Arc<dyn UnsealPath>>,
     /// How much is let in.
@@ -200,26 +211,30 @@ impl Instance {
     pub async fn create(&self, new: NewVault, at: Moment) -> Result<VaultSummary, OperateError> {
         check(&new)?;
         let _one_at_a_time = self.operating.lock().await;
+        // Kind hsm without an HSM is there, and waits.
+        let waits = new.kind == VaultKind::Hsm && new.tokens.is_empty();
+        if !new.tokens.is_empty() {
+            self.known_tokens(&new.tokens)?;
+        }
         let row = VaultRow {
             id: VaultId::from_bytes(keystead_crypto::random()),
             name: new.name,
             kind: new.kind,
-            status: if new.kind == VaultKind::Hsm { VaultStatus::Inactive } else { VaultStatus::Active },
+            status: if waits { VaultStatus::Inactive } else { VaultStatus::Active },
             authorities: new.authorities,
-            custody: if new.kind == VaultKind::Hsm { "none" } else { "file" }.to_owned(),
+            custody: if waits { "none" } else { "file" }.to_owned(),
             created: at.now,
             retention_days: new.retention_days,
             tenant: new.tenant,
             revision: Revision(0),
         };
         let vault = self.vault_of(&row);
-        let (root, changes) = match new.kind {
-            VaultKind::Hsm => (None, Changes::default()),
-            VaultKind::Vault => {
-                let (root, changes) =
-                    birth::birth(&vault, self.path("file")?, new.policy, new.purge_protection, at).await?;
-                (Some(root), changes)
-            }
+        let (root, changes) = if waits {
+            (None, Changes::default())
+        } else {
+            let path = self.path("file")?;
+            let born = birth::birth(&vault, path, new.policy, new.purge_protection, &new.tokens, at).await?;
+            (Some(born.0), born.1)
         };
         let digest = crate::room::digest(&changes);
         let (operation, make) =
@@ -307,13 +322,14 @@ impl Instance {
             VaultStatus::Deleted => State::Deleted,
             VaultStatus::Active | VaultStatus::Sealed => State::Sealed,
         };
-        let Parts { node, store, journal, protection, bounds, issuers, .. } = &self.parts;
+        let Parts { node, store, journal, protection, hsms, bounds, issuers, .. } = &self.parts;
         Arc::new(Vault {
             info,
             node: *node,
             store: store.clone(),
             journal: journal.clone(),
             protection: protection.clone(),
+            hsms: hsms.clone(),
             admission: Admission::new(*bounds),
             wrong_proofs: Arc::clone(&self.wrong_proofs),
             issuers: Arc::clone(issuers),
@@ -345,11 +361,14 @@ impl Instance {
 
 fn summary(vault: &Arc<Vault>) -> VaultSummary {
     let state = vault.state();
-    let purge_protection = match &state {
-        State::Open(open) => Some(open.purge_protection),
-        State::Inactive { .. } | State::Sealed | State::Deleted => None,
+    let (purge_protection, tokens) = match &state {
+        State::Open(open) => {
+            let tokens = open.protection.tokens().map(|t| t.names().map(str::to_owned).collect());
+            (Some(open.purge_protection), tokens.unwrap_or_default())
+        }
+        State::Inactive { .. } | State::Sealed | State::Deleted => (None, Vec::new()),
     };
-    VaultSummary { info: vault.info.clone(), state: state.name(), purge_protection }
+    VaultSummary { info: vault.info.clone(), state: state.name(), purge_protection, tokens }
 }
 
 fn check(new: &NewVault) -> Result<(), OperateError> {

@@ -83,6 +83,7 @@ fn golden_version_records() {
             uses_reserved: 0,
             exportable: None,
             release: None,
+            level: None,
         }
     );
     is_golden!(
@@ -101,6 +102,7 @@ fn golden_version_records() {
             uses_reserved: 0,
             exportable: None,
             release: None,
+            level: None,
         }
     );
     is_golden!(
@@ -119,6 +121,7 @@ fn golden_version_records() {
             uses_reserved: 1 << 32,
             exportable: None,
             release: None,
+            level: None,
         }
     );
 }
@@ -139,6 +142,7 @@ fn golden_version_records_of_every_curve() {
         uses_reserved: 0,
         exportable: None,
         release: None,
+        level: None,
     };
     is_golden!("version-record-p384-v1.hex", record(KeySpec::EcP384, Curve::P384, 48));
     is_golden!("version-record-p521-v1.hex", record(KeySpec::EcP521, Curve::P521, 66));
@@ -301,6 +305,7 @@ fn exportable(release: ReleaseRecord) -> VersionRecord {
         uses_reserved: 0,
         exportable: Some(true),
         release: Some(release),
+        level: None,
     }
 }
 
@@ -311,6 +316,20 @@ fn golden_secrets_of_the_second_layout() {
     assert_eq!((decoded.index_key, decoded.detail_key), ([0x33; 32], [0x44; 32]));
     assert_eq!(decoded.blob_key.as_ref().map(|key| key.0), Some([0x55; 32]));
     assert_eq!(decoded.purge_protection, Some(true));
+    assert_eq!(*encode(&decoded).unwrap(), bytes);
+}
+
+#[test]
+fn golden_records_of_vaults_with_an_hsm() {
+    let release =
+        ReleaseRecord { content_type: "application/json".to_owned(), data: vec![0x7b, 0x7d], immutable: true };
+    let record = VersionRecord { level: Some(2), ..exportable(release) };
+    assert!(record.level().is_ok_and(|level| level == keystead_model::ProtectionLevel::Hsm));
+    is_golden!("version-record-hsm-v3.hex", record);
+    let bytes = golden(include_str!("../../tests/golden/secrets-record-v3.hex"));
+    let decoded: SecretsRecord = decode(&bytes).unwrap();
+    let hsm = HsmRecord { wrapping: [0x77; 16], tokens: vec!["a".to_owned(), "b".to_owned()] };
+    assert_eq!(decoded.hsm.as_ref(), Some(&hsm));
     assert_eq!(*encode(&decoded).unwrap(), bytes);
 }
 

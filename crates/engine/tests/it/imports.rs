@@ -2,14 +2,24 @@
 
 use crate::support::*;
 use keystead_engine::{
-    BadKey, Decrypt, DeleteKey, Encrypt, GetKey, ImportKey, ImportedKey, KeyView, Refusal, SetAttributes, Sign, Verify,
+    BadKey, Decrypt, DeleteKey, Encrypt, GetKey, ImportKey, ImportedKey, Incoming, KeyView, Refusal, SetAttributes,
+    Sign, Verify,
 };
-use keystead_model::{CipherAlgorithm, Curve, KeyOperation, KeySpec, PublicKey, SignAlgorithm};
+use keystead_model::{CipherAlgorithm, Curve, KeyOperation, KeySpec, ProtectionLevel, PublicKey, SignAlgorithm};
 use zeroize::Zeroizing;
 
 fn import(named: &str, key: ImportedKey) -> ImportKey {
     let attributes = SetAttributes::default();
-    ImportKey { name: name(named), key, ops: None, attributes, tags: tags(&[("from", "elsewhere")]), release: None }
+    let (key, level) = (Incoming::Clear(key), ProtectionLevel::Software);
+    ImportKey {
+        name: name(named),
+        key,
+        level,
+        ops: None,
+        attributes,
+        tags: tags(&[("from", "elsewhere")]),
+        release: None,
+    }
 }
 
 /// RFC 7515, appendix A.3.1.

@@ -6,12 +6,13 @@ use keystead_access::policy::AssignmentDocument;
 use keystead_audit::verify::verify_dir;
 use keystead_audit::{Journal, Limits, Outcome, Receipt, Record, system_clock, tlog};
 use keystead_engine::{
-    BUILT_IN, Bounds, Command, Instance, Issuers, NewVault, OperateError, Parts, Refusal, TurnedAway, Vault,
+    BUILT_IN, Bounds, Command, Hsms, Instance, Issuers, NewVault, OperateError, Parts, Refusal, TurnedAway, Vault,
 };
 use keystead_engine::{CreateKey, RotateWhen, RotationPolicy, SetAttributes};
 use keystead_identity::{Caller, Client, Principal, Proof, secret_digest};
 use keystead_model::{
-    InstanceId, IsoDuration, KeyOperation, KeyRef, KeySpec, Moment, Name, NodeId, Revision, Time, VaultKind, Version,
+    InstanceId, IsoDuration, KeyOperation, KeyRef, KeySpec, Moment, Name, NodeId, ProtectionLevel, Revision, Time,
+    VaultKind, Version,
 };
 use keystead_protection::Protection;
 use keystead_store::Store;
@@ -82,6 +83,7 @@ pub(crate) fn new_vault(name: &str) -> NewVault {
         retention_days: 7,
         purge_protection: false,
         tenant: "adfs".to_owned(),
+        tokens: Vec::new(),
         policy: PolicyDocument {
             administrators: vec![principal(OFFICER)],
             assignments: vec![
@@ -153,8 +155,16 @@ impl Node {
         let (store_of_node, journal_of_node) = (store.clone(), journal.clone());
         let protection = Protection::software(2);
         let issuers = Issuers::unreachable();
-        let parts =
-            Parts { node: NODE, store: store_of_node, journal: journal_of_node, protection, paths, bounds, issuers };
+        let parts = Parts {
+            node: NODE,
+            store: store_of_node,
+            journal: journal_of_node,
+            protection,
+            hsms: Hsms::default(),
+            paths,
+            bounds,
+            issuers,
+        };
         match Instance::start(parts, at(T0)).await {
             Ok(instance) => Ok(Self { instance, store, faults, journal, dir, limits }),
             Err(why) => {
@@ -289,7 +299,7 @@ pub(crate) fn after_create(days: u16, expiry: Option<u16>) -> RotationPolicy {
 pub(crate) fn create(text: &str, spec: KeySpec) -> CreateKey {
     let (name, exponent, attributes, tags) =
         (name(text), Default::default(), SetAttributes::default(), BTreeMap::new());
-    CreateKey { name, spec, exponent, ops: None, attributes, tags, release: None }
+    CreateKey { name, spec, exponent, level: ProtectionLevel::Software, ops: None, attributes, tags, release: None }
 }
 
 pub(crate) fn create_for(text: &str, spec: KeySpec, ops: &[KeyOperation]) -> CreateKey {

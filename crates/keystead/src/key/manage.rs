@@ -34,6 +34,9 @@ pub(crate) struct Create {
     /// Public exponent of an RSA key; default: 65537
     #[arg(long, value_name = "NUMBER")]
     exponent: Option<u32>,
+    /// In the vault's HSM
+    #[arg(long)]
+    hsm: bool,
     #[command(flatten)]
     set: Set,
     /// Not usable until it is enabled
@@ -44,7 +47,7 @@ pub(crate) struct Create {
 /// What can be set at creation and later.
 #[derive(clap::Args)]
 struct Set {
-    /// What it may be used for: sign, verify, encrypt, decrypt, wrapKey, unwrapKey
+    /// What it may be used for: sign, verify, encrypt, decrypt, wrapKey, unwrapKey; or import alone
     #[arg(long, value_name = "OP,..", value_delimiter = ',', value_parser = words::operation)]
     ops: Vec<KeyOperation>,
     /// A tag; repeat for more
@@ -79,7 +82,7 @@ impl Create {
         if self.exponent.is_some() && self.kty != Kty::Rsa {
             return Err(Failure::usage("only an RSA key has an --exponent"));
         }
-        let mut create = CreateKey::of(spec);
+        let mut create = if self.hsm { CreateKey::in_hsm(spec) } else { CreateKey::of(spec) };
         create.public_exponent = self.exponent;
         create.key_ops = self.set.ops();
         create.attributes = self.set.attributes(self.disabled.then_some(false));

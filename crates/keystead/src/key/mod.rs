@@ -15,7 +15,7 @@ mod copies;
 mod der;
 pub(crate) mod env_file;
 pub(crate) mod envelope;
-mod files;
+pub(crate) mod files;
 pub(crate) mod manage;
 mod pem;
 mod profile;

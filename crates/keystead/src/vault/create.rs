@@ -7,7 +7,7 @@ use crate::key::connection::failure;
 use crate::new_client::NewClient;
 use crate::output::{self, OutputArgs};
 use keystead_client::{OperatorClient, VaultInfo};
-use keystead_model::Authority;
+use keystead_model::{Authority, Name};
 use serde::Serialize;
 use std::path::PathBuf;
 use zeroize::Zeroizing;
@@ -42,6 +42,36 @@ pub(crate) struct Create {
     /// The tenant its clients configure
     #[arg(long, value_name = "TENANT", default_value = "adfs")]
     tenant: String,
+    /// A token of its HSM, by its name in `[[hsm]]`; repeat for fail-over, in the order in which they are asked
+    #[arg(long, value_name = "TOKEN")]
+    hsm: Vec<String>,
+    #[command(flatten)]
+    first: First,
+}
+
+/// Gives an inactive vault of kind hsm its HSM and its first policy.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Example:
+  keystead vault activate payments-hsm --hsm luna-1 --hsm luna-2 \\
+    --policy policy.toml")]
+pub(crate) struct Activate {
+    /// Which vault
+    #[arg(value_parser = super::name)]
+    name: Name,
+    /// A token of its HSM, by its name in `[[hsm]]`; repeat for fail-over, in the order in which they are asked
+    #[arg(long, value_name = "TOKEN", required = true)]
+    hsm: Vec<String>,
+    /// Nobody may purge before the retention has passed; fixed from then on
+    #[arg(long)]
+    purge_protection: bool,
+    #[command(flatten)]
+    first: First,
+}
+
+/// The first policy.
+#[derive(clap::Args)]
+struct First {
     /// The first policy
     #[arg(long, value_name = "FILE.toml")]
     policy: Option<PathBuf>,
@@ -70,6 +100,15 @@ struct Document<'a> {
     retention_days: u8,
     purge_protection: bool,
     tenant: &'a str,
+    tokens: &'a [String],
+    policy: &'a FirstPolicy,
+}
+
+/// The body of the request for activation.
+#[derive(Serialize)]
+struct Activation<'a> {
+    tokens: &'a [String],
+    purge_protection: bool,
     policy: &'a FirstPolicy,
 }
 
@@ -79,7 +118,8 @@ fn authority(text: &str) -> Result<Authority, String> {
 
 impl Create {
     pub(crate) async fn run(self, client: &OperatorClient, shown: OutputArgs) -> Result<(), Failure> {
-        let (policy, made) = self.policy()?;
+        let waits = self.kind == Kind::Hsm && self.hsm.is_empty();
+        let (policy, made) = if waits { self.first.none()? } else { self.first.policy()? };
         let document = Document {
             name: &self.name,
             kind: self.kind,
@@ -87,18 +127,33 @@ impl Create {
             retention_days: self.retention,
             purge_protection: self.purge_protection,
             tenant: &self.tenant,
+            tokens: &self.hsm,
             policy: &policy,
         };
         let vault = client.create_vault(&document).await.map_err(|e| failure(&e))?.value;
         print(&vault, made.as_ref(), shown)
     }
+}
+
+impl Activate {
+    pub(crate) async fn run(self, client: &OperatorClient, shown: OutputArgs) -> Result<(), Failure> {
+        let (policy, made) = self.first.policy()?;
+        let body = Activation { tokens: &self.hsm, purge_protection: self.purge_protection, policy: &policy };
+        let vault = client.activate_vault(&self.name, &body).await.map_err(|e| failure(&e))?.value;
+        print(&vault, made.as_ref(), shown)
+    }
+}
+
+impl First {
+    /// Of a vault that waits for its HSM.
+    fn none(&self) -> Result<(FirstPolicy, Option<NewClient>), Failure> {
+        let given = self.policy.is_some() || self.client.is_some();
+        let refused = "a vault of kind hsm without --hsm gets its policy when it is activated: leave --policy and \
+                       --client out";
+        if given { Err(Failure::usage(refused)) } else { Ok((FirstPolicy::default(), None)) }
+    }
 
     fn policy(&self) -> Result<(FirstPolicy, Option<NewClient>), Failure> {
-        if self.kind == Kind::Hsm {
-            let given = self.policy.is_some() || self.client.is_some();
-            let refused = "a vault of kind hsm gets its policy when it is activated: leave --policy and --client out";
-            return if given { Err(Failure::usage(refused)) } else { Ok((FirstPolicy::default(), None)) };
-        }
         let mut policy = match &self.policy {
             Some(file) => FirstPolicy::read(file)?,
             None => FirstPolicy::default(),

@@ -44,6 +44,11 @@ pub(crate) struct Args {
 enum Command {
     /// Create a vault with its first policy
     Create(Box<create::Create>),
+    /// Give an inactive vault of kind hsm its HSM and its first policy
+    Activate(Box<create::Activate>),
+    /// Give a token the wrapping key of a vault: a new token, or one that was cleared
+    #[command(after_help = "Example:\n  keystead vault enrol payments-hsm --token luna-2")]
+    Enrol(Enrol),
     /// List vaults
     #[command(after_help = "Example:\n  keystead vault list --output json")]
     List,
@@ -65,6 +70,16 @@ struct Named {
     name: Name,
 }
 
+#[derive(clap::Args)]
+struct Enrol {
+    /// Which vault
+    #[arg(value_parser = name)]
+    name: Name,
+    /// The token, by its name in `[[hsm]]`
+    #[arg(long, value_name = "TOKEN")]
+    token: String,
+}
+
 fn name(text: &str) -> Result<Name, String> {
     Name::parse(text).map_err(|e| e.to_string())
 }
@@ -75,6 +90,11 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     let failed = |e| failure(&e);
     match args.command {
         Command::Create(create) => create.run(&client, args.output).await,
+        Command::Activate(activate) => activate.run(&client, args.output).await,
+        Command::Enrol(v) => {
+            client.enrol_token(&v.name, &v.token).await.map_err(failed)?;
+            show(&client, &v.name, args.output).await
+        }
         Command::List => list(&client.vaults().await.map_err(failed)?.value, args.output),
         Command::Show(v) => show(&client, &v.name, args.output).await,
         Command::Seal(v) => {

@@ -51,6 +51,7 @@ impl Inside {
             store: store.clone(),
             journal: journal.clone(),
             protection,
+            hsms: keystead_engine::Hsms::default(),
             paths,
             bounds,
             issuers: keystead_engine::Issuers::unreachable(),

@@ -13,6 +13,7 @@ mod bad_input;
 mod cli;
 mod dev;
 mod durability;
+mod hsm;
 mod inside;
 mod matrix;
 mod serve;

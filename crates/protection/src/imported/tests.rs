@@ -4,7 +4,7 @@
 use super::*;
 use crate::{ImportError, OpenKey, Protection, fuzz};
 use keystead_crypto::sealed::{Binding, Sealer, Usage};
-use keystead_model::{PublicKey, SignAlgorithm};
+use keystead_model::{ProtectionLevel, PublicKey, SignAlgorithm};
 use std::time::{Duration, Instant};
 
 const PLACE: Binding = Binding { vault: [1; 16], kind: 9, object: [2; 16], version: [3; 16], counter: 1 };
@@ -16,9 +16,10 @@ fn soon() -> Instant {
 async fn import(key: ImportedKey) -> Result<(PublicKey, OpenKey), ImportError> {
     let (protection, sealer) = (Protection::software(2), Sealer::new(&[0x11; 32], Usage::KeyMaterial, 1));
     let said = key.spec();
-    let made = protection.import(&sealer, &PLACE, key, soon()).await?;
+    let made = protection.import(&sealer, &PLACE, (key, ProtectionLevel::Software), soon()).await?;
     assert_eq!(Ok(made.spec), said);
-    Ok((made.public, protection.open(&sealer, &PLACE, made.spec, &made.material, soon()).await?))
+    let key = protection.open(&sealer, &PLACE, made.stored(), soon()).await?;
+    Ok((made.public, key))
 }
 
 fn bad(result: Result<(PublicKey, OpenKey), ImportError>) -> BadKey {

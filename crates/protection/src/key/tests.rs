@@ -1,6 +1,6 @@
 //! Promises of open keys.
 
-use crate::{Encrypted, KeyError, Limit, NewKey, OpenKey, Protection};
+use crate::{Encrypted, KeyError, Limit, NewKey, OpenKey, Protection, StoredKey};
 use keystead_crypto::sealed::{Binding, Sealer, Usage};
 use keystead_model::{CipherAlgorithm, CipherMode, KeySpec, PublicExponent, PublicKey, SignAlgorithm};
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ fn sealer() -> Sealer {
 async fn new_key(protection: &Protection, key: impl Into<NewKey>) -> (PublicKey, OpenKey) {
     let key = key.into();
     let made = protection.generate(&sealer(), &PLACE, key, soon()).await.unwrap();
-    let opened = protection.open(&sealer(), &PLACE, key.spec, &made.material, soon()).await.unwrap();
+    let opened = protection.open(&sealer(), &PLACE, made.stored(), soon()).await.unwrap();
     assert_eq!((opened.spec(), made.spec), (key.spec, key.spec));
     (made.public, opened)
 }
@@ -224,7 +224,7 @@ async fn an_rsa_key_has_the_public_exponent_that_was_asked_for() {
     let protection = Protection::software(2);
     for exponent in [3, 17] {
         let asked = PublicExponent::new(exponent).unwrap();
-        let (public, key) = new_key(&protection, NewKey { spec: KeySpec::Rsa2048, exponent: asked }).await;
+        let (public, key) = new_key(&protection, NewKey { exponent: asked, ..KeySpec::Rsa2048.into() }).await;
         assert!(matches!(&public, PublicKey::Rsa { e, .. } if *e == [u8::try_from(exponent).unwrap()]));
         let signature = key.sign(SignAlgorithm::Ps512, &[7; 64], soon()).await.unwrap();
         assert_eq!(protection.verify(&public, SignAlgorithm::Ps512, &[7; 64], &signature, soon()).await, Ok(true));
@@ -238,11 +238,14 @@ async fn material_from_elsewhere_or_of_another_kind_is_damaged() {
     for spec in KeySpec::ALL.iter().filter(|spec| !matches!(spec, KeySpec::Rsa3072 | KeySpec::Rsa4096)) {
         let made = protection.generate(&sealer(), &PLACE, *spec, soon()).await.unwrap();
         let elsewhere = Binding { version: [4; 16], ..PLACE };
-        assert_eq!(protection.open(&sealer(), &elsewhere, *spec, &made.material, soon()).await.err(), damaged);
+        assert_eq!(protection.open(&sealer(), &elsewhere, made.stored(), soon()).await.err(), damaged);
         let records = Sealer::new(&[0x11; 32], Usage::Records, 1);
-        assert_eq!(protection.open(&records, &PLACE, *spec, &made.material, soon()).await.err(), damaged);
+        assert_eq!(protection.open(&records, &PLACE, made.stored(), soon()).await.err(), damaged);
         for other in KeySpec::ALL.iter().filter(|other| *other != spec) {
-            assert_eq!(protection.open(&sealer(), &PLACE, *other, &made.material, soon()).await.err(), damaged);
+            assert_eq!(
+                protection.open(&sealer(), &PLACE, StoredKey { spec: *other, ..made.stored() }, soon()).await.err(),
+                damaged
+            );
         }
     }
 }
@@ -251,12 +254,12 @@ async fn material_from_elsewhere_or_of_another_kind_is_damaged() {
 async fn work_on_the_pool_past_its_deadline_is_refused() {
     let protection = Protection::software(1);
     let made = protection.generate(&sealer(), &PLACE, KeySpec::Rsa2048, soon()).await.unwrap();
-    let key = protection.open(&sealer(), &PLACE, KeySpec::Rsa2048, &made.material, soon()).await.unwrap();
+    let key = protection.open(&sealer(), &PLACE, made.stored(), soon()).await.unwrap();
     let past = Instant::now();
     let late = Some(KeyError::Deadline);
     assert_eq!(protection.generate(&sealer(), &PLACE, KeySpec::Rsa2048, past).await.err(), late);
     assert_eq!(protection.generate(&sealer(), &PLACE, KeySpec::EcP521, past).await.err(), late);
-    assert_eq!(protection.open(&sealer(), &PLACE, KeySpec::Rsa2048, &made.material, past).await.err(), late);
+    assert_eq!(protection.open(&sealer(), &PLACE, made.stored(), past).await.err(), late);
     assert_eq!(key.sign(SignAlgorithm::Rs256, &[0; 32], past).await.err(), late);
     assert_eq!(key.decrypt(CipherAlgorithm::RsaOaep256, &[0; 256], None, None, b"", past).await.err(), late);
     let (public, key) = new_key(&protection, KeySpec::EcP384).await;

@@ -3,7 +3,7 @@
 use crate::vectors::{self, Group, Key, Vector, Work};
 use crate::{PLACE, sealer};
 use keystead_crypto::Hash;
-use keystead_model::{CipherAlgorithm, CipherMode};
+use keystead_model::{CipherAlgorithm, CipherMode, ProtectionLevel};
 use keystead_protection::{ImportedKey, OpenKey, Protection, RsaNumbers};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -23,8 +23,8 @@ async fn open(protection: &Protection, key: &Key) -> Option<OpenKey> {
         }
         Key::Ec(..) | Key::RsaPublic(..) => return None,
     };
-    let made = protection.import(&sealer(), &PLACE, key, later()).await.unwrap();
-    Some(protection.open(&sealer(), &PLACE, made.spec, &made.material, later()).await.unwrap())
+    let made = protection.import(&sealer(), &PLACE, (key, ProtectionLevel::Software), later()).await.unwrap();
+    Some(protection.open(&sealer(), &PLACE, made.stored(), later()).await.unwrap())
 }
 
 /// Whether encrypting the same again gives the same.

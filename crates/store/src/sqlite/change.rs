@@ -12,6 +12,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 pub(super) enum Work {
     CreateVault(Box<VaultRow>, Changes, MakeRecord),
     SetStatus(VaultId, VaultStatus, Changes, MakeRecord),
+    Activate(VaultId, String, Changes, MakeRecord),
     Commit(VaultId, Changes, MakeRecord),
     /// The answer's record is the value that stands there.
     PutMeta(&'static str, Vec<u8>),
@@ -77,6 +78,20 @@ fn apply(conn: &Connection, outbox: &Outbox, work: Work) -> Result<Done, CommitE
             let revision = next_revision(conn, vault)?;
             conn.prepare_cached("UPDATE vault SET status = ?2 WHERE id = ?1")?
                 .execute(params![vault.as_bytes(), status.name()])?;
+            change_rows(conn, vault, &changes, revision)?;
+            put_record(conn, outbox, revision, record)
+        }
+        Work::Activate(vault, custody, changes, record) => {
+            let revision = next_revision(conn, vault)?;
+            let changed = conn
+                .prepare_cached("UPDATE vault SET status = ?2, custody = ?3 WHERE id = ?1 AND status = ?4")?
+                .execute(params![
+                    vault.as_bytes(),
+                    VaultStatus::Active.name(),
+                    custody,
+                    VaultStatus::Inactive.name()
+                ])?;
+            hold(changed == 1)?;
             change_rows(conn, vault, &changes, revision)?;
             put_record(conn, outbox, revision, record)
         }

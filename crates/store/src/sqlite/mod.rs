@@ -72,6 +72,16 @@ impl Sqlite {
         self.write(Work::SetStatus(v, s, c, r)).await
     }
 
+    pub(crate) async fn activate(
+        &self,
+        v: VaultId,
+        custody: String,
+        c: Changes,
+        r: MakeRecord,
+    ) -> Result<Committed, CommitError> {
+        self.write(Work::Activate(v, custody, c, r)).await
+    }
+
     pub(crate) async fn commit(&self, v: VaultId, c: Changes, r: MakeRecord) -> Result<Committed, CommitError> {
         self.write(Work::Commit(v, c, r)).await
     }

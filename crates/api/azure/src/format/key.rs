@@ -1,5 +1,6 @@
 //! Keys: `KeyBundle`, `DeletedKeyBundle`, and the parts they share with list items.
 
+use super::attestation::Attestation;
 use super::{Base64Url, kid};
 use keystead_api_table::{Body, Context};
 use keystead_engine::{DeletedKeyView, KeyView, Recovery, ReleasePolicy};
@@ -10,6 +11,13 @@ use std::collections::BTreeMap;
 /// `KeyBundle`.
 pub fn key(view: KeyView, context: &Context<'_>) -> Body {
     Body::json(&bundle(&view, context))
+}
+
+/// `KeyBundle` with `attributes.attestation`.
+pub(super) fn attested(view: &KeyView, attestation: Attestation, context: &Context<'_>) -> Body {
+    let mut bundle = bundle(view, context);
+    bundle.attributes.attestation = Some(attestation);
+    Body::json(&bundle)
 }
 
 /// `DeletedKeyBundle`.
@@ -75,7 +83,7 @@ struct Jwk<'a> {
 impl<'a> Jwk<'a> {
     fn of(view: &'a KeyView, kid: String) -> Self {
         let key_ops = view.ops.iter().map(|op| op.wire()).collect();
-        let bare = Self { kid, kty: view.spec.kty(), key_ops, crv: None, x: None, y: None, n: None, e: None };
+        let bare = Self { kid, kty: view.level.kty(view.spec), key_ops, crv: None, x: None, y: None, n: None, e: None };
         match &view.public {
             PublicKey::Ec { curve, x, y } => {
                 Self { crv: Some(curve.wire()), x: Some(Base64Url(x)), y: Some(Base64Url(y)), ..bare }
@@ -104,6 +112,8 @@ pub(crate) struct Attributes {
     key_size: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
     exportable: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attestation: Option<Attestation>,
 }
 
 impl Attributes {
@@ -118,6 +128,7 @@ impl Attributes {
             recoverable_days: view.recovery.days,
             key_size: secret_size(view.spec),
             exportable: view.exportable.then_some(true),
+            attestation: None,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! From what commands give to bodies. Ids and links are built from the host and port the client used.
 
+pub mod attestation;
 pub mod key;
 pub mod list;
 pub mod operation;

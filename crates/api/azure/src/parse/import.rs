@@ -1,16 +1,15 @@
 //! Requests that bring a key in: import of a JWK (RFC 7517), and restoring a backup.
 
-use super::key::{Attributes, CURVES, attributes, curve_named, operations, unsupported};
+use super::key::{Attributes, CURVES, KINDS, attributes, curve_named, operations, unsupported};
 use super::release::{self, PolicyBody};
 use super::tags::Tags;
 use super::{Text, binary, bounded, json, name, required};
 use keystead_api_table::{BadParameter, Parts};
-use keystead_engine::{BackupKey, ImportKey, ImportedKey, RandomBytes, RestoreKey, RsaNumbers};
-use keystead_model::Curve;
+use keystead_engine::{BackupKey, ImportKey, ImportedKey, Incoming, RandomBytes, RestoreKey, RsaNumbers};
+use keystead_formats::byok::{self, BadBlob, KekId, TransferBlob};
+use keystead_model::{Curve, KeyRef, KeySpec, Name, ProtectionLevel};
 use serde::Deserialize;
 use zeroize::Zeroizing;
-
-const KINDS: &str = "EC, RSA, oct";
 
 /// Longest backup, in bytes once decoded.
 const MAX_BACKUP: usize = 704 << 10;
@@ -66,17 +65,15 @@ struct Jwk<'a> {
 pub fn import(parts: &Parts<'_>) -> Result<ImportKey, BadParameter> {
     let name = name(parts)?;
     let body: ImportBody<'_> = json(parts)?;
-    if body.hsm == Some(true) {
-        return Err(unsupported("Hsm", "true", "false: keys of this vault are protected by software"));
-    }
     let mut jwk = required(body.key, "key")?;
-    if jwk.key_hsm.is_some() {
-        return Err(BadParameter::NotAllowed { what: "key.key_hsm", why: "keys wrapped for an HSM are not served" });
-    }
+    let (key, level) = incoming(&jwk)?;
+    // The level is said by `kty`, or beside the key; a key that says HSM is never taken for less.
+    let level = if body.hsm == Some(true) { ProtectionLevel::Hsm } else { level };
     let ops = operations(jwk.key_ops.take())?.filter(|ops| !ops.is_empty());
     Ok(ImportKey {
         name,
-        key: key(&jwk)?,
+        key,
+        level,
         ops,
         attributes: attributes(body.attributes)?,
         tags: body.tags.unwrap_or_default().0,
@@ -84,8 +81,28 @@ pub fn import(parts: &Parts<'_>) -> Result<ImportKey, BadParameter> {
     })
 }
 
-fn key(jwk: &Jwk<'_>) -> Result<ImportedKey, BadParameter> {
-    match &*required(jwk.kty.as_ref(), "key.kty")?.0 {
+fn incoming(jwk: &Jwk<'_>) -> Result<(Incoming, ProtectionLevel), BadParameter> {
+    let (family, level) = ProtectionLevel::of_kty(&required(jwk.kty.as_ref(), "key.kty")?.0);
+    let Some(file) = &jwk.key_hsm else { return Ok((Incoming::Clear(key(jwk, family)?), level)) };
+    let bad = |e: BadBlob| BadParameter::NotTaken { what: "key.key_hsm", why: e.to_string() };
+    let blob = TransferBlob::parse(&bounded(file, "key.key_hsm", byok::MAX_BLOB)?).map_err(bad)?;
+    let id = KekId::parse(&blob.kid).map_err(bad)?;
+    let kek = KeyRef {
+        name: Name::parse(id.name).map_err(|_| bad(BadBlob::Kid))?,
+        version: Some(id.version.to_ascii_lowercase().parse().map_err(|_| bad(BadBlob::Kid))?),
+    };
+    // The curve is said; the size shows when it is unwrapped.
+    let curve = if family == "EC" { Some(curve(&required(jwk.crv.as_ref(), "key.crv")?.0)?) } else { None };
+    let may_be = |spec: &KeySpec| spec.kty() == family && spec.curve() == curve;
+    let specs: Vec<_> = KeySpec::ALL.iter().copied().filter(may_be).collect();
+    if specs.is_empty() {
+        return Err(unsupported("key.kty", family, KINDS));
+    }
+    Ok((Incoming::Wrapped { kek, specs, wrapped: blob.ciphertext }, level))
+}
+
+fn key(jwk: &Jwk<'_>, family: &str) -> Result<ImportedKey, BadParameter> {
+    match family {
         "EC" => Ok(ImportedKey::Ec {
             curve: curve(&required(jwk.crv.as_ref(), "key.crv")?.0)?,
             x: number(jwk.x.as_ref(), "key.x")?,
@@ -165,11 +182,12 @@ mod tests {
         let ask = read(r#"{"key":{"kty":"oct","kid":"x","k":"AAEC","key_ops":["encrypt","encrypt"]},"Hsm":false}"#);
         let ask = ask.unwrap();
         assert_eq!(ask.ops, Some(vec![KeyOperation::Encrypt]));
-        assert!(matches!(&ask.key, ImportedKey::Oct(k) if ***k == [0, 1, 2]));
+        assert!(matches!(&ask.key, Incoming::Clear(ImportedKey::Oct(k)) if ***k == [0, 1, 2]));
+        assert_eq!(ask.level, ProtectionLevel::Software);
         let ec = r#"{"key":{"kty":"EC","crv":"P-256","d":"AQ","x":"Ag","y":"AwM="},"attributes":{"exp":5}}"#;
         let ask = read(ec).unwrap();
         assert!(
-            matches!(&ask.key, ImportedKey::Ec { curve: Curve::P256, d, x, y } if ***d == [1] && *x == [2] && *y == [3, 3])
+            matches!(&ask.key, Incoming::Clear(ImportedKey::Ec { curve: Curve::P256, d, x, y }) if ***d == [1] && *x == [2] && *y == [3, 3])
         );
         assert!(ask.attributes.expires.is_some() && ask.tags.is_empty());
     }
@@ -182,15 +200,47 @@ mod tests {
             (r#"{"key":{"kty":"EC","d":"AQ"}}"#, "key.crv"),
             (r#"{"key":{"kty":"EC","crv":"P-224","d":"AQ"}}"#, "P-256"),
             (r#"{"key":{"kty":"RSA","n":"AQ","e":"AQAB","d":"AQ"}}"#, "key.p"),
-            (r#"{"key":{"kty":"RSA-HSM","n":"AQ"}}"#, "EC, RSA, oct"),
-            (r#"{"key":{"kty":"oct","k":"AQ"},"Hsm":true}"#, "software"),
-            (r#"{"key":{"kty":"oct","k":"AQ"},"hsm":true}"#, "software"),
+            (r#"{"key":{"kty":"DSA-HSM","n":"AQ"}}"#, "EC, RSA, oct"),
             (r#"{"key":{"kty":"RSA-HSM","key_hsm":"AQ"}}"#, "key_hsm"),
             (r#"{"key":{"kty":"oct","k":"a*secret"}}"#, "key.k is not base64url"),
         ] {
             let message = read(body).err().unwrap().to_string();
             assert!(message.contains(word) && !message.contains("secret"), "{body}: {message}");
         }
+    }
+
+    #[test]
+    fn an_hsm_key_is_said_by_its_kind_or_beside_it() {
+        for body in [
+            r#"{"key":{"kty":"oct-HSM","k":"AQ"}}"#,
+            r#"{"key":{"kty":"oct","k":"AQ"},"Hsm":true}"#,
+            r#"{"key":{"kty":"oct-HSM","k":"AQ"},"hsm":false}"#,
+        ] {
+            assert_eq!(read(body).unwrap().level, ProtectionLevel::Hsm, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_transfer_blob_names_its_key_exchange_key_and_what_may_be_inside() {
+        use base64::prelude::*;
+        let kid = format!("https://h.example/keys/Kek/{}", "0A".repeat(16));
+        let blob = TransferBlob { kid, ciphertext: vec![1, 2], generator: String::new() };
+        let of = |kty: &str, crv: &str| {
+            let file = BASE64_URL_SAFE.encode(blob.to_json());
+            read(&format!(r#"{{"key":{{"kty":"{kty}","key_hsm":"{file}"{crv}}}}}"#))
+        };
+        for (kty, crv, wanted) in [
+            ("EC-HSM", r#","crv":"P-384""#, vec![KeySpec::EcP384]),
+            ("RSA-HSM", "", vec![KeySpec::Rsa2048, KeySpec::Rsa3072, KeySpec::Rsa4096]),
+            ("oct-HSM", "", vec![KeySpec::Oct256, KeySpec::Oct128, KeySpec::Oct192]),
+        ] {
+            let ask = of(kty, crv).unwrap();
+            let Incoming::Wrapped { kek, specs, wrapped } = ask.key else { panic!("{kty}") };
+            assert_eq!((kek.name.as_str(), specs, wrapped), ("Kek", wanted, vec![1, 2]));
+            assert_eq!(kek.version.unwrap().to_string(), "0a".repeat(16));
+        }
+        assert!(of("EC-HSM", "").err().unwrap().to_string().contains("key.crv"));
+        assert!(of("DSA", "").err().unwrap().to_string().contains("EC, RSA, oct"));
     }
 
     #[test]

@@ -4,17 +4,19 @@ use super::release::{self, PolicyBody};
 use super::tags::Tags;
 use super::{Text, json, key_ref, name, required, time};
 use keystead_api_table::{BadParameter, Parts, Shown};
-use keystead_engine::{CreateKey, DeleteKey, GetDeletedKey, GetKey, PurgeKey, RecoverKey, SetAttributes, UpdateKey};
-use keystead_model::{Curve, KeyOperation, KeySpec, PublicExponent, Size};
+use keystead_engine::{
+    CreateKey, DeleteKey, GetDeletedKey, GetKey, GetKeyAttestation, PurgeKey, RecoverKey, SetAttributes, UpdateKey,
+};
+use keystead_model::{Curve, KeyOperation, KeySpec, ProtectionLevel, PublicExponent, Size};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-const KINDS: &str = "EC, RSA, oct";
+pub(super) const KINDS: &str = "EC, RSA, oct, EC-HSM, RSA-HSM, oct-HSM";
 pub(super) const CURVES: &str = "P-256, P-384, P-521, P-256K";
 const MODULI: &str = "2048, 3072, 4096";
 const SECRETS: &str = "128, 192, 256";
 const EXPONENTS: &str = "odd numbers from 3 to 4294967295";
-const OPERATIONS: &str = "encrypt, decrypt, sign, verify, wrapKey, unwrapKey";
+const OPERATIONS: &str = "encrypt, decrypt, sign, verify, wrapKey, unwrapKey, import";
 
 #[derive(Deserialize)]
 struct CreateBody<'a> {
@@ -56,9 +58,11 @@ pub(super) struct Attributes {
 pub fn create(parts: &Parts<'_>) -> Result<CreateKey, BadParameter> {
     let name = name(parts)?;
     let body: CreateBody<'_> = json(parts)?;
+    let (spec, level) = spec(&body)?;
     Ok(CreateKey {
         name,
-        spec: spec(&body)?,
+        spec,
+        level,
         exponent: exponent(&body)?,
         ops: operations(body.key_ops)?.filter(|ops| !ops.is_empty()),
         attributes: attributes(body.attributes)?,
@@ -70,6 +74,11 @@ pub fn create(parts: &Parts<'_>) -> Result<CreateKey, BadParameter> {
 /// `GET /keys/{name}/{version?}`
 pub fn get(parts: &Parts<'_>) -> Result<GetKey, BadParameter> {
     Ok(GetKey { key: key_ref(parts)? })
+}
+
+/// `GET /keys/{name}/{version?}/attestation`
+pub fn attestation(parts: &Parts<'_>) -> Result<GetKeyAttestation, BadParameter> {
+    Ok(GetKeyAttestation { key: key_ref(parts)? })
 }
 
 /// `PATCH /keys/{name}/{version?}`
@@ -106,14 +115,16 @@ pub fn purge(parts: &Parts<'_>) -> Result<PurgeKey, BadParameter> {
 }
 
 /// Kind and size. `key_size` of an EC key is ignored, as the service does.
-fn spec(body: &CreateBody<'_>) -> Result<KeySpec, BadParameter> {
+fn spec(body: &CreateBody<'_>) -> Result<(KeySpec, ProtectionLevel), BadParameter> {
     let kty = required(body.kty.as_ref(), "kty")?;
-    match &*kty.0 {
-        "EC" => curve(body.crv.as_ref().map_or(Curve::P256.wire(), |crv| &crv.0)),
-        "RSA" => sized(body.key_size.unwrap_or(2048), Size::Modulus, MODULI),
-        "oct" => sized(body.key_size.unwrap_or(256), Size::Secret, SECRETS),
-        other => Err(unsupported("kty", other, KINDS)),
-    }
+    let (family, level) = ProtectionLevel::of_kty(&kty.0);
+    let spec = match family {
+        "EC" => curve(body.crv.as_ref().map_or(Curve::P256.wire(), |crv| &crv.0))?,
+        "RSA" => sized(body.key_size.unwrap_or(2048), Size::Modulus, MODULI)?,
+        "oct" => sized(body.key_size.unwrap_or(256), Size::Secret, SECRETS)?,
+        _ => return Err(unsupported("kty", &kty.0, KINDS)),
+    };
+    Ok((spec, level))
 }
 
 /// By its name, or by the one that secp256k1 had at first.
@@ -136,10 +147,12 @@ fn sized(bits: i64, of: fn(u16) -> Size, served: &'static str) -> Result<KeySpec
 /// The public exponent of an RSA key. With other kinds it means nothing and is ignored, as `key_size` is with EC.
 fn exponent(body: &CreateBody<'_>) -> Result<PublicExponent, BadParameter> {
     match body.public_exponent {
-        Some(given) if body.kty.as_ref().is_some_and(|kty| kty.0 == "RSA") => u32::try_from(given)
-            .ok()
-            .and_then(PublicExponent::new)
-            .ok_or_else(|| unsupported("public_exponent", &given.to_string(), EXPONENTS)),
+        Some(given) if body.kty.as_ref().is_some_and(|kty| ProtectionLevel::of_kty(&kty.0).0 == "RSA") => {
+            u32::try_from(given)
+                .ok()
+                .and_then(PublicExponent::new)
+                .ok_or_else(|| unsupported("public_exponent", &given.to_string(), EXPONENTS))
+        }
         _ => Ok(PublicExponent::default()),
     }
 }
@@ -210,7 +223,7 @@ mod tests {
             assert_eq!((asked.spec, asked.exponent), (spec, PublicExponent::default()), "{body}");
         }
         for (body, word) in [
-            (r#"{"kty":"EC-HSM"}"#, "EC, RSA, oct"),
+            (r#"{"kty":"DSA-HSM"}"#, "EC, RSA, oct"),
             (r#"{"kty":"EC","crv":"p-384"}"#, "P-384"),
             (r#"{"kty":"EC","crv":"P-224"}"#, "P-256K"),
             (r#"{"kty":"RSA","key_size":1024}"#, "2048, 3072, 4096"),
@@ -280,7 +293,7 @@ mod tests {
         for body in [
             r#"{"kty":"EC","release_policy":{"data":"e30"}}"#,
             r#"{"kty":"EC","attributes":{"external_key":{"id":"a"}}}"#,
-            r#"{"kty":"EC","key_ops":["import"]}"#,
+            r#"{"kty":"EC","key_ops":["export"]}"#,
         ] {
             assert!(create_of(body).is_err(), "{body}");
         }

@@ -49,6 +49,7 @@ fn view(spec: KeySpec) -> KeyView {
         name: name(),
         version: Version::from_bytes([0x1a; 16]),
         spec,
+        level: keystead_model::ProtectionLevel::Software,
         public,
         ops: spec.usual().to_vec(),
         enabled: true,

@@ -83,6 +83,7 @@ impl Node {
             store: Store::open(&at("store").join("keystead.db")).unwrap(),
             journal,
             protection: Protection::software(2),
+            hsms: keystead_engine::Hsms::default(),
             paths: vec![Arc::new(KeyFile::create(&at("path.key")).unwrap())],
             bounds: keystead_engine::Bounds::NONE,
             issuers: keystead_engine::Issuers::unreachable(),
@@ -141,6 +142,7 @@ fn new_vault() -> NewVault {
         retention_days: 7,
         purge_protection: false,
         tenant: "adfs".to_owned(),
+        tokens: Vec::new(),
         policy: PolicyDocument {
             administrators: vec![principal(OFFICER)],
             assignments: vec![assignment(1, "Key Vault Crypto Officer"), assignment(2, "Keystead Audit Reader")],

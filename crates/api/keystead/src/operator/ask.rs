@@ -4,7 +4,7 @@
 use keystead_access::PolicyDocument;
 use keystead_access::policy::AssignmentDocument;
 use keystead_api_table::{BadParameter, Ids, Parts, Shown};
-use keystead_engine::NewVault;
+use keystead_engine::{Activation, NewVault};
 use keystead_identity::{Client, Principal, TrustedIssuer};
 use keystead_model::{AssignmentId, Authority, VaultKind};
 use serde::Deserialize;
@@ -14,6 +14,8 @@ pub(super) enum Ask {
     List,
     Show(String),
     Create(Box<NewVault>),
+    Activate(String, Box<Activation>),
+    Enrol(String, String),
     Seal(String),
     Unseal(String),
     Health,
@@ -40,7 +42,24 @@ struct VaultDocument {
     purge_protection: bool,
     #[serde(default)]
     tenant: Option<String>,
+    #[serde(default)]
+    tokens: Vec<String>,
     policy: Policy,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ActivationDocument {
+    tokens: Vec<String>,
+    #[serde(default)]
+    purge_protection: bool,
+    policy: Policy,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TokenDocument {
+    token: String,
 }
 
 #[derive(Deserialize)]
@@ -95,19 +114,31 @@ pub fn parse_new_vault(body: &[u8], ids: &Ids) -> Result<NewVault, BadParameter>
         retention_days: document.retention_days.unwrap_or(RETENTION_DAYS),
         purge_protection: document.purge_protection,
         tenant: tenant(document.tenant)?,
-        policy: PolicyDocument {
-            administrators: document.policy.administrators,
-            assignments: document
-                .policy
-                .assignments
-                .into_iter()
-                .map(|a| assignment(a, ids))
-                .collect::<Result<_, _>>()?,
-            issuers: document.policy.issuers,
-            clients: document.policy.clients,
-            directory: document.policy.directory,
-            ..PolicyDocument::default()
-        },
+        tokens: document.tokens,
+        policy: policy(document.policy, ids)?,
+    })
+}
+
+pub(super) fn activate(parts: &Parts<'_>, ids: &Ids) -> Result<Ask, BadParameter> {
+    let document: ActivationDocument = serde_json::from_slice(parts.body()).map_err(|e| BadParameter::json(&e))?;
+    let ActivationDocument { tokens, purge_protection, policy: first } = document;
+    let activation = Activation { tokens, purge_protection, policy: policy(first, ids)? };
+    Ok(Ask::Activate(name(parts)?, Box::new(activation)))
+}
+
+pub(super) fn enrol(parts: &Parts<'_>) -> Result<Ask, BadParameter> {
+    let document: TokenDocument = serde_json::from_slice(parts.body()).map_err(|e| BadParameter::json(&e))?;
+    Ok(Ask::Enrol(name(parts)?, document.token))
+}
+
+fn policy(document: Policy, ids: &Ids) -> Result<PolicyDocument, BadParameter> {
+    Ok(PolicyDocument {
+        administrators: document.administrators,
+        assignments: document.assignments.into_iter().map(|a| assignment(a, ids)).collect::<Result<_, _>>()?,
+        issuers: document.issuers,
+        clients: document.clients,
+        directory: document.directory,
+        ..PolicyDocument::default()
     })
 }
 

@@ -134,6 +134,16 @@ fn rows() -> Vec<Row> {
         row(Method::POST, "vaults/unseal", "/keystead/v1/operator/vaults/{name}/unseal", StatusCode::OK, |p, _| {
             ask::unseal(p)
         }),
+        row(
+            Method::POST,
+            "vaults/activate",
+            "/keystead/v1/operator/vaults/{name}/activate",
+            StatusCode::OK,
+            ask::activate,
+        ),
+        row(Method::POST, "vaults/enrol", "/keystead/v1/operator/vaults/{name}/tokens", StatusCode::OK, |p, _| {
+            ask::enrol(p)
+        }),
         row(Method::GET, "health", "/keystead/v1/operator/health", StatusCode::OK, |_, _| Ok(Ask::Health)),
         row(Method::GET, "ready", "/keystead/v1/operator/ready", StatusCode::OK, |_, _| Ok(Ask::Ready)),
         row(Method::GET, "metrics", "/keystead/v1/operator/metrics", StatusCode::OK, |_, _| Ok(Ask::Metrics)),
@@ -155,6 +165,8 @@ async fn perform(instance: &Instance, ask: Ask, at: Moment) -> Result<Body, Oper
             found.map(|v| view::one(&v)).ok_or(OperateError::UnknownVault { name })
         }
         Ask::Create(new) => instance.create(*new, at).await.map(|v| view::one(&v)),
+        Ask::Activate(name, activation) => instance.activate(&name, *activation, at).await.map(|v| view::one(&v)),
+        Ask::Enrol(name, token) => instance.enrol_token(&name, &token, at).await.map(|v| view::one(&v)),
         Ask::Seal(name) => instance.seal(&name, at).await.map(|v| view::one(&v)),
         Ask::Unseal(name) => instance.unseal(&name, at).await.map(|v| view::one(&v)),
         Ask::Health => Ok(view::health(&instance.health())),
@@ -173,6 +185,8 @@ fn refused(why: &OperateError) -> Reply {
         OperateError::BadName | OperateError::BadRetention | OperateError::NoAuthority | OperateError::Policy(_) => {
             Reply::error(StatusCode::BAD_REQUEST, "BadParameter", None, text)
         }
+        OperateError::UnknownToken { .. } => conflict("UnknownToken"),
+        OperateError::NoHsm => conflict("NoHsm"),
         OperateError::WrongState { .. } => conflict("WrongState"),
         OperateError::NoPath { .. } => conflict("NoUnsealPath"),
         OperateError::Path(_) => conflict("UnsealFailed"),

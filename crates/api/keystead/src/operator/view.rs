@@ -22,6 +22,9 @@ struct Vault<'a> {
     /// Known while the vault is open.
     #[serde(skip_serializing_if = "Option::is_none")]
     purge_protection: Option<bool>,
+    /// The tokens of its HSM; known while the vault is open.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tokens: Vec<&'a str>,
     created: i64,
 }
 
@@ -37,6 +40,7 @@ impl<'a> Vault<'a> {
             tenant: &v.info.tenant,
             retention_days: v.info.retention_days,
             purge_protection: v.purge_protection,
+            tokens: v.tokens.iter().map(String::as_str).collect(),
             created: v.info.created.0,
         }
     }

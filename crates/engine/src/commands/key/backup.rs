@@ -50,8 +50,7 @@ impl Execute for BackupKey {
 async fn sealed(room: &Room<'_>, id: BackupId, v: &KeyVersion) -> Result<BackupVersion, Refusal> {
     let (open, here) = (room.open(), room.material_binding(v.id, v.version));
     let (from, to) = ((&open.material, &here), (&open.blobs, &id.material(v.version)));
-    let (spec, by) = (v.record.spec, room.at.deadline);
-    let material = room.protection().reseal(from, to, spec, &v.record.material, by).await?;
+    let material = room.protection().reseal(from, to, v.record.stored(), room.at.deadline).await?;
     let mut record = v.record.clone();
     record.material = material;
     Ok(BackupVersion { version: *v.version.as_bytes(), record })

@@ -8,8 +8,10 @@ use crate::room::{Key, Place, Room};
 use crate::run::{Effect, Execute};
 use crate::view::{KeyView, ReleasePolicy, SetAttributes};
 use keystead_access::Permit;
-use keystead_model::{KeyOperation, KeySpec, Name, ObjectId, PublicExponent, Target, Version};
-use keystead_protection::{ImportedKey, NewKey};
+use keystead_model::{
+    KeyOperation, KeySpec, Name, ObjectId, ProtectionLevel, PublicExponent, Target, VaultKind, Version,
+};
+use keystead_protection::{ImportedKey, NewKey, OpenKey};
 use keystead_store::{Changes, Kind, RowKey};
 use std::collections::BTreeMap;
 
@@ -21,6 +23,8 @@ pub struct CreateKey {
     pub spec: KeySpec,
     /// The public exponent, if it is an RSA key.
     pub exponent: PublicExponent,
+    /// What is to protect it. A vault of kind hsm has HSM keys only: there a software key is one of the HSM.
+    pub level: ProtectionLevel,
     /// What it may be used for; `None`: what its kind is usually for.
     pub ops: Option<Vec<KeyOperation>>,
     /// Its attributes.
@@ -41,7 +45,7 @@ impl Execute for CreateKey {
         let ops = lifecycle::operations(ask.spec, ask.ops.as_deref())?;
         let head = free_or_live(room, &ask.name).await?;
         let new = NewVersion {
-            source: Source::Generate(NewKey { spec: ask.spec, exponent: ask.exponent }),
+            source: Source::Generate(NewKey { spec: ask.spec, exponent: ask.exponent, level: level(room, ask.level) }),
             ops,
             attributes: &ask.attributes,
             tags: &ask.tags,
@@ -60,11 +64,25 @@ pub(super) async fn free_or_live(room: &Room<'_>, name: &Name) -> Result<Option<
     Ok(head)
 }
 
+/// A vault of kind hsm has no other keys.
+pub(super) fn level(room: &Room<'_>, asked: ProtectionLevel) -> ProtectionLevel {
+    match room.vault().info.kind {
+        VaultKind::Hsm => ProtectionLevel::Hsm,
+        VaultKind::Vault => asked,
+    }
+}
+
 /// Where a new version's key comes from.
-#[derive(Clone, Copy)]
 pub(super) enum Source<'a> {
     Generate(NewKey),
-    Import(&'a ImportedKey),
+    Import(&'a ImportedKey, ProtectionLevel),
+    /// Under a key exchange key of the vault's own.
+    Unwrap {
+        kek: OpenKey,
+        wrapped: &'a [u8],
+        specs: &'a [KeySpec],
+        level: ProtectionLevel,
+    },
 }
 
 /// What a new version is to be.
@@ -95,10 +113,13 @@ pub(super) async fn add_version(
 async fn make(room: &Room<'_>, id: ObjectId, version: Version, new: NewVersion<'_>) -> Result<VersionRecord, Refusal> {
     let binding = room.material_binding(id, version);
     let (open, now, by) = (room.open(), room.at.now, room.at.deadline);
-    let protection = room.protection();
-    let generated = match new.source {
-        Source::Generate(key) => protection.generate(&open.material, &binding, key, by).await?,
-        Source::Import(key) => protection.import(&open.material, &binding, key.clone(), by).await?,
+    let (protection, sealer) = (room.protection(), &open.material);
+    let (generated, level) = match new.source {
+        Source::Generate(key) => (protection.generate(sealer, &binding, key, by).await?, key.level),
+        Source::Import(key, level) => (protection.import(sealer, &binding, (key.clone(), level), by).await?, level),
+        Source::Unwrap { kek, wrapped, specs, level } => {
+            (protection.import_wrapped(sealer, &binding, (&kek, wrapped), (specs, level), by).await?, level)
+        }
     };
     let mut record = VersionRecord {
         spec: generated.spec,
@@ -114,6 +135,7 @@ async fn make(room: &Room<'_>, id: ObjectId, version: Version, new: NewVersion<'
         uses_reserved: 0,
         exportable: new.attributes.exportable,
         release: new.release.map(ReleasePolicy::record),
+        level: (level == ProtectionLevel::Hsm).then_some(level.code()),
     };
     lifecycle::set_attributes(&mut record, new.attributes)?;
     lifecycle::check_release(&record)?;

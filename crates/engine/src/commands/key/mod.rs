@@ -1,5 +1,6 @@
 //! Commands on keys.
 
+mod attest;
 mod backup;
 mod cipher;
 mod create;
@@ -18,13 +19,14 @@ mod sign;
 mod update;
 mod verify;
 
+pub use attest::{AttestedKey, GetKeyAttestation};
 pub use backup::BackupKey;
 pub use cipher::{Decrypt, Encrypt, UnwrapKey, WrapKey};
 pub use create::CreateKey;
 pub use delete::DeleteKey;
 pub use deleted::{GetDeletedKey, ListDeletedKeys};
 pub use get::GetKey;
-pub use import::ImportKey;
+pub use import::{ImportKey, Incoming};
 pub use list::{ListKeys, ListVersions};
 pub use notify::NotifyExpiry;
 pub use purge::PurgeKey;

@@ -81,8 +81,7 @@ async fn restored(
     let (open, here) = (room.open(), room.material_binding(id, version));
     let (from, to) = ((&open.blobs, &from.material(version)), (&open.material, &here));
     let mut record = stored.record;
-    let (spec, by) = (record.spec, room.at.deadline);
-    record.material = room.protection().reseal(from, to, spec, &record.material, by).await?;
+    record.material = room.protection().reseal(from, to, record.stored(), room.at.deadline).await?;
     let tag = room.tag(name);
     let place = Place { kind: Kind::KeyVersion, tag, version: Some(version), id, counter: 1, due: None };
     let view = KeyView::new(name.clone(), version, &record, room.recovery());

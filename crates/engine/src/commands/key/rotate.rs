@@ -37,7 +37,7 @@ impl Execute for RotateKey {
         };
         let release = old.release.as_ref().map(ReleasePolicy::of);
         let new = NewVersion {
-            source: Source::Generate(NewKey { spec: old.spec, exponent: exponent(&old.public) }),
+            source: Source::Generate(NewKey { spec: old.spec, exponent: exponent(&old.public), level: old.level()? }),
             ops: old.ops,
             attributes: &attributes,
             tags: &old.tags,

@@ -36,7 +36,7 @@ impl Execute for Verify {
                 let used = room.usable(permit, &ask.key, KeyOperation::Verify).await?;
                 used.key.verify(algorithm, digest, signature, by).await?
             }
-            public => room.vault().protection.verify(public, algorithm, digest, signature, by).await?,
+            public => room.protection().verify(public, algorithm, digest, signature, by).await?,
         };
         Ok(Effect::read(good).about(v.id, Some(v.version)))
     }

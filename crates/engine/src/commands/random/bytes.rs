@@ -23,9 +23,13 @@ impl RandomBytes {
 impl Execute for RandomBytes {
     type Output = Zeroizing<Vec<u8>>;
 
-    async fn execute(permit: &Permit<Self>, _: &Room<'_>) -> Result<Effect<Zeroizing<Vec<u8>>>, Refusal> {
+    async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<Zeroizing<Vec<u8>>>, Refusal> {
         match permit.ask().count {
-            count @ 1..=Self::MAX => Ok(Effect::read(keystead_crypto::random_bytes(usize::from(count)))),
+            // A vault with an HSM gives the HSM's.
+            count @ 1..=Self::MAX => match room.protection().tokens() {
+                Ok(tokens) => Ok(Effect::read(Zeroizing::new(tokens.random(count, room.at.deadline).await?))),
+                Err(_) => Ok(Effect::read(keystead_crypto::random_bytes(usize::from(count)))),
+            },
             _ => Err(Refusal::OverBound { what: "1 to 128 random bytes are given at a time" }),
         }
     }

@@ -109,6 +109,7 @@ pub(crate) fn new_vault(name: &str, kind: VaultKind) -> NewVault {
         retention_days: 7,
         purge_protection: false,
         tenant: "adfs".to_owned(),
+        tokens: Vec::new(),
         policy: if kind == VaultKind::Hsm { PolicyDocument::default() } else { policy },
     }
 }

@@ -38,6 +38,11 @@ impl Http {
         Self { port, tls: Arc::new(config.with_root_certificates(roots).with_no_client_auth()), stream: None }
     }
 
+    /// Where it connects to.
+    pub(crate) const fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Another connection to the same server.
     pub(crate) fn another(&self) -> Self {
         Self { port: self.port, tls: Arc::clone(&self.tls), stream: None }
@@ -129,6 +134,12 @@ impl Reply {
     pub(crate) fn code(&self) -> String {
         let body: Value = serde_json::from_slice(&self.body).unwrap_or_default();
         body["error"]["code"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// `error.message` of a refusal; empty if there is none.
+    pub(crate) fn message(&self) -> String {
+        let body: Value = serde_json::from_slice(&self.body).unwrap_or_default();
+        body["error"]["message"].as_str().unwrap_or_default().to_owned()
     }
 }
 

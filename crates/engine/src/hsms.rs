@@ -1,0 +1,48 @@
+//! The tokens that this node is configured with. Which of them serve a vault stands in the vault's sealed records: the
+//! configuration says what a node can reach, never what a vault believes.
+
+use crate::records::HsmRecord;
+use keystead_model::Placement;
+use keystead_protection::{Protection, Token, Tokens};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Tokens by name. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Hsms(Arc<BTreeMap<String, (Token, Placement)>>);
+
+impl Hsms {
+    /// These tokens, each with the placement that new keys get.
+    pub fn new(tokens: impl IntoIterator<Item = (Token, Placement)>) -> Self {
+        Self(Arc::new(
+            tokens.into_iter().map(|(token, placement)| (token.name().to_owned(), (token, placement))).collect(),
+        ))
+    }
+
+    /// The names of all.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
+    /// All of them.
+    pub fn each(&self) -> impl Iterator<Item = &Token> {
+        self.0.values().map(|(token, _)| token)
+    }
+
+    /// Whether there is a token of this name.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
+    /// The tokens that a vault names and this node has. The first decides where new keys go.
+    pub(crate) fn tokens(&self, hsm: &HsmRecord) -> Option<Tokens> {
+        let found: Vec<_> = hsm.tokens.iter().filter_map(|name| self.0.get(name)).collect();
+        let (_, placement) = found.first()?;
+        Some(Tokens::new(found.iter().map(|(token, _)| token.clone()).collect(), hsm.wrapping, *placement))
+    }
+
+    /// Where the keys of a vault with this HSM are.
+    pub(crate) fn protection(&self, software: &Protection, hsm: Option<&HsmRecord>) -> Protection {
+        software.clone().with_tokens(hsm.and_then(|hsm| self.tokens(hsm)))
+    }
+}

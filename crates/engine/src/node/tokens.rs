@@ -1,0 +1,128 @@
+//! What the operator does with the node's tokens and the vaults that they serve.
+
+use super::{Instance, VaultSummary, summary};
+use crate::birth;
+use crate::enrol;
+use crate::error::Refusal;
+use crate::opening;
+use crate::operate::OperateError;
+use crate::records::{HsmRecord, SecretsRecord};
+use crate::room::{Place, digest, seal_row};
+use crate::vault::{State, Vault};
+use keystead_access::PolicyDocument;
+use keystead_crypto::sealed::Sealer;
+use keystead_custody::WrappingKey;
+use keystead_model::{Action, Moment, VaultStatus};
+use keystead_store::{Changes, Kind};
+use std::sync::Arc;
+
+/// What an inactive vault gets.
+pub struct Activation {
+    /// The names of its tokens, in the order in which they are asked.
+    pub tokens: Vec<String>,
+    /// Whether nobody may purge before the retention has passed; fixed from then on.
+    pub purge_protection: bool,
+    /// Its first policy.
+    pub policy: PolicyDocument,
+}
+
+impl Instance {
+    /// Gives an inactive vault its HSM, its keys and its first policy, and opens it.
+    pub async fn activate(&self, name: &str, new: Activation, at: Moment) -> Result<VaultSummary, OperateError> {
+        let _one_at_a_time = self.operating.lock().await;
+        let waiting = self.known(name)?;
+        if !matches!(waiting.state(), State::Inactive { .. }) {
+            return Err(OperateError::WrongState { state: waiting.state().name(), needed: "inactive" });
+        }
+        self.known_tokens(&new.tokens)?;
+        let path = self.path("file")?;
+        let rows = self.parts.store.vaults().await.map_err(Refusal::from)?;
+        let mut row = rows.into_iter().find(|row| row.id == waiting.info.id).ok_or(OperateError::Damaged)?;
+        row.status = VaultStatus::Active;
+        path.kind().clone_into(&mut row.custody);
+        let vault = self.vault_of(&row);
+        let Activation { tokens, purge_protection, policy } = new;
+        let (root, changes) = birth::birth(&vault, path, policy, purge_protection, &tokens, at).await?;
+        let first = self.first(&vault, purge_protection)?;
+        let (operation, make) = self.vault_record(&vault, Action::VaultActivated, first, at, digest(&changes));
+        let slot = self.parts.journal.reserve()?;
+        let committed = self.parts.store.activate(vault.info.id, &row.custody, changes, make).await?;
+        self.register(Arc::clone(&vault));
+        self.append(slot, operation, &committed.record).await?;
+        let open = opening::open(&vault, &root, VaultStatus::Active, at).await?;
+        vault.state.store(Arc::new(State::Open(Arc::new(open))));
+        vault.look_at_issuers(at);
+        self.note(Action::VaultActivated, vault.info.id, at).await?;
+        Ok(summary(&vault))
+    }
+
+    /// Gives a token the wrapping key of an open vault: a new token, or one that was cleared. One that the vault did not
+    /// name joins those that serve it, behind them.
+    pub async fn enrol_token(&self, name: &str, token: &str, at: Moment) -> Result<VaultSummary, OperateError> {
+        let _one_at_a_time = self.operating.lock().await;
+        let vault = self.known(name)?;
+        let State::Open(open) = vault.state() else {
+            return Err(OperateError::WrongState { state: vault.state().name(), needed: "open" });
+        };
+        self.known_tokens(&[token.to_owned()])?;
+        let (secrets, _): (SecretsRecord, _) = opening::sealed(&vault, &open.records, Kind::Secrets).await?;
+        let hsm = secrets.hsm.clone().ok_or(OperateError::NoHsm)?;
+        let key = self.wrapping_key(&vault, &hsm).await?;
+        enrol::give(&vault, &hsm, token, &key, at).await?;
+        drop(key);
+        let named = hsm.tokens.iter().any(|t| t == token);
+        let changes =
+            if named { Changes::default() } else { joined(&vault, &open.records, secrets, hsm, token).await? };
+        self.set_status(&vault, VaultStatus::Active, changes, Action::TokenEnrolled, at).await?;
+        if !named {
+            self.reopen(&vault, at).await?;
+        }
+        self.note(Action::TokenEnrolled, vault.info.id, at).await?;
+        Ok(summary(&vault))
+    }
+
+    /// The wrapping key, opened by the domain's key, and that by the vault's path.
+    async fn wrapping_key(&self, vault: &Vault, hsm: &HsmRecord) -> Result<WrappingKey, OperateError> {
+        let (path, id) = (self.path(&vault.info.custody)?, vault.info.id);
+        let wrapped = opening::row(vault, Kind::WrappedDomain).await?;
+        let domain = path.unwrap_domain(id, &wrapped.sealed).await.map_err(OperateError::Path)?;
+        let sealed = opening::row(vault, Kind::SealedWrapping).await?;
+        let key = domain.open_wrapping(id, &sealed.sealed).map_err(|_| OperateError::Damaged)?;
+        // The row is clear: it must be the key that the vault's own records name.
+        if key.id() == hsm.wrapping { Ok(key) } else { Err(OperateError::Damaged) }
+    }
+
+    /// Opens an open vault anew: its keys come from the tokens that it names now.
+    async fn reopen(&self, vault: &Arc<Vault>, at: Moment) -> Result<(), OperateError> {
+        let root = opening::root(vault, self.path(&vault.info.custody)?).await?;
+        let open = opening::open(vault, &root, VaultStatus::Active, at).await?;
+        vault.state.store(Arc::new(State::Open(Arc::new(open))));
+        vault.look_at_issuers(at);
+        Ok(())
+    }
+
+    pub(super) fn known_tokens(&self, tokens: &[String]) -> Result<(), OperateError> {
+        match tokens.iter().find(|name| !self.parts.hsms.has(name)) {
+            Some(name) => Err(OperateError::UnknownToken { name: name.clone() }),
+            None if tokens.is_empty() => Err(OperateError::NoHsm),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The vault's own record with one more token.
+async fn joined(
+    vault: &Vault,
+    sealer: &Sealer,
+    secrets: SecretsRecord,
+    mut hsm: HsmRecord,
+    token: &str,
+) -> Result<Changes, OperateError> {
+    let row = opening::row(vault, Kind::Secrets).await?;
+    hsm.tokens.push(token.to_owned());
+    let mut next = secrets;
+    next.hsm = Some(hsm);
+    let counter = row.counter.saturating_add(1);
+    let place = Place { kind: row.kind, tag: row.lookup, version: None, id: row.id, counter, due: None };
+    Ok(Changes { puts: vec![seal_row(vault, sealer, place, &next)?], ..Changes::default() })
+}

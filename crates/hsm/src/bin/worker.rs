@@ -1,0 +1,7 @@
+//! A worker alone.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    keystead_hsm::worker::process::main()
+}

@@ -1,0 +1,191 @@
+//! A token, opened: its library loaded, its slot found, logged in once, tested.
+
+use super::hand::Hand;
+use super::mechanisms::Mechanisms;
+use super::opened::Opened;
+use super::porter::Porter;
+use super::quirks::Quirks;
+use super::raw::Functions;
+use super::rv::{Tried, Trouble};
+use super::seat::{Library, Seat};
+use super::selftest::{self, Abilities};
+use super::settings::Settings;
+use super::templates::Hardening;
+use super::{slot, templates};
+use crate::describe::Description;
+use crate::error::HsmError;
+use cryptoki::error::{Error, RvError};
+use cryptoki::mechanism::Mechanism;
+use cryptoki::object::{Attribute, AttributeType};
+use cryptoki::session::UserType;
+use cryptoki::slot::{Limit, TokenInfo};
+use cryptoki::types::AuthPin;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A token that is open, logged in and tested.
+pub struct Token(Arc<Shared>);
+
+/// What the sessions of a token share.
+pub(super) struct Shared {
+    pub(super) library: Arc<Library>,
+    pub(super) description: Description,
+    pub(super) abilities: Abilities,
+    pub(super) opened: Opened,
+    /// The pair under which the next wrapping key comes in.
+    pub(super) transfer: Mutex<Option<Porter>>,
+    canary: Vec<u8>,
+    sessions: Mutex<Sessions>,
+}
+
+/// Sessions that no thread has now. None is closed before the token is: with it went the objects that were made in it,
+/// and others work with them, too.
+struct Sessions {
+    /// Holds the login.
+    _first: Seat,
+    free: Vec<Seat>,
+    /// Of threads that broke off in the middle of something.
+    spoilt: Vec<Seat>,
+}
+
+/// As many sessions as a token gets if nothing is said.
+const SESSIONS: u16 = 16;
+
+impl Token {
+    /// Opens the one token that the settings name. The library is loaded with the rights and the network of this
+    /// process: give them up first.
+    pub fn open(settings: &Settings) -> Result<Self, HsmError> {
+        Self::open_with(settings, &Hardening::candidates())
+    }
+
+    /// What the attacks of the self-test get of a wrapping key that has none of its protections: a test of the attacks.
+    #[doc(hidden)]
+    pub fn open_unprotected(settings: &Settings) -> Result<Description, HsmError> {
+        Self::open_with(settings, &[Hardening::NONE]).map(|token| token.0.description.clone())
+    }
+
+    fn open_with(settings: &Settings, candidates: &[Hardening]) -> Result<Self, HsmError> {
+        let context = slot::load(settings)?;
+        let (slot, info) = slot::find(&context, settings)?;
+        let told = |trouble: Trouble| trouble.told("what every token must");
+        let functions = Functions::load(&settings.module).map_err(|error| told(error.into()))?;
+        let library = Arc::new(Library { context, functions, slot });
+        let seat = library.seat().map_err(told)?;
+        log_in(&seat, &info, settings)?;
+        Self::tested(settings, library, seat, &info, candidates).map_err(told)
+    }
+
+    fn tested(
+        settings: &Settings,
+        library: Arc<Library>,
+        seat: Seat,
+        info: &TokenInfo,
+        candidates: &[Hardening],
+    ) -> Tried<Self> {
+        let about = library.context.get_library_info()?;
+        let mechanisms = Mechanisms::read(&library)?;
+        let quirks = Quirks::of(&[info.manufacturer_id(), about.manufacturer_id()]);
+        let abilities = selftest::run(&seat, &mechanisms, &quirks, candidates)?;
+        let canary = canary(&seat)?;
+        let description = Description {
+            label: info.label().to_owned(),
+            serial: info.serial_number().to_owned(),
+            manufacturer: info.manufacturer_id().to_owned(),
+            model: info.model().to_owned(),
+            firmware: info.firmware_version().to_string(),
+            library: format!("{} {}", about.library_description(), about.library_version()),
+            sessions: sessions(settings, info, &quirks),
+            mechanisms: mechanisms.described(),
+            quirks: quirks.names(),
+            wrap: abilities.class,
+            attacks: abilities.attacks.clone(),
+            keys: abilities.keys.clone(),
+            signs: abilities.signs.clone(),
+            ciphers: abilities.ciphers.clone(),
+        };
+        let sessions = Mutex::new(Sessions { _first: seat, free: Vec::new(), spoilt: Vec::new() });
+        let (opened, transfer) = (Opened::default(), Mutex::new(None));
+        Ok(Self(Arc::new(Shared { library, description, abilities, opened, transfer, canary, sessions })))
+    }
+
+    /// What the token is and can.
+    pub fn description(&self) -> &Description {
+        &self.0.description
+    }
+
+    /// How many sessions suit it: each is worth a thread.
+    pub fn sessions(&self) -> u16 {
+        self.0.description.sessions
+    }
+
+    /// Another session, for a thread of its own.
+    pub fn session(&self) -> Result<Hand, HsmError> {
+        let free = self.0.sessions().free.pop();
+        let seat = match free {
+            Some(seat) => seat,
+            None => self.0.library.seat().map_err(|trouble| trouble.told("another session"))?,
+        };
+        Ok(Hand::new(seat, Arc::clone(&self.0)))
+    }
+}
+
+impl Shared {
+    fn sessions(&self) -> std::sync::MutexGuard<'_, Sessions> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a session back.
+    pub(super) fn give_back(&self, seat: Seat, spoilt: bool) {
+        let mut sessions = self.sessions();
+        let place = if spoilt { &mut sessions.spoilt } else { &mut sessions.free };
+        place.push(seat);
+    }
+
+    /// Whether the token is there and is the one that was opened.
+    pub(super) fn check(&self, seat: &Seat) -> Tried<()> {
+        let mut wanted = templates::ours(templates::CANARY);
+        wanted.push(Attribute::Id(self.canary.clone()));
+        match seat.find(&wanted)?.as_slice() {
+            [] => Err(Trouble::Told(HsmError::Down { why: "its canary is gone: it was cleared or lost".to_owned() })),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Once: tokens count wrong tries, and lock themselves.
+fn log_in(seat: &Seat, info: &TokenInfo, settings: &Settings) -> Result<(), HsmError> {
+    if info.user_pin_locked() {
+        return Err(HsmError::PinRefused);
+    }
+    if info.user_pin_final_try() {
+        let why = "its PIN has one try left, which is not for us: log in with the vendor's tool first".to_owned();
+        return Err(HsmError::Setting { why });
+    }
+    let pin = AuthPin::new(settings.pin.as_str().into());
+    match seat.session.login(UserType::User, Some(&pin)) {
+        Ok(()) | Err(Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => Ok(()),
+        Err(error) => Err(Trouble::from(error).told("a login with a PIN")),
+    }
+}
+
+/// The canary's id: one that was there, or of a new one.
+fn canary(seat: &Seat) -> Tried<Vec<u8>> {
+    for found in seat.find(&templates::ours(templates::CANARY))? {
+        if let Some(Attribute::Id(id)) = seat.attribute(found, AttributeType::Id)? {
+            return Ok(id);
+        }
+    }
+    let id = seat.random()?;
+    seat.generate(&Mechanism::AesKeyGen, &templates::canary(id))?.keep();
+    Ok(id.to_vec())
+}
+
+/// No more than the token has left besides the one with the login, and no more than suits it.
+fn sessions(settings: &Settings, info: &TokenInfo, quirks: &Quirks) -> u16 {
+    let wanted = settings.sessions.unwrap_or_else(|| quirks.sessions().unwrap_or(SESSIONS).min(SESSIONS));
+    let used = info.rw_session_count().unwrap_or(0);
+    let left = match info.max_rw_session_count() {
+        Limit::Max(most) => u16::try_from(most.saturating_sub(used).saturating_sub(1)).unwrap_or(u16::MAX),
+        Limit::Unavailable | Limit::Infinite => u16::MAX,
+    };
+    wanted.min(left).max(1)
+}
