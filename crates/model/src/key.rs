@@ -111,8 +111,8 @@ impl KeySpec {
     pub const fn possible(self) -> &'static [KeyOperation] {
         use KeyOperation::*;
         match self.size() {
-            Size::Curve(_) => &[Sign, Verify],
-            Size::Modulus(_) | Size::Secret(_) => &[Encrypt, Decrypt, Sign, Verify, WrapKey, UnwrapKey],
+            Size::Curve(_) => &[Sign, Verify, Export],
+            Size::Modulus(_) | Size::Secret(_) => &[Encrypt, Decrypt, Sign, Verify, WrapKey, UnwrapKey, Export],
         }
     }
 
@@ -120,7 +120,8 @@ impl KeySpec {
     pub const fn usual(self) -> &'static [KeyOperation] {
         use KeyOperation::*;
         match self.size() {
-            Size::Curve(_) | Size::Modulus(_) => self.possible(),
+            Size::Curve(_) => &[Sign, Verify],
+            Size::Modulus(_) => &[Encrypt, Decrypt, Sign, Verify, WrapKey, UnwrapKey],
             Size::Secret(_) => &[Encrypt, Decrypt, WrapKey, UnwrapKey],
         }
     }
@@ -267,6 +268,8 @@ wire_names! {
         WrapKey = 5, "wrapKey";
         /// Unwrap another key.
         UnwrapKey = 6, "unwrapKey";
+        /// Be released, if it is exportable.
+        Export = 8, "export";
     }
 }
 
