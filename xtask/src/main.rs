@@ -4,6 +4,7 @@
 //! - [`keystead`], [`bare`], [`bao`]: the servers under load; [`target`]: what they have in common
 //! - [`fairness`], [`abuse`]: scenarios with runs of their own
 //! - [`raw`], [`cipher`]: the primitives alone; [`start`]: start-up times; [`profile`]: where the time goes
+//! - [`timing`]: whether decryption tells by its time what was wrong
 //! - [`budget`], [`figures`], [`report`]: what the numbers mean and how they are written down
 //! - [`process`], [`machine`], [`out`]: children, this machine, the terminal
 
@@ -30,6 +31,7 @@ mod report;
 mod rounds;
 mod start;
 mod target;
+mod timing;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -48,6 +50,8 @@ struct Cli {
 enum Command {
     /// Measure the release server beside a bare handler, the raw primitives and, if given, OpenBao
     Load(load::Args),
+    /// Measure whether RSA1_5 decryption tells by its time what was wrong
+    Timing(timing::Args),
     /// Serve the bare handlers that `load` compares with
     #[command(hide = true)]
     Bare(bare::Args),
@@ -56,6 +60,7 @@ enum Command {
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Load(args) => load::run(args),
+        Command::Timing(args) => timing::run(&args),
         Command::Bare(args) => bare::run(&args),
     };
     match done {

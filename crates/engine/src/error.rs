@@ -311,6 +311,9 @@ pub enum BadRelease {
     /// A policy that could never hold.
     #[error("a key that is not exportable must not have a release policy")]
     NotExportable,
+    /// The operation `export` of a key that stays.
+    #[error("a key that is not exportable cannot have the operation export")]
+    ExportOfNone,
     /// Whether a version is exportable is settled when it is made.
     #[error("whether a key version is exportable is settled when it is made: make a new version")]
     Settled,

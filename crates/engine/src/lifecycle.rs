@@ -76,6 +76,7 @@ pub(crate) fn check_release(v: &VersionRecord) -> Result<(), Refusal> {
     match (v.exportable.unwrap_or(false), &v.release) {
         (true, None) => Err(BadRelease::PolicyNeeded.into()),
         (false, Some(_)) => Err(BadRelease::NotExportable.into()),
+        (false, None) if v.ops.contains(&KeyOperation::Export) => Err(BadRelease::ExportOfNone.into()),
         (_, Some(r)) if r.data.len() > ReleasePolicy::MAX_DATA => {
             Err(Refusal::OverBound { what: "a release policy has at most 16,384 bytes" })
         }
@@ -95,7 +96,7 @@ pub(crate) fn set_release(
     if exportable.is_some_and(|asked| asked != v.exportable.unwrap_or(false)) {
         return Err(BadRelease::Settled.into());
     }
-    let Some(asked) = policy.map(ReleasePolicy::record) else { return Ok(()) };
+    let Some(asked) = policy.map(ReleasePolicy::record) else { return check_release(v) };
     if v.release.as_ref().is_some_and(|r| r.immutable && *r != asked) {
         return Err(BadRelease::Immutable.into());
     }

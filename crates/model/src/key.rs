@@ -111,9 +111,9 @@ impl KeySpec {
     pub const fn possible(self) -> &'static [KeyOperation] {
         use KeyOperation::*;
         match self.size() {
-            Size::Curve(_) => &[Sign, Verify],
-            Size::Modulus(_) => &[Encrypt, Decrypt, Sign, Verify, WrapKey, UnwrapKey, Import],
-            Size::Secret(_) => &[Encrypt, Decrypt, Sign, Verify, WrapKey, UnwrapKey],
+            Size::Curve(_) => &[Sign, Verify, Export],
+            Size::Modulus(_) => &[Encrypt, Decrypt, Sign, Verify, WrapKey, UnwrapKey, Import, Export],
+            Size::Secret(_) => &[Encrypt, Decrypt, Sign, Verify, WrapKey, UnwrapKey, Export],
         }
     }
 
@@ -121,7 +121,7 @@ impl KeySpec {
     pub const fn usual(self) -> &'static [KeyOperation] {
         use KeyOperation::*;
         match self.size() {
-            Size::Curve(_) => self.possible(),
+            Size::Curve(_) => &[Sign, Verify],
             Size::Modulus(_) => &[Encrypt, Decrypt, Sign, Verify, WrapKey, UnwrapKey],
             Size::Secret(_) => &[Encrypt, Decrypt, WrapKey, UnwrapKey],
         }
@@ -271,6 +271,8 @@ wire_names! {
         UnwrapKey = 6, "unwrapKey";
         /// Unwrap a key that comes into the vault (BYOK). Goes with no other.
         Import = 7, "import";
+        /// Be released, if it is exportable.
+        Export = 8, "export";
     }
 }
 

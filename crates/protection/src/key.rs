@@ -179,7 +179,7 @@ impl OpenKey {
             }
             // The public half needs no token.
             Place::Token(key) => return work::encrypt_to(&key.public, algorithm, plain, beside),
-            Place::Here(material) if work::encrypts_quickly(self.spec()) => {
+            Place::Here(material) if work::encrypts_quickly(self.spec()) && work::is_short(algorithm, plain) => {
                 return material.encrypt(algorithm, plain, beside);
             }
             Place::Here(material) => Arc::clone(material),
@@ -211,7 +211,9 @@ impl OpenKey {
                 work::check_cipher(algorithm, beside)?;
                 return key.tokens.decrypt(&key.held, algorithm, value, (iv, tag, aad), by).await;
             }
-            Place::Here(material) if work::is_quick(self.spec()) => return material.decrypt(algorithm, value, beside),
+            Place::Here(material) if work::is_quick(self.spec()) && work::is_short(algorithm, value) => {
+                return material.decrypt(algorithm, value, beside);
+            }
             Place::Here(material) => Arc::clone(material),
         };
         let value = value.to_vec();

@@ -26,6 +26,11 @@ pub(crate) const fn encrypts_quickly(spec: KeySpec) -> bool {
     is_quick(spec) || matches!(spec, KeySpec::Rsa2048)
 }
 
+/// Whether a text is no more than that takes: key wrap goes over its text six times, a block after the other.
+pub(crate) const fn is_short(algorithm: CipherAlgorithm, text: &[u8]) -> bool {
+    !matches!(algorithm.mode(), CipherMode::KeyWrap | CipherMode::KeyWrapPad) || text.len() <= 4096
+}
+
 /// Whether verification with its public half does.
 pub(crate) const fn verifies_quickly(public: &PublicKey) -> bool {
     match public {

@@ -92,7 +92,7 @@ pub fn refusal(why: &Refusal, context: &Context<'_>) -> Reply {
         Refusal::PurgeProtected => forbidden("PurgeProtectionEnabled", PURGE_PROTECTED),
         Refusal::BadRelease(BadRelease::PolicyNeeded) => bad("AKV.SKR.1004: Exportable keys must have release policy."),
         Refusal::BadRelease(BadRelease::NotExportable) => bad("Non-exportable keys must not have release policy."),
-        Refusal::BadRelease(BadRelease::Settled) => bad(&sentence(why)),
+        Refusal::BadRelease(BadRelease::Settled | BadRelease::ExportOfNone) => bad(&sentence(why)),
         Refusal::BadRelease(BadRelease::Immutable) => forbidden("ReleasePolicyImmutable", &sentence(why)),
         Refusal::BadImport(_) | Refusal::BadBackup(_) | Refusal::BadRotationPolicy { .. } => bad(&sentence(why)),
         Refusal::UnknownLog => Reply::error(StatusCode::NOT_FOUND, "LogNotFound", None, sentence(why)),

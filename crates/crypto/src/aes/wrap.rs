@@ -12,8 +12,8 @@ use std::mem::MaybeUninit;
 use std::ptr;
 use zeroize::{Zeroize, Zeroizing};
 
-/// How many bytes at most are wrapped: room for every private key, and a bound on the work.
-pub const MOST: usize = 4 * 1024;
+/// How many bytes at most are wrapped: as much as is encrypted otherwise, and a bound on the work.
+pub const MOST: usize = 64 * 1024;
 
 /// Bytes that wrapping adds; what is wrapped is a multiple of it.
 pub const STEP: usize = 8;

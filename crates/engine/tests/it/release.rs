@@ -4,7 +4,7 @@ use crate::support::*;
 use keystead_engine::{
     BadRelease, CreateKey, GetKey, KeyView, Refusal, ReleasePolicy, RotateKey, SetAttributes, UpdateKey,
 };
-use keystead_model::KeySpec;
+use keystead_model::{KeyOperation, KeySpec};
 
 fn policy(data: &str, immutable: bool) -> ReleasePolicy {
     let content_type = "application/json; charset=utf-8".to_owned();
@@ -23,6 +23,20 @@ async fn update(node: &Node, exportable: Option<bool>, release: Option<ReleasePo
 
 fn is(result: Result<KeyView, Refusal>, why: BadRelease) {
     assert!(matches!(&result, Err(Refusal::BadRelease(found)) if *found == why), "{result:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_an_exportable_key_can_have_the_operation_export() {
+    let node = Node::new().await;
+    let ops = Some(vec![KeyOperation::Sign, KeyOperation::Export]);
+    let refused = node.run(CreateKey { ops: ops.clone(), ..ask(None, None) }).await.err();
+    assert!(matches!(refused, Some(Refusal::BadRelease(BadRelease::ExportOfNone))));
+    let made = node.run(CreateKey { ops: ops.clone(), ..ask(Some(true), Some(policy("{}", false))) }).await.unwrap();
+    assert_eq!(Some(made.ops), ops);
+    node.run(create("plain", KeySpec::EcP256)).await.unwrap();
+    let attributes = SetAttributes::default();
+    let change = UpdateKey { key: key("plain"), ops, attributes, tags: None, release: None };
+    assert!(matches!(node.run(change).await.err(), Some(Refusal::BadRelease(BadRelease::ExportOfNone))));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -16,7 +16,7 @@ pub(super) const CURVES: &str = "P-256, P-384, P-521, P-256K";
 const MODULI: &str = "2048, 3072, 4096";
 const SECRETS: &str = "128, 192, 256";
 const EXPONENTS: &str = "odd numbers from 3 to 4294967295";
-const OPERATIONS: &str = "encrypt, decrypt, sign, verify, wrapKey, unwrapKey, import";
+const OPERATIONS: &str = "encrypt, decrypt, sign, verify, wrapKey, unwrapKey, import, export";
 
 #[derive(Deserialize)]
 struct CreateBody<'a> {

@@ -22,6 +22,8 @@ use std::fmt;
 
 /// Longest binary value of an operation, in bytes once decoded.
 pub const MAX_VALUE: usize = 64 * 1024;
+/// Longest ciphertext: what the longest plaintext becomes, padding or wrapping included.
+pub const MAX_CIPHERTEXT: usize = MAX_VALUE + 16;
 
 /// The last second of the year 9999.
 const LAST_SECOND: i64 = 253_402_300_799;

@@ -1,6 +1,6 @@
 //! Requests to use a key.
 
-use super::{Text, binary, json, key_ref, required};
+use super::{MAX_CIPHERTEXT, Text, binary, bounded, json, key_ref, required};
 use keystead_api_table::{BadParameter, Parts, Shown};
 use keystead_engine::{Decrypt, Encrypt, Sign, UnwrapKey, Verify, WrapKey};
 use keystead_model::{CipherAlgorithm, CipherMode, KeyOperation, KeyRef, SignAlgorithm};
@@ -124,7 +124,7 @@ fn opening(parts: &Parts<'_>, op: KeyOperation) -> Result<Opening, BadParameter>
         }
         _ => (none(body.iv, "iv", "the algorithm has none")?, none(body.tag, "tag", "the algorithm has none")?),
     };
-    let ciphertext = binary(&required(body.value, "value")?, "value")?;
+    let ciphertext = bounded(&required(body.value, "value")?, "value", MAX_CIPHERTEXT)?;
     Ok(Opening { key, algorithm, ciphertext, iv, tag, aad: additional(body.aad, algorithm)? })
 }
 

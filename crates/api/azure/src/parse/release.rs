@@ -36,12 +36,48 @@ pub(crate) fn policy(given: Option<PolicyBody<'_>>) -> Result<Option<ReleasePoli
     if data.len() > max {
         return Err(BadParameter::TooLong { what: WHAT, max, unit });
     }
-    let document = serde_json::from_slice::<Value>(&data).ok();
-    if !document.as_ref().is_some_and(is_policy) {
+    let document = serde_json::from_slice::<Value>(&data).ok().map(modern);
+    if !document.as_ref().is_some_and(|(document, _)| is_policy(document)) {
         let expected = "a policy document: {\"version\":\"1.0.0\",\"anyOf\":[{\"authority\":\"https://..\",\"allOf\":[{\"claim\":\"..\",\"equals\":\"..\"}]}]}";
         return Err(BadParameter::Malformed { what: WHAT, expected });
     }
+    // A policy of the present form is kept to the byte.
+    let data = match document {
+        Some((document, true)) => serde_json::to_vec(&document).unwrap_or(data),
+        _ => data,
+    };
     Ok(Some(ReleasePolicy { content_type, data, immutable: given.immutable.unwrap_or(false) }))
+}
+
+/// The document in its present form, and whether it had another: version 1.0, and `condition` and `value` for an operator
+/// and its value.
+fn modern(mut document: Value) -> (Value, bool) {
+    let mut changed = false;
+    if document.get("version").and_then(Value::as_str) == Some("1.0") {
+        changed = document.as_object_mut().is_some_and(|m| m.insert("version".to_owned(), "1.0.0".into()).is_some());
+    }
+    for authority in document.get_mut("anyOf").and_then(Value::as_array_mut).into_iter().flatten() {
+        changed |= modern_group(authority, MAX_DEPTH);
+    }
+    (document, changed)
+}
+
+fn modern_group(of: &mut Value, depth: usize) -> bool {
+    let (Some(members), Some(deeper)) = (of.as_object_mut(), depth.checked_sub(1)) else { return false };
+    let mut changed = false;
+    if let (Some(Value::String(operator)), true) = (members.get("condition").cloned(), members.contains_key("value")) {
+        members.remove("condition");
+        if let Some(value) = members.remove("value") {
+            members.insert(operator, value);
+        }
+        changed = true;
+    }
+    for group in ["anyOf", "allOf"] {
+        for condition in members.get_mut(group).and_then(Value::as_array_mut).into_iter().flatten() {
+            changed |= modern_group(condition, deeper);
+        }
+    }
+    changed
 }
 
 /// `{"version":"1.0.0","anyOf":[AUTHORITY, ..]}`
@@ -58,14 +94,19 @@ fn is_authority(authority: &Value) -> bool {
     named && group(members).is_some_and(|list| all(list, |c| is_condition(c, MAX_DEPTH)))
 }
 
-/// A group of conditions, or `{"claim":"..","equals":VALUE}`.
+/// What a claim can be compared by.
+const OPERATORS: [&str; 6] = ["equals", "notEquals", "less", "lessOrEquals", "greater", "greaterOrEquals"];
+
+/// A group of conditions, or `{"claim":"..","equals":VALUE}` with one of the operators, or `"exists"` and a truth value.
 fn is_condition(condition: &Value, depth: usize) -> bool {
     let (Some(members), Some(deeper)) = (condition.as_object(), depth.checked_sub(1)) else { return false };
     match (group(members), members.len()) {
         (Some(list), 1) => all(list, |c| is_condition(c, deeper)),
         (None, 2) => {
             let claim = members.get("claim").and_then(Value::as_str).is_some_and(|claim| !claim.is_empty());
-            claim && members.get("equals").is_some_and(|v| v.is_string() || v.is_boolean() || v.is_number())
+            let scalar = |v: &Value| v.is_string() || v.is_boolean() || v.is_number();
+            let compared = OPERATORS.iter().any(|operator| members.get(*operator).is_some_and(scalar));
+            claim && (compared || members.get("exists").is_some_and(Value::is_boolean))
         }
         _ => false,
     }
@@ -102,6 +143,23 @@ mod tests {
         let policy = read(document).unwrap().unwrap();
         assert_eq!((policy.data, policy.immutable), (document.as_bytes().to_vec(), false));
         assert_eq!(policy.content_type, CONTENT_TYPE);
+    }
+
+    #[test]
+    fn every_operator_is_taken_and_the_older_form_becomes_the_present_one() {
+        let of = |condition: &str| {
+            format!(r#"{{"version":"1.0","anyOf":[{{"authority":"https://a","allOf":[{condition}]}}]}}"#)
+        };
+        for operator in OPERATORS {
+            assert!(read(&of(&format!(r#"{{"claim":"c","{operator}":1}}"#))).is_ok(), "{operator}");
+        }
+        assert!(read(&of(r#"{"claim":"c","exists":false}"#)).is_ok());
+        assert!(read(&of(r#"{"claim":"c","exists":1}"#)).is_err());
+        let old = read(&of(r#"{"claim":"c","condition":"equals","value":"v"}"#)).unwrap().unwrap();
+        let kept: Value = serde_json::from_slice(&old.data).unwrap();
+        let wanted = of(r#"{"claim":"c","equals":"v"}"#).replace("1.0", "1.0.0");
+        assert_eq!(kept, serde_json::from_str::<Value>(&wanted).unwrap());
+        assert!(read(&of(r#"{"claim":"c","condition":"differs","value":"v"}"#)).is_err());
     }
 
     #[test]
