@@ -1,7 +1,7 @@
 //! Whatever bytes come, parsers return.
 
-use keystead_crypto::fuzz;
 use keystead_crypto::sealed::{Binding, Sealer, Usage};
+use keystead_crypto::{ec, fuzz, rsa};
 
 /// xorshift64*: the same inputs in every run.
 struct Bytes(u64);
@@ -41,9 +41,8 @@ fn no_bytes_make_a_parser_panic() {
     let sealed = Sealer::new(&[0; 32], Usage::Records, 1).seal(&place, b"", b"plain");
     let hpke =
         keystead_crypto::hpke::seal(&keystead_crypto::hpke::public_of(&[1; 32]).unwrap(), b"", b"", b"x").unwrap();
-    let ec = keystead_crypto::p256::PrivateKey::generate().to_pkcs8();
-    let rsa =
-        keystead_crypto::rsa::PrivateKey::generate(keystead_crypto::rsa::Size::Bits2048, 65_537).unwrap().to_pkcs8();
+    let ec = ec::PrivateKey::generate(ec::Curve::P256).to_pkcs8();
+    let rsa = rsa::PrivateKey::generate(rsa::Size::Bits2048, 65_537).unwrap().to_pkcs8();
     let mut bytes = Bytes(0x4b65_7973_7465_6164);
     for _ in 0..2000 {
         fuzz::sealed(&bytes.input(&sealed));
