@@ -4,6 +4,7 @@
 mod ffi;
 mod implicit;
 mod numbers;
+mod recovery;
 
 pub use numbers::{BadNumbers, Numbers};
 

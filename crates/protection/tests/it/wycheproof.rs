@@ -4,7 +4,7 @@ use crate::vectors::{self, Group, Key, Vector, Work};
 use crate::{PLACE, sealer};
 use keystead_crypto::Hash;
 use keystead_model::{CipherAlgorithm, CipherMode};
-use keystead_protection::{ImportedKey, OpenKey, Protection, RsaNumbers};
+use keystead_protection::{ImportedKey, OpenKey, Protection, RsaNumbers, RsaPrimes};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,8 @@ async fn open(protection: &Protection, key: &Key) -> Option<OpenKey> {
         Key::Rsa(numbers) => {
             let [n, e, d, p, q, dp, dq, qi] = numbers.clone();
             let (d, p, q, dp, dq, qi) = (d.into(), p.into(), q.into(), dp.into(), dq.into(), qi.into());
-            ImportedKey::Rsa(Box::new(RsaNumbers { n, e, d, p, q, dp, dq, qi }))
+            let primes = Some(RsaPrimes { p, q, dp, dq, qi });
+            ImportedKey::Rsa(Box::new(RsaNumbers { n, e, d, primes }))
         }
         Key::Ec(..) | Key::RsaPublic(..) => return None,
     };
