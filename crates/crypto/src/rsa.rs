@@ -186,8 +186,8 @@ impl PrivateKey {
     }
 
     /// Decrypts as many bytes as the modulus has. Every failure is the same [`CryptoError::NotDecrypted`]; with
-    /// [`Scheme::Pkcs1`] a number from 1 up to the modulus never fails: what is not padded decrypts to other bytes,
-    /// always the same.
+    /// [`Scheme::Pkcs1`] a number above 1 and below the modulus less one never fails: what is not padded decrypts to
+    /// other bytes, always the same.
     pub fn decrypt(&self, scheme: Scheme, cipher: &[u8]) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
         if cipher.len() != self.size.modulus_len() {
             return Err(CryptoError::NotDecrypted);

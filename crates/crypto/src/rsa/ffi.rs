@@ -33,8 +33,8 @@ impl Key {
         NonNull::new(unsafe { EVP_PKEY_get1_RSA(parsed.0.as_ptr()) }).map(Self)
     }
 
-    /// The number to the power of the private exponent, as long as the modulus. None if it is zero or not below the
-    /// modulus.
+    /// The number to the power of the private exponent, as long as the modulus. None if it is not above 1 and below the
+    /// modulus less one (NIST SP 800-56B rev. 2, section 7.1.2).
     pub(super) fn decrypt(&self, number: &[u8], size: Size) -> Option<Zeroizing<Vec<u8>>> {
         let (mut out, mut length) = (Zeroizing::new(vec![0; size.modulus_len()]), 0);
         // SAFETY: the key is live; at most `out.len()` bytes are written to `out`, which does not overlap `number`,
