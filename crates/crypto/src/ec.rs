@@ -54,7 +54,7 @@ impl Curve {
         }
     }
 
-    const fn verifying(self) -> &'static EcdsaVerificationAlgorithm {
+    pub(crate) const fn verifying(self) -> &'static EcdsaVerificationAlgorithm {
         match self {
             Self::P256 => &ECDSA_P256_SHA256_FIXED,
             Self::P384 => &ECDSA_P384_SHA384_FIXED,

@@ -54,6 +54,13 @@ pub fn numbers(bytes: &[u8]) {
     }
 }
 
+/// What an RSA key is recovered from: four bytes of e, 256 of n, the rest d.
+pub fn exponents(bytes: &[u8]) {
+    let (e, rest) = bytes.split_at(bytes.len().min(4));
+    let (n, d) = rest.split_at(rest.len().min(256));
+    drop(rsa::PrivateKey::from_exponents(n, e, d));
+}
+
 /// Ciphertexts under a key of each size.
 pub fn decrypt(bytes: &[u8]) {
     for key in [&[1; 16][..], &[1; 24], &[1; 32]] {

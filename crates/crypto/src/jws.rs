@@ -1,9 +1,9 @@
 //! Signatures on tokens of others (RFC 7518, section 3): verified, never made.
 
+use crate::ec::Curve;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ECDSA_P521_SHA512_FIXED, RSA_PKCS1_2048_8192_SHA256,
-    RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512, RSA_PSS_2048_8192_SHA256, RSA_PSS_2048_8192_SHA384,
-    RSA_PSS_2048_8192_SHA512, RsaParameters, RsaPublicKeyComponents, UnparsedPublicKey, VerificationAlgorithm,
+    RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512, RSA_PSS_2048_8192_SHA256,
+    RSA_PSS_2048_8192_SHA384, RSA_PSS_2048_8192_SHA512, RsaParameters, RsaPublicKeyComponents, UnparsedPublicKey,
 };
 
 /// How a token is signed. There is no symmetric one: a public key is never a secret.
@@ -64,28 +64,6 @@ impl Scheme {
     }
 }
 
-/// Elliptic curves of tokens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Curve {
-    /// NIST P-256.
-    P256,
-    /// NIST P-384.
-    P384,
-    /// NIST P-521.
-    P521,
-}
-
-impl Curve {
-    /// Bytes of a coordinate.
-    pub const fn coordinate_len(self) -> usize {
-        match self {
-            Self::P256 => 32,
-            Self::P384 => 48,
-            Self::P521 => 66,
-        }
-    }
-}
-
 /// A public key. What it is decides which schemes it may be used with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublicKey(Form);
@@ -108,10 +86,11 @@ impl PublicKey {
         good.then(|| Self(Form::Rsa { n: n.to_vec(), e: e.to_vec() }))
     }
 
-    /// A point, each coordinate of the curve's full length. Whether it lies on the curve shows at the first signature.
+    /// A point on a curve of NIST's, each coordinate of the curve's full length. Whether it lies on the curve shows at
+    /// the first signature.
     pub fn ec(curve: Curve, x: &[u8], y: &[u8]) -> Option<Self> {
-        let whole = x.len() == curve.coordinate_len() && y.len() == curve.coordinate_len();
-        whole.then(|| Self(Form::Ec { curve, point: [&[4], x, y].concat() }))
+        let whole = [x.len(), y.len()] == [curve.field_len(); 2];
+        (whole && ec_scheme(curve).is_some()).then(|| Self(Form::Ec { curve, point: [&[4], x, y].concat() }))
     }
 
     /// Whether a signature on the message is this key's. False for a scheme of another kind of key, and for anything
@@ -121,8 +100,10 @@ impl PublicKey {
             Form::Rsa { n, e } => rsa_parameters(scheme).is_some_and(|parameters| {
                 RsaPublicKeyComponents { n, e }.verify(parameters, message, signature).is_ok()
             }),
-            Form::Ec { curve, point } => ec_algorithm(*curve, scheme)
-                .is_some_and(|algorithm| UnparsedPublicKey::new(algorithm, point).verify(message, signature).is_ok()),
+            Form::Ec { curve, point } => {
+                ec_scheme(*curve) == Some(scheme)
+                    && UnparsedPublicKey::new(curve.verifying(), point).verify(message, signature).is_ok()
+            }
         }
     }
 
@@ -130,7 +111,7 @@ impl PublicKey {
     pub fn takes(&self, scheme: Scheme) -> bool {
         match &self.0 {
             Form::Rsa { .. } => rsa_parameters(scheme).is_some(),
-            Form::Ec { curve, .. } => ec_algorithm(*curve, scheme).is_some(),
+            Form::Ec { curve, .. } => ec_scheme(*curve) == Some(scheme),
         }
     }
 }
@@ -147,12 +128,13 @@ const fn rsa_parameters(scheme: Scheme) -> Option<&'static RsaParameters> {
     })
 }
 
-fn ec_algorithm(curve: Curve, scheme: Scheme) -> Option<&'static dyn VerificationAlgorithm> {
-    match (curve, scheme) {
-        (Curve::P256, Scheme::Es256) => Some(&ECDSA_P256_SHA256_FIXED),
-        (Curve::P384, Scheme::Es384) => Some(&ECDSA_P384_SHA384_FIXED),
-        (Curve::P521, Scheme::Es512) => Some(&ECDSA_P521_SHA512_FIXED),
-        _ => None,
+/// The one scheme of a curve. There is none for secp256k1: nobody signs tokens with it here.
+const fn ec_scheme(curve: Curve) -> Option<Scheme> {
+    match curve {
+        Curve::P256 => Some(Scheme::Es256),
+        Curve::P384 => Some(Scheme::Es384),
+        Curve::P521 => Some(Scheme::Es512),
+        Curve::P256K1 => None,
     }
 }
 
@@ -164,20 +146,12 @@ fn without_zeros(bytes: &[u8]) -> &[u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ec;
     use aws_lc_rs::rand::SystemRandom;
     use aws_lc_rs::signature::{
-        ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, ECDSA_P521_SHA512_FIXED_SIGNING,
-        EcdsaKeyPair, EcdsaSigningAlgorithm, KeyPair, RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512,
-        RSA_PSS_SHA256, RSA_PSS_SHA384, RSA_PSS_SHA512, RsaEncoding,
+        KeyPair, RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RSA_PSS_SHA256, RSA_PSS_SHA384, RSA_PSS_SHA512,
+        RsaEncoding,
     };
-
-    fn ec(curve: Curve, algorithm: &'static EcdsaSigningAlgorithm) -> (PublicKey, Vec<u8>) {
-        let pair = EcdsaKeyPair::generate(algorithm).unwrap();
-        let point = pair.public_key().as_ref();
-        let key =
-            PublicKey::ec(curve, &point[1..=curve.coordinate_len()], &point[1 + curve.coordinate_len()..]).unwrap();
-        (key, pair.sign(&SystemRandom::new(), b"message").unwrap().as_ref().to_vec())
-    }
 
     /// Good under its own scheme; under no other, and not when anything is changed.
     fn check(key: &PublicKey, own: Scheme, signature: &[u8]) {
@@ -195,13 +169,13 @@ mod tests {
 
     #[test]
     fn a_signature_holds_under_its_own_scheme_and_no_other() {
-        for (curve, algorithm, scheme) in [
-            (Curve::P256, &ECDSA_P256_SHA256_FIXED_SIGNING, Scheme::Es256),
-            (Curve::P384, &ECDSA_P384_SHA384_FIXED_SIGNING, Scheme::Es384),
-            (Curve::P521, &ECDSA_P521_SHA512_FIXED_SIGNING, Scheme::Es512),
-        ] {
-            let (key, signature) = ec(curve, algorithm);
-            check(&key, scheme, &signature);
+        for (curve, scheme) in
+            [(Curve::P256, Scheme::Es256), (Curve::P384, Scheme::Es384), (Curve::P521, Scheme::Es512)]
+        {
+            let pair = ec::PrivateKey::generate(curve);
+            let (x, y) = pair.public();
+            let signature = pair.sign_digest(&curve.hash().of(b"message")).unwrap();
+            check(&PublicKey::ec(curve, x, y).unwrap(), scheme, &signature);
         }
         let pair = aws_lc_rs::rsa::KeyPair::generate(aws_lc_rs::rsa::KeySize::Rsa2048).unwrap();
         // RSAPublicKey (RFC 8017): a sequence of a modulus of 257 bytes, the first zero, and the exponent.
@@ -230,6 +204,8 @@ mod tests {
             assert!(PublicKey::rsa(n, e).is_none());
         }
         assert!(PublicKey::ec(Curve::P256, &[1; 31], &[1; 33]).is_none());
+        let pair = ec::PrivateKey::generate(Curve::P256K1);
+        assert!(PublicKey::ec(Curve::P256K1, pair.public().0, pair.public().1).is_none());
         let off = PublicKey::ec(Curve::P256, &[1; 32], &[1; 32]).unwrap();
         assert!(!off.verifies(Scheme::Es256, b"message", &[1; 64]));
     }

@@ -7,7 +7,7 @@
 //! - [`hpke`]: sealing to a public key (RFC 9180)
 //! - [`hkdf`]: keys from keys (RFC 5869)
 //! - [`aes`], [`rsa`], [`ec`], [`hmac()`]: the algorithms customers' keys work with
-//! - [`p256`]: signatures on tokens; [`jws`]: those on tokens of others
+//! - [`jws`]: signatures on tokens of others
 //! - [`ed25519`]: signatures on audit checkpoints
 //!
 //! ```
@@ -31,7 +31,6 @@ mod hash;
 pub mod hkdf;
 pub mod hpke;
 pub mod jws;
-pub mod p256;
 pub mod rsa;
 pub mod sealed;
 

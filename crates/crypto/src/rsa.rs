@@ -4,8 +4,9 @@
 mod ffi;
 mod implicit;
 mod numbers;
+mod recovery;
 
-pub use numbers::{BadNumbers, Numbers};
+pub use numbers::{BadNumbers, Numbers, others};
 
 use crate::{CryptoError, Hash, der, sure};
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
@@ -180,8 +181,8 @@ impl PrivateKey {
     }
 
     /// Decrypts as many bytes as the modulus has. Every failure is the same [`CryptoError::NotDecrypted`]; with
-    /// [`Scheme::Pkcs1`] a number from 1 up to the modulus never fails: what is not padded decrypts to other bytes,
-    /// always the same.
+    /// [`Scheme::Pkcs1`] a number above 1 and below the modulus less one never fails: what is not padded decrypts to
+    /// other bytes, always the same.
     pub fn decrypt(&self, scheme: Scheme, cipher: &[u8]) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
         if cipher.len() != self.size.modulus_len() {
             return Err(CryptoError::NotDecrypted);

@@ -1,4 +1,4 @@
-//! The primitives against Project Wycheproof's vectors, OpenSSL, RFC 9180 and golden files.
+//! The primitives against vectors of Project Wycheproof, NIST and RFCs, OpenSSL and golden files.
 #![allow(clippy::arithmetic_side_effects, clippy::disallowed_methods, clippy::indexing_slicing, clippy::unwrap_used)]
 
 #[path = "it/golden.rs"]
@@ -9,6 +9,8 @@ mod hpke;
 mod implicit;
 #[path = "it/numbers.rs"]
 mod numbers;
+#[path = "it/published.rs"]
+mod published;
 #[path = "it/smoke.rs"]
 mod smoke;
 #[path = "it/wycheproof.rs"]

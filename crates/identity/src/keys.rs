@@ -2,7 +2,8 @@
 
 use crate::trust::IssuerKey;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use keystead_crypto::jws::{Curve, PublicKey, Scheme};
+use keystead_crypto::ec::Curve;
+use keystead_crypto::jws::{PublicKey, Scheme};
 use serde::Deserialize;
 use thiserror::Error;
 

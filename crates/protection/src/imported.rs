@@ -27,7 +27,7 @@ pub enum ImportedKey {
     Oct(Zeroizing<Vec<u8>>),
 }
 
-/// The numbers of an RSA private key with two primes, big-endian; leading zeros do not matter. All are needed.
+/// The numbers of an RSA private key with two primes, big-endian; leading zeros do not matter.
 #[derive(Clone)]
 pub struct RsaNumbers {
     /// Modulus.
@@ -36,6 +36,13 @@ pub struct RsaNumbers {
     pub e: Vec<u8>,
     /// Private exponent.
     pub d: Zeroizing<Vec<u8>>,
+    /// The others; without them they are found.
+    pub primes: Option<RsaPrimes>,
+}
+
+/// The primes of an RSA private key and what follows from them: all or nothing (RFC 7518, section 6.3.2).
+#[derive(Clone)]
+pub struct RsaPrimes {
     /// First prime.
     pub p: Zeroizing<Vec<u8>>,
     /// Second prime.
@@ -59,7 +66,7 @@ pub enum BadKey {
     Exponent,
     /// The RSA numbers do not belong together.
     #[error(
-        "the numbers of the RSA key do not belong together: export it again, with all of n, e, d, p, q, dp, dq, qi"
+        "the numbers of the RSA key do not belong together: give n, e, d and all or none of p, q, dp, dq, qi of one key"
     )]
     Inconsistent,
     /// A factor of the modulus is not prime.
@@ -99,9 +106,13 @@ impl ImportedKey {
     pub(crate) fn parts(&self) -> Result<Parts, BadKey> {
         Ok(match self {
             Self::Rsa(numbers) => {
-                let RsaNumbers { n, e, d, p, q, dp, dq, qi } = &**numbers;
+                let RsaNumbers { n, e, d, primes } = &**numbers;
                 let own = |number: &[u8]| Zeroizing::new(stripped(number).to_vec());
-                Parts::Rsa(Box::new([own(n), own(e), own(d), own(p), own(q), own(dp), own(dq), own(qi)]))
+                let [p, q, dp, dq, qi] = match primes {
+                    Some(RsaPrimes { p, q, dp, dq, qi }) => [own(p), own(q), own(dp), own(dq), own(qi)],
+                    None => rsa::others(n, e, d).map_err(|_| BadKey::Inconsistent)?,
+                };
+                Parts::Rsa(Box::new([own(n), own(e), own(d), p, q, dp, dq, qi]))
             }
             Self::Ec { curve, x, y, d } => {
                 let full = |number| fixed(number, curve.field_len()).ok_or(BadKey::CoordinateLength);
@@ -124,8 +135,14 @@ impl Material {
 }
 
 fn rsa(numbers: &RsaNumbers) -> Result<Material, BadKey> {
-    let RsaNumbers { n, e, d, p, q, dp, dq, qi } = numbers;
-    match rsa::PrivateKey::from_numbers(&rsa::Numbers { n, e, d, p, q, dp, dq, qi }) {
+    let RsaNumbers { n, e, d, primes } = numbers;
+    let key = match primes {
+        Some(RsaPrimes { p, q, dp, dq, qi }) => {
+            rsa::PrivateKey::from_numbers(&rsa::Numbers { n, e, d, p, q, dp, dq, qi })
+        }
+        None => rsa::PrivateKey::from_exponents(n, e, d),
+    };
+    match key {
         Ok(key) => Ok(Material::Rsa(Box::new(key))),
         Err(rsa::BadNumbers::Size) => Err(BadKey::ModulusSize),
         Err(rsa::BadNumbers::Exponent) => Err(BadKey::Exponent),

@@ -19,7 +19,7 @@ mod tokens;
 mod work;
 
 pub use error::{ImportError, KeyError, Limit};
-pub use imported::{BadKey, ImportedKey, RsaNumbers};
+pub use imported::{BadKey, ImportedKey, RsaNumbers, RsaPrimes};
 pub use key::{Encrypted, OpenKey, Standing};
 pub use keystead_hsm::Client as Token;
 pub use keystead_hsm::{Assurance, Description};
@@ -154,16 +154,20 @@ impl Protection {
         (key, level): (ImportedKey, ProtectionLevel),
         by: Instant,
     ) -> Result<Generated, ImportError> {
-        let pool = &self.pool;
-        let parts = if level == ProtectionLevel::Hsm { Some((self.tokens()?, key.parts()?)) } else { None };
-        let material = match &key {
-            ImportedKey::Oct(_) => Material::import(&key)?,
-            // Proving primes takes as long as finding them.
-            ImportedKey::Rsa(_) => pool.run(Weight::Heavy, by, move || Ok(Material::import(&key))).await??,
-            ImportedKey::Ec { .. } => pool.run(Weight::Light, by, move || Ok(Material::import(&key))).await??,
-        };
+        let tokens = if level == ProtectionLevel::Hsm { Some(self.tokens()?) } else { None };
+        // Proving primes takes as long as finding them.
+        let weight = if matches!(key, ImportedKey::Rsa(_)) { Weight::Heavy } else { Weight::Light };
+        let for_token = tokens.is_some();
         // It is checked here, whoever keeps it: a token may take what does not belong together.
-        let Some((tokens, parts)) = parts else { return Ok(Generated::of(&material, sealer, binding)) };
+        let checked = move || {
+            let material = Material::import(&key)?;
+            let parts = if for_token { Some(key.parts()?) } else { None };
+            Ok::<_, BadKey>((material, parts))
+        };
+        let (material, parts) = self.pool.run(weight, by, move || Ok(checked())).await??;
+        let (Some(tokens), Some(parts)) = (tokens, parts) else {
+            return Ok(Generated::of(&material, sealer, binding));
+        };
         let (spec, public) = (material.spec(), material.public());
         let made = tokens.import(KeyId(binding.version), spec, parts, by).await?;
         if made.public != public {

@@ -2,9 +2,7 @@
 //! another implementation of the layouts. And: whatever bytes come, the parser returns.
 #![allow(clippy::arithmetic_side_effects, clippy::disallowed_methods, clippy::indexing_slicing, clippy::unwrap_used)]
 
-#[path = "it/wycheproof.rs"]
-mod through_keys;
-#[path = "vectors/mod.rs"]
+#[path = "it/vectors.rs"]
 mod vectors;
 
 use keystead_crypto::sealed::{Binding, Sealer, Usage};

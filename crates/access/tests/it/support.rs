@@ -2,6 +2,7 @@
 
 use keystead_access::policy::AssignmentDocument;
 use keystead_access::{Ask, Denial, Permit, Policy, PolicyDocument, Who};
+use keystead_crypto::ec::{Curve, PrivateKey};
 use keystead_identity::token::{Claims, finish, signing_input};
 use keystead_identity::{Caller, Client, Identity, IssuerKey, Principal, Proof, TrustedIssuer, secret_digest};
 use keystead_model::{Action, Revision, Target, Time};
@@ -28,14 +29,14 @@ pub(crate) fn client(issuer: &str, subject: &str) -> Caller {
 
 /// A caller that proved itself to be this subject of this issuer with a token.
 pub(crate) fn bearer(issuer: &str, subject: &str) -> Caller {
-    let key = keystead_crypto::p256::PrivateKey::generate();
+    let key = PrivateKey::generate(Curve::P256);
     let (x, y) = key.public();
     let trusted = TrustedIssuer {
         iss: issuer.into(),
         audiences: vec!["aud".into()],
         tenant: None,
         subject_claim: "oid".into(),
-        keys: vec![IssuerKey { kid: "k".into(), x, y }],
+        keys: vec![IssuerKey { kid: "k".into(), x: x.try_into().unwrap(), y: y.try_into().unwrap() }],
         ..TrustedIssuer::default()
     };
     let claims = Claims {
@@ -51,7 +52,7 @@ pub(crate) fn bearer(issuer: &str, subject: &str) -> Caller {
         ver: "1.0".into(),
     };
     let input = signing_input("k", &claims);
-    let signature = key.sign_digest(&keystead_crypto::sha256(&[input.as_bytes()])).unwrap();
+    let signature = key.sign_digest(&keystead_crypto::sha256(&[input.as_bytes()])).unwrap().try_into().unwrap();
     let identity = Identity::new(String::new(), vec![trusted], Vec::new());
     identity.authenticate(Proof::Bearer(&finish(input, &signature)), None, Time(0)).unwrap().caller
 }

@@ -1,14 +1,15 @@
 //! The calls of AWS-LC that `aws-lc-rs` does not offer: keys with another public exponent, the bare private operation,
-//! and whether a number is prime.
+//! and arithmetic ([`number`]).
 #![allow(unsafe_code)]
+
+pub(super) mod number;
 
 use super::Size;
 use aws_lc_sys::{
-    BIGNUM, BN_CTX, BN_CTX_free, BN_CTX_new, BN_bin2bn, BN_bn2bin_padded, BN_clear_free, BN_new, BN_primality_test,
-    BN_prime_checks_for_validation, BN_set_u64, CBS, EVP_PKEY, EVP_PKEY_free, EVP_PKEY_get1_RSA, EVP_parse_private_key,
-    OPENSSL_free, RSA, RSA_NO_PADDING, RSA_decrypt, RSA_free, RSA_generate_key_ex, RSA_get0_d, RSA_new,
-    RSA_private_key_to_bytes,
+    BN_bn2bin_padded, CBS, EVP_PKEY, EVP_PKEY_free, EVP_PKEY_get1_RSA, EVP_parse_private_key, OPENSSL_free, RSA,
+    RSA_NO_PADDING, RSA_decrypt, RSA_free, RSA_generate_key_ex, RSA_get0_d, RSA_new, RSA_private_key_to_bytes,
 };
+use number::Number;
 use std::ffi::c_int;
 use std::ptr::{self, NonNull};
 use zeroize::{Zeroize, Zeroizing};
@@ -32,8 +33,8 @@ impl Key {
         NonNull::new(unsafe { EVP_PKEY_get1_RSA(parsed.0.as_ptr()) }).map(Self)
     }
 
-    /// The number to the power of the private exponent, as long as the modulus. None if it is zero or not below the
-    /// modulus.
+    /// The number to the power of the private exponent, as long as the modulus. None if it is not above 1 and below the
+    /// modulus less one (NIST SP 800-56B rev. 2, section 7.1.2).
     pub(super) fn decrypt(&self, number: &[u8], size: Size) -> Option<Zeroizing<Vec<u8>>> {
         let (mut out, mut length) = (Zeroizing::new(vec![0; size.modulus_len()]), 0);
         // SAFETY: the key is live; at most `out.len()` bytes are written to `out`, which does not overlap `number`,
@@ -77,39 +78,6 @@ impl Drop for Parsed {
     }
 }
 
-struct Number(NonNull<BIGNUM>);
-
-impl Number {
-    fn of(bytes: &[u8]) -> Option<Self> {
-        // SAFETY: the pointer and the length are those of a live slice; a null third argument asks for a new number.
-        NonNull::new(unsafe { BN_bin2bn(bytes.as_ptr(), bytes.len(), ptr::null_mut()) }).map(Self)
-    }
-
-    fn small(value: u32) -> Option<Self> {
-        // SAFETY: no arguments; a null result is met by NonNull.
-        let number = Self(NonNull::new(unsafe { BN_new() })?);
-        // SAFETY: the number is live and owned here.
-        let done = unsafe { BN_set_u64(number.0.as_ptr(), value.into()) };
-        (done == 1).then_some(number)
-    }
-}
-
-impl Drop for Number {
-    fn drop(&mut self) {
-        // SAFETY: owned by this value alone, cleared and freed once.
-        unsafe { BN_clear_free(self.0.as_ptr()) }
-    }
-}
-
-struct Scratch(NonNull<BN_CTX>);
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // SAFETY: owned by this value alone, freed once.
-        unsafe { BN_CTX_free(self.0.as_ptr()) }
-    }
-}
-
 /// A new random key with this public exponent, as RSAPrivateKey (RFC 8017, appendix A.1.2): secret.
 pub(super) fn generate(size: Size, exponent: u32) -> Option<Zeroizing<Vec<u8>>> {
     let exponent = Number::small(exponent)?;
@@ -117,7 +85,7 @@ pub(super) fn generate(size: Size, exponent: u32) -> Option<Zeroizing<Vec<u8>>> 
     // SAFETY: no arguments; a null result is met by NonNull.
     let key = Key(NonNull::new(unsafe { RSA_new() })?);
     // SAFETY: the key is fresh and owned; the exponent is live and only read; a null callback is none.
-    let done = unsafe { RSA_generate_key_ex(key.0.as_ptr(), bits, exponent.0.as_ptr(), ptr::null_mut()) };
+    let done = unsafe { RSA_generate_key_ex(key.0.as_ptr(), bits, exponent.as_ptr(), ptr::null_mut()) };
     if done != 1 {
         return None;
     }
@@ -134,49 +102,4 @@ pub(super) fn generate(size: Size, exponent: u32) -> Option<Zeroizing<Vec<u8>>> 
     // SAFETY: allocated by the library, freed once, not used afterwards.
     unsafe { OPENSSL_free(bytes.cast()) };
     Some(copy)
-}
-
-/// Whether the number is prime: 64 rounds of Miller-Rabin with random bases after trial division. False if that could
-/// not be found out.
-pub(super) fn is_prime(number: &[u8]) -> bool {
-    let Some(number) = Number::of(number) else { return false };
-    // SAFETY: no arguments; a null result is met by NonNull.
-    let Some(scratch) = NonNull::new(unsafe { BN_CTX_new() }).map(Scratch) else { return false };
-    let mut prime = 0;
-    // SAFETY: number and scratch space are live and owned; one integer is written; a null callback is none.
-    let done = unsafe {
-        BN_primality_test(
-            &mut prime,
-            number.0.as_ptr(),
-            BN_prime_checks_for_validation,
-            scratch.0.as_ptr(),
-            1,
-            ptr::null_mut(),
-        )
-    };
-    done == 1 && prime == 1
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn primes_are_told_from_composites() {
-        // 2^127 - 1 is prime; 2^127 + 1 is a multiple of 3; 561 and 1729 are Carmichael numbers.
-        let mersenne = [&[0x7f][..], &[0xff; 15]].concat();
-        let above = [&[0x80][..], &[0; 14], &[1]].concat();
-        for (number, prime) in [
-            (&mersenne[..], true),
-            (&above, false),
-            (&[2], true),
-            (&[1], false),
-            (&[0], false),
-            (&[], false),
-            (&[2, 0x31], false),
-            (&[6, 0xc1], false),
-        ] {
-            assert_eq!(is_prime(number), prime, "{number:?}");
-        }
-    }
 }

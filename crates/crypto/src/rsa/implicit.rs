@@ -28,8 +28,8 @@ impl Key {
         Some(Self { raw, secret, size })
     }
 
-    /// Decrypts a number of the modulus's length. Fails only if it is zero or not below the modulus, which
-    /// everyone can see.
+    /// Decrypts a number of the modulus's length. Fails only if it is not above 1 and below the modulus
+    /// less one, which everyone can see.
     pub(super) fn decrypt(&self, cipher: &[u8]) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
         // Made for good numbers too: the time is the same.
         let secret = Zeroizing::new(hmac_of(self.secret.as_slice(), &[cipher]));

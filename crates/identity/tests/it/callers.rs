@@ -1,7 +1,7 @@
 //! Groups, revocations, fetched keys, assertions and certificates.
 
 use crate::support::*;
-use keystead_crypto::p256::PrivateKey;
+use keystead_crypto::ec::PrivateKey;
 use keystead_identity::{
     By, Callers, CertificateAuthority, Client, Credential, Federation, Identity, NotAuthenticated, NotBefore,
     Principal, Proof, Proven, Published, SubjectName, TrustedIssuer, keys,

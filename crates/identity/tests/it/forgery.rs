@@ -1,7 +1,8 @@
 //! The known ways to make a token that should not be believed.
 
 use crate::support::*;
-use keystead_crypto::{p256, sha256};
+use keystead_crypto::ec::{Curve, PrivateKey, spki_der};
+use keystead_crypto::sha256;
 use keystead_identity::token::jwk;
 use keystead_identity::{Identity, NotAuthenticated, Principal, TrustedIssuer};
 use keystead_model::Time;
@@ -42,9 +43,9 @@ fn a_token_without_signature_is_refused_whatever_it_calls_it() {
 #[test]
 fn the_public_key_is_no_hmac_secret() {
     let (x, y) = KEY.public();
-    let point = [&[4][..], &x, &y].concat();
+    let point = [&[4], x, y].concat();
     let jwk = jwk(&public("k1", &KEY)).to_string().into_bytes();
-    for secret in [point, [x, y].concat(), p256::spki_der(&x, &y), x.to_vec(), b64(x).into_bytes(), jwk] {
+    for secret in [point, [x, y].concat(), spki_der(Curve::P256, x, y), x.to_vec(), b64(x).into_bytes(), jwk] {
         for (alg, refused) in [("HS256", NotAuthenticated::WrongAlgorithm), ("ES256", NotAuthenticated::BadSignature)] {
             let signed = format!("{}.{}", b64(header_with("alg", json!(alg))), b64(claims().to_string()));
             let token = format!("{signed}.{}", b64(hmac(&secret, signed.as_bytes())));
@@ -84,12 +85,13 @@ fn a_kid_finds_a_key_of_the_issuer_or_nothing() {
 
 #[test]
 fn a_key_that_a_token_brings_or_points_to_is_not_used() {
-    let attacker = p256::PrivateKey::generate();
+    let attacker = new_key();
+    let (x, y) = attacker.public();
     let members = [
         ("jwk", jwk(&public("k1", &attacker))),
         ("jku", json!("https://evil.example/keys")),
         ("x5u", json!("https://evil.example/cert")),
-        ("x5c", json!([b64(p256::spki_der(&attacker.public().0, &attacker.public().1))])),
+        ("x5c", json!([b64(spki_der(Curve::P256, x, y))])),
     ];
     for (name, value) in members {
         let token = sign(&attacker, header_with(name, value), claims().to_string());
@@ -114,7 +116,7 @@ fn one_issuer_cannot_speak_for_another() {
     let b = "https://b.example/";
     let other = TrustedIssuer { iss: b.into(), keys: vec![public("k1", &OTHER_KEY)], ..issuer() };
     let identity: Identity = trusting(vec![issuer(), other]);
-    let at = |key: &p256::PrivateKey, iss: &str| {
+    let at = |key: &PrivateKey, iss: &str| {
         let token = sign(key, header().to_string(), claims_with("iss", json!(iss)).to_string());
         at(&identity, &token, Time::from_secs(NOW)).map(|p| p.caller.principal().clone())
     };
@@ -223,7 +225,7 @@ proptest! {
 
     #[test]
     fn nobody_else_can_sign(claim in ".{0,20}") {
-        let token = sign(&p256::PrivateKey::generate(), header().to_string(), claims_with("oid", json!(claim)).to_string());
+        let token = sign(&new_key(), header().to_string(), claims_with("oid", json!(claim)).to_string());
         prop_assert_eq!(refusal(&token), NotAuthenticated::BadSignature);
     }
 }

@@ -1,7 +1,8 @@
 //! An issuer with a key of its own, as the engine has one.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use keystead_crypto::{p256, sha256};
+use keystead_crypto::ec::{Curve, PrivateKey};
+use keystead_crypto::sha256;
 use keystead_identity::{Identity, IssuerKey, NotAuthenticated, Proof, Proven, TrustedIssuer};
 use keystead_model::Time;
 use serde_json::{Value, json};
@@ -14,16 +15,20 @@ pub(crate) const OID: &str = "6d0b2a1e-0000-4000-8000-00000000000a";
 /// Seconds: the time at which all tests take place.
 pub(crate) const NOW: i64 = 1_900_000_000;
 
-pub(crate) static KEY: LazyLock<p256::PrivateKey> = LazyLock::new(p256::PrivateKey::generate);
-pub(crate) static OTHER_KEY: LazyLock<p256::PrivateKey> = LazyLock::new(p256::PrivateKey::generate);
+pub(crate) static KEY: LazyLock<PrivateKey> = LazyLock::new(new_key);
+pub(crate) static OTHER_KEY: LazyLock<PrivateKey> = LazyLock::new(new_key);
+
+pub(crate) fn new_key() -> PrivateKey {
+    PrivateKey::generate(Curve::P256)
+}
 
 pub(crate) fn b64(bytes: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-pub(crate) fn public(kid: &str, key: &p256::PrivateKey) -> IssuerKey {
+pub(crate) fn public(kid: &str, key: &PrivateKey) -> IssuerKey {
     let (x, y) = key.public();
-    IssuerKey { kid: kid.into(), x, y }
+    IssuerKey { kid: kid.into(), x: x.try_into().unwrap(), y: y.try_into().unwrap() }
 }
 
 pub(crate) fn issuer() -> TrustedIssuer {
@@ -63,7 +68,7 @@ pub(crate) fn claims_with(name: &str, value: Value) -> Value {
     claims
 }
 
-pub(crate) fn sign(key: &p256::PrivateKey, header: impl AsRef<[u8]>, claims: impl AsRef<[u8]>) -> String {
+pub(crate) fn sign(key: &PrivateKey, header: impl AsRef<[u8]>, claims: impl AsRef<[u8]>) -> String {
     let signed = format!("{}.{}", b64(header), b64(claims));
     let signature = key.sign_digest(&sha256(&[signed.as_bytes()])).unwrap();
     format!("{signed}.{}", b64(signature))

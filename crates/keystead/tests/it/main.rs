@@ -18,4 +18,5 @@ mod inside;
 mod matrix;
 mod serve;
 mod support;
+mod vectors;
 mod watch;

@@ -93,7 +93,8 @@ async fn an_rsa_key_is_taken_whole_or_not_at_all() {
         let part = |at: usize| if changed == Some(at) { Vec::new() } else { parts[at].clone() };
         let (n, e, d) = (part(0), part(1), part(2).into());
         let (p, q, dp, dq, qi) = (part(3).into(), part(4).into(), part(5).into(), part(6).into(), part(7).into());
-        ImportedKey::Rsa(Box::new(RsaNumbers { n, e, d, p, q, dp, dq, qi }))
+        let primes = Some(RsaPrimes { p, q, dp, dq, qi });
+        ImportedKey::Rsa(Box::new(RsaNumbers { n, e, d, primes }))
     };
     let (public, key) = import(numbers(None)).await.unwrap_or_else(|e| panic!("{e}"));
     assert_eq!(public, PublicKey::Rsa { n: parts[0].clone(), e: parts[1].clone() });
@@ -102,6 +103,25 @@ async fn an_rsa_key_is_taken_whole_or_not_at_all() {
     let expected = [BadKey::ModulusSize, BadKey::Exponent, BadKey::Inconsistent, BadKey::NotPrime, BadKey::NotPrime];
     for (at, expected) in expected.into_iter().chain([BadKey::Inconsistent; 3]).enumerate() {
         assert_eq!(bad(import(numbers(Some(at))).await), expected, "{at}");
+    }
+}
+
+#[tokio::test]
+async fn an_rsa_key_without_its_primes_is_the_key_that_it_is_with_them() {
+    let text = include_str!("../../tests/golden/rsa-numbers.txt");
+    let parts: Vec<Vec<u8>> = text.split_whitespace().map(bytes).collect();
+    let numbers = |d: &[u8]| {
+        let (n, e, d) = (parts[0].clone(), parts[1].clone(), d.to_vec().into());
+        ImportedKey::Rsa(Box::new(RsaNumbers { n, e, d, primes: None }))
+    };
+    let (public, key) = import(numbers(&parts[2])).await.unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(public, PublicKey::Rsa { n: parts[0].clone(), e: parts[1].clone() });
+    let signature = key.sign(SignAlgorithm::Rs256, &[7; 32], soon()).await.unwrap();
+    assert!(crate::work::verify(&public, SignAlgorithm::Rs256, &[7; 32], &signature));
+    let mut wrong = parts[2].clone();
+    wrong[9] ^= 2;
+    for d in [&wrong[..], &[], &[3], &[0xff; 600]] {
+        assert_eq!(bad(import(numbers(d)).await), BadKey::Inconsistent);
     }
 }
 

@@ -5,7 +5,7 @@ use super::release::{self, PolicyBody};
 use super::tags::Tags;
 use super::{Text, binary, bounded, json, name, required};
 use keystead_api_table::{BadParameter, Parts};
-use keystead_engine::{BackupKey, ImportKey, ImportedKey, Incoming, RandomBytes, RestoreKey, RsaNumbers};
+use keystead_engine::{BackupKey, ImportKey, ImportedKey, Incoming, RandomBytes, RestoreKey, RsaNumbers, RsaPrimes};
 use keystead_formats::byok::{self, BadBlob, KekId, TransferBlob};
 use keystead_model::{Curve, KeyRef, KeySpec, Name, ProtectionLevel};
 use serde::Deserialize;
@@ -113,15 +113,25 @@ fn key(jwk: &Jwk<'_>, family: &str) -> Result<ImportedKey, BadParameter> {
             n: number(jwk.n.as_ref(), "key.n")?,
             e: number(jwk.e.as_ref(), "key.e")?,
             d: secret(jwk.d.as_ref(), "key.d")?,
-            p: secret(jwk.p.as_ref(), "key.p")?,
-            q: secret(jwk.q.as_ref(), "key.q")?,
-            dp: secret(jwk.dp.as_ref(), "key.dp")?,
-            dq: secret(jwk.dq.as_ref(), "key.dq")?,
-            qi: secret(jwk.qi.as_ref(), "key.qi")?,
+            primes: primes(jwk)?,
         }))),
         "oct" => Ok(ImportedKey::Oct(secret(jwk.k.as_ref(), "key.k")?)),
         other => Err(unsupported("key.kty", other, KINDS)),
     }
+}
+
+/// All of them or none (RFC 7518, section 6.3.2); in between, the first that is missing is named.
+fn primes(jwk: &Jwk<'_>) -> Result<Option<RsaPrimes>, BadParameter> {
+    if [&jwk.p, &jwk.q, &jwk.dp, &jwk.dq, &jwk.qi].iter().all(|part| part.is_none()) {
+        return Ok(None);
+    }
+    Ok(Some(RsaPrimes {
+        p: secret(jwk.p.as_ref(), "key.p")?,
+        q: secret(jwk.q.as_ref(), "key.q")?,
+        dp: secret(jwk.dp.as_ref(), "key.dp")?,
+        dq: secret(jwk.dq.as_ref(), "key.dq")?,
+        qi: secret(jwk.qi.as_ref(), "key.qi")?,
+    }))
 }
 
 fn curve(crv: &str) -> Result<Curve, BadParameter> {
@@ -199,7 +209,7 @@ mod tests {
             (r#"{"key":{"kty":"EC","crv":"P-256","x":"Ag","y":"Aw"}}"#, "key.d"),
             (r#"{"key":{"kty":"EC","d":"AQ"}}"#, "key.crv"),
             (r#"{"key":{"kty":"EC","crv":"P-224","d":"AQ"}}"#, "P-256"),
-            (r#"{"key":{"kty":"RSA","n":"AQ","e":"AQAB","d":"AQ"}}"#, "key.p"),
+            (r#"{"key":{"kty":"RSA","n":"AQ","e":"AQAB"}}"#, "key.d"),
             (r#"{"key":{"kty":"DSA-HSM","n":"AQ"}}"#, "EC, RSA, oct"),
             (r#"{"key":{"kty":"RSA-HSM","key_hsm":"AQ"}}"#, "key_hsm"),
             (r#"{"key":{"kty":"oct","k":"a*secret"}}"#, "key.k is not base64url"),
@@ -241,6 +251,28 @@ mod tests {
         }
         assert!(of("EC-HSM", "").err().unwrap().to_string().contains("key.crv"));
         assert!(of("DSA", "").err().unwrap().to_string().contains("EC, RSA, oct"));
+    }
+
+    #[test]
+    fn the_primes_of_an_rsa_key_come_all_or_not_at_all() {
+        let parts = ["p", "q", "dp", "dq", "qi"];
+        let body = |present: &[&str]| {
+            let more: String = present.iter().map(|part| format!(r#","{part}":"Bw""#)).collect();
+            format!(r#"{{"key":{{"kty":"RSA","n":"AQ","e":"AQAB","d":"AQ"{more}}}}}"#)
+        };
+        let primes = |present: &[&str]| match read(&body(present)).unwrap().key {
+            Incoming::Clear(ImportedKey::Rsa(numbers)) => numbers.primes,
+            _ => panic!(),
+        };
+        assert!(primes(&[]).is_none());
+        assert!(primes(&parts).is_some_and(|primes| **primes.qi == [7]));
+        for missing in parts {
+            let others: Vec<_> = parts.into_iter().filter(|part| *part != missing).collect();
+            for (present, named) in [(&others[..], missing), (&[missing], if missing == "p" { "q" } else { "p" })] {
+                let message = read(&body(present)).err().unwrap().to_string();
+                assert_eq!(message, format!("Property key.{named} is missing."));
+            }
+        }
     }
 
     #[test]

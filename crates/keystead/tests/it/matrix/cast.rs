@@ -6,7 +6,7 @@ use crate::inside::now;
 use crate::support::{b64, unb64};
 use keystead_access::PolicyDocument;
 use keystead_access::policy::AssignmentDocument;
-use keystead_crypto::p256::PrivateKey;
+use keystead_crypto::ec::{Curve, PrivateKey};
 use keystead_engine::{BUILT_IN, NewVault};
 use keystead_identity::token::{Claims, finish, signing_input};
 use keystead_identity::{Client, Principal, secret_digest};
@@ -59,7 +59,7 @@ pub(crate) fn claims(role: Role, issuer: &str) -> Claims {
 pub(crate) fn signed(kid: &str, claims: &Claims) -> String {
     let input = signing_input(kid, claims);
     let digest = keystead_crypto::sha256(&[input.as_bytes()]);
-    let signature = PrivateKey::generate().sign_digest(&digest).unwrap();
+    let signature = PrivateKey::generate(Curve::P256).sign_digest(&digest).unwrap().try_into().unwrap();
     finish(input, &signature)
 }
 
