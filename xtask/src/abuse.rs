@@ -6,7 +6,8 @@ use crate::keystead::{self, Place};
 use crate::op::Op;
 use crate::out;
 use crate::process::Child;
-use crate::target::{Target, Template};
+use crate::target::Target;
+use crate::template::Template;
 use bytes::Bytes;
 use hyper::Method;
 use serde::Serialize;
@@ -66,7 +67,7 @@ impl Sort {
 /// Each sort in turn at one server.
 pub(crate) async fn measure(binary: &Path, state: &Path) -> Result<Vec<Abuse>, Failure> {
     let place = Place::new(binary, state.join("abuse"))?;
-    let mut target = keystead::start(&place).await?;
+    let mut target = keystead::start(&place, &[Op::SignP256]).await?;
     let mut found = Vec::new();
     for sort in Sort::ALL {
         out::progress(sort.title());

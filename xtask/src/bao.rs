@@ -4,9 +4,10 @@
 use crate::Failure;
 use crate::client::Door;
 use crate::keystead::text;
-use crate::op::{DIGEST, Op, PLAINTEXT};
+use crate::op::{Op, PLAINTEXT};
 use crate::process::{Child, free_addresses};
-use crate::target::{Identity, Target, Template};
+use crate::target::{Identity, Target};
+use crate::template::Template;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hyper::Method;
@@ -18,8 +19,8 @@ use std::time::{Duration, Instant};
 
 const POLICY: &str = r#"path "transit/*" { capabilities = ["create", "read", "update"] }"#;
 
-/// Starts it in an empty directory, makes it usable, makes a key of each kind.
-pub(crate) async fn start(binary: &Path, directory: &Path, identity: &Identity) -> Result<Target, Failure> {
+/// Starts it in an empty directory, makes it usable, makes a key for each operation.
+pub(crate) async fn start(binary: &Path, directory: &Path, identity: &Identity, ops: &[Op]) -> Result<Target, Failure> {
     std::fs::create_dir_all(directory.join("data"))?;
     let [address, cluster] = free_addresses()?;
     let configuration = directory.join("bao.hcl");
@@ -30,7 +31,10 @@ pub(crate) async fn start(binary: &Path, directory: &Path, identity: &Identity) 
     let mut door = Door::new(address, &identity.chain)?;
     listening(&mut process, &door).await?;
     prepare(&mut door).await?;
-    let templates = templates(&door).await?;
+    let mut templates = Vec::new();
+    for &op in ops {
+        templates.extend(template(&door, op).await?.map(|template| (op, template)));
+    }
     Ok(Target::new("openbao", process, door, templates))
 }
 
@@ -102,26 +106,56 @@ async fn active(door: &Door) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn templates(door: &Door) -> Result<Vec<(Op, Template)>, Failure> {
-    for kind in ["aes256-gcm96", "ecdsa-p256", "rsa-2048"] {
-        door.json(Method::POST, &format!("/v1/transit/keys/{kind}"), &json!({ "type": kind })).await?;
+/// A key for the operation and how to ask for it; none for what its transit engine does not do.
+async fn template(door: &Door, op: Op) -> Result<Option<Template>, Failure> {
+    let Some((kind, hash)) = key(op) else { return Ok(None) };
+    let at = |action: &str| format!("/v1/transit/{action}/{}", op.name());
+    let post = |action: &str, body: &Value| Template::new(Method::POST, at(action), body.to_string());
+    if op == Op::Create {
+        return Ok(Some(Template::new(Method::POST, "/v1/transit/keys/load-{n}", json!({ "type": kind }).to_string())));
     }
-    let (plaintext, digest) = (STANDARD.encode(PLAINTEXT), STANDARD.encode(DIGEST));
-    let wrapped = door.json(Method::POST, "/v1/transit/encrypt/rsa-2048", &json!({ "plaintext": digest })).await?;
-    let wrapped = text(&wrapped, "/data/ciphertext")?;
-    let post = |path: &str, body: Value| Template::new(Method::POST, format!("/v1/transit{path}"), body.to_string());
-    let prehashed = json!({ "input": digest, "prehashed": true, "hash_algorithm": "sha2-256" });
-    let with = |name: &str, value: &str| {
-        let mut body = prehashed.clone();
-        body.as_object_mut().map(|members| members.insert(name.to_owned(), json!(value)));
-        body
+    door.json(Method::POST, &at("keys"), &json!({ "type": kind })).await?;
+    let digest = STANDARD.encode(op.digest());
+    let signature = match op {
+        Op::SignPss => {
+            json!({ "input": digest, "prehashed": true, "hash_algorithm": hash, "signature_algorithm": "pss" })
+        }
+        _ if op.is_rsa_private() || op == Op::VerifyRsa => {
+            json!({ "input": digest, "prehashed": true, "hash_algorithm": hash, "signature_algorithm": "pkcs1v15" })
+        }
+        _ => json!({ "input": digest, "prehashed": true, "hash_algorithm": hash, "marshaling_algorithm": "jws" }),
     };
-    Ok(vec![
-        (Op::Encrypt, post("/encrypt/aes256-gcm96", json!({ "plaintext": plaintext }))),
-        (Op::SignP256, post("/sign/ecdsa-p256", with("marshaling_algorithm", "jws"))),
-        (Op::SignRsa, post("/sign/rsa-2048", with("signature_algorithm", "pkcs1v15"))),
-        (Op::Unwrap, post("/decrypt/rsa-2048", json!({ "ciphertext": wrapped }))),
-        (Op::Get, Template::new(Method::GET, "/v1/transit/keys/ecdsa-p256", "")),
-        (Op::Create, post("/keys/load-{n}", json!({ "type": "ecdsa-p256" }))),
-    ])
+    Ok(Some(match op {
+        Op::Get => Template::new(Method::GET, at("keys"), ""),
+        Op::Encrypt => post("encrypt", &json!({ "plaintext": STANDARD.encode(PLAINTEXT) })),
+        Op::Unwrap | Op::Decrypt => {
+            let wrapped = door.json(Method::POST, &at("encrypt"), &json!({ "plaintext": digest })).await?;
+            post("decrypt", &json!({ "ciphertext": text(&wrapped, "/data/ciphertext")? }))
+        }
+        Op::SignHmac => post("hmac", &json!({ "input": digest, "algorithm": hash })),
+        Op::VerifyP256 | Op::VerifyRsa => {
+            let signed = door.json(Method::POST, &at("sign"), &signature).await?;
+            let mut body = signature;
+            if let Some(members) = body.as_object_mut() {
+                members.insert("signature".to_owned(), json!(text(&signed, "/data/signature")?));
+            }
+            post("verify", &body)
+        }
+        _ => post("sign", &signature),
+    }))
+}
+
+/// What key it needs there, and the hash.
+const fn key(op: Op) -> Option<(&'static str, &'static str)> {
+    Some(match op {
+        Op::Encrypt => ("aes256-gcm96", "sha2-256"),
+        Op::SignP256 | Op::VerifyP256 | Op::Get | Op::Create => ("ecdsa-p256", "sha2-256"),
+        Op::SignP384 => ("ecdsa-p384", "sha2-384"),
+        Op::SignP521 => ("ecdsa-p521", "sha2-512"),
+        Op::SignRsa | Op::SignPss | Op::VerifyRsa | Op::Unwrap | Op::Decrypt => ("rsa-2048", "sha2-256"),
+        Op::SignRsa3072 => ("rsa-3072", "sha2-256"),
+        Op::SignRsa4096 => ("rsa-4096", "sha2-256"),
+        Op::SignHmac => ("aes256-gcm96", "sha2-256"),
+        Op::SignP256K | Op::DecryptOld | Op::EncryptCbc | Op::WrapAes => return None,
+    })
 }

@@ -28,21 +28,31 @@ pub(crate) struct Args {
 }
 
 /// Where each operation is served.
-pub(crate) const fn path(op: Op) -> &'static str {
+pub(crate) fn path(op: Op) -> String {
+    format!("/{}", op.name())
+}
+
+/// What is sent to it: of the size of what the product is sent.
+pub(crate) fn body(op: Op) -> String {
+    let of = |algorithm: &str, bytes: usize| {
+        let value = "Wlpa".repeat(bytes.div_ceil(3));
+        format!(r#"{{"alg":"{algorithm}","value":"{value}"}}"#)
+    };
     match op {
-        Op::Encrypt => "/encrypt",
-        Op::SignP256 => "/sign-p256",
-        Op::SignRsa => "/sign-rsa",
-        Op::Unwrap => "/unwrap",
-        Op::Get => "/get",
-        Op::Create => "/create",
+        Op::Get => String::new(),
+        Op::Create => r#"{"crv":"P-256","kty":"EC"}"#.to_owned(),
+        Op::Encrypt | Op::EncryptCbc => of("A256GCM", 1024),
+        Op::Unwrap | Op::Decrypt | Op::DecryptOld => of("RSA-OAEP-256", 256),
+        Op::VerifyP256 => of("ES256", 32 + 64),
+        Op::VerifyRsa => of("RS256", 32 + 256),
+        _ => of("ES256", op.digest().len()),
     }
 }
 
 /// Serves until it is killed.
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-    // The blocking threads are the pool for RSA, as many as the product has.
+    // The blocking threads are the cipher pool, as many as the product has.
     let runtime = tokio::runtime::Builder::new_multi_thread().max_blocking_threads(cores).enable_all().build()?;
     runtime.block_on(async {
         let tls = tls_config(&std::fs::read(&args.chain)?, &std::fs::read(&args.key)?)?;
@@ -62,17 +72,11 @@ fn handler(ciphers: Arc<Ciphers>) -> Handler {
 }
 
 async fn answer(ciphers: Arc<Ciphers>, asked: &str) -> Response {
-    match asked {
-        "/encrypt" => json(ciphers.run(Op::Encrypt)),
-        "/sign-p256" => json(ciphers.run(Op::SignP256)),
-        "/create" => json(ciphers.run(Op::Create)),
-        "/sign-rsa" => pooled(ciphers, Op::SignRsa).await,
-        "/unwrap" => pooled(ciphers, Op::Unwrap).await,
-        "/get" => {
-            let (x, y) = ciphers.point();
-            json(Ok(Some(Output::Point(x, y))))
-        }
-        _ => failed(StatusCode::NOT_FOUND),
+    match Op::ALL.iter().copied().find(|op| asked.strip_prefix('/') == Some(op.name())) {
+        None => failed(StatusCode::NOT_FOUND),
+        Some(Op::Get) => json(Ok(Some(ciphers.point()))),
+        Some(op) if op.is_pooled() => pooled(ciphers, op).await,
+        Some(op) => json(ciphers.run(op)),
     }
 }
 
@@ -99,6 +103,7 @@ fn json(output: Result<Option<Output>, Failure>) -> Response {
             text(&x),
             text(&y)
         ),
+        Ok(Some(Output::Verdict(right))) => format!(r#"{{"value":{right}}}"#),
         Ok(None) | Err(_) => return failed(StatusCode::INTERNAL_SERVER_ERROR),
     };
     let mut response = Response::new(body.into_bytes().into());

@@ -2,9 +2,10 @@
 
 use crate::Failure;
 use crate::client::Door;
-use crate::op::{DIGEST, Op, PLAINTEXT};
+use crate::op::{IV, Op, PLAINTEXT};
 use crate::process::{Child, free_addresses};
-use crate::target::{Target, Template};
+use crate::target::Target;
+use crate::template::Template;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hyper::Method;
@@ -16,9 +17,10 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// Of the key that one caller floods the server with: the largest that it makes.
-pub(crate) const FLOOD_RSA_BITS: u32 = 2048;
+pub(crate) const FLOOD_RSA_BITS: u32 = 4096;
 
-const VERSION: &str = "api-version=7.6";
+/// Of the API.
+pub(crate) const VERSION: &str = "api-version=7.6";
 
 /// A state directory with its addresses, which stand in the vaults made there.
 pub(crate) struct Place {
@@ -53,7 +55,7 @@ impl Place {
     }
 
     /// The environment file's values; it appears when the server is ready.
-    async fn ready(&self, process: &mut Child) -> Result<BTreeMap<String, String>, Failure> {
+    pub(crate) async fn ready(&self, process: &mut Child) -> Result<BTreeMap<String, String>, Failure> {
         let (file, began) = (self.data.join("dev.env"), Instant::now());
         while !file.exists() {
             process.check().map_err(|e| format!("{e}; see {}", self.data.with_extension("log").display()))?;
@@ -68,10 +70,20 @@ impl Place {
     }
 }
 
-/// Starts it with empty state, gets a token, makes a key of each kind.
-pub(crate) async fn start(place: &Place) -> Result<Target, Failure> {
+/// Starts it with empty state, gets a token, makes a key for each operation.
+pub(crate) async fn start(place: &Place, ops: &[Op]) -> Result<Target, Failure> {
     let mut process = place.start()?;
     let environment = place.ready(&mut process).await?;
+    let door = door(place, &environment).await?;
+    let mut templates = Vec::new();
+    for &op in ops {
+        templates.push((op, template(&door, op).await?));
+    }
+    Ok(Target::new("keystead", process, door, templates))
+}
+
+/// A door with a token.
+async fn door(place: &Place, environment: &BTreeMap<String, String>) -> Result<Door, Failure> {
     let value = |name: &str| environment.get(name).ok_or_else(|| format!("dev.env has no {name}"));
     let mut door = Door::new(place.address, Path::new(value("KEYSTEAD_CA_FILE")?))?;
     let tenant = value("AZURE_TENANT_ID")?;
@@ -84,27 +96,80 @@ pub(crate) async fn start(place: &Place) -> Result<Target, Failure> {
     ];
     let token = door.form(&format!("/{tenant}/oauth2/v2.0/token"), &form).await?;
     door.authorize("authorization", &format!("Bearer {}", text(&token, "/access_token")?))?;
-    let templates = templates(&door).await?;
-    Ok(Target::new("keystead", process, door, templates))
+    Ok(door)
 }
 
-async fn templates(door: &Door) -> Result<Vec<(Op, Template)>, Failure> {
-    let oct = create(door, "load-oct", json!({ "kty": "oct", "key_size": 256 })).await?;
-    let ec = create(door, "load-ec", json!({ "kty": "EC", "crv": "P-256" })).await?;
-    let rsa = create(door, "load-rsa", json!({ "kty": "RSA", "key_size": 2048 })).await?;
-    let (plaintext, digest) = (URL_SAFE_NO_PAD.encode(PLAINTEXT), URL_SAFE_NO_PAD.encode(DIGEST));
-    let wrap = json!({ "alg": "RSA-OAEP-256", "value": digest });
-    let wrapped = door.json(Method::POST, &format!("{rsa}/wrapkey?{VERSION}"), &wrap).await?;
-    let wrapped = text(&wrapped, "/value")?;
-    let post = |path: String, body: Value| Template::new(Method::POST, format!("{path}?{VERSION}"), body.to_string());
-    Ok(vec![
-        (Op::Encrypt, post(format!("{oct}/encrypt"), json!({ "alg": "A256GCM", "value": plaintext }))),
-        (Op::SignP256, post(format!("{ec}/sign"), json!({ "alg": "ES256", "value": digest }))),
-        (Op::SignRsa, post(format!("{rsa}/sign"), json!({ "alg": "RS256", "value": digest }))),
-        (Op::Unwrap, post(format!("{rsa}/unwrapkey"), json!({ "alg": "RSA-OAEP-256", "value": wrapped }))),
-        (Op::Get, Template::new(Method::GET, format!("{ec}?{VERSION}"), "")),
-        (Op::Create, post("/keys/load-{n}/create".to_owned(), json!({ "kty": "EC", "crv": "P-256" }))),
-    ])
+/// A key for the operation, and how to ask for it.
+async fn template(door: &Door, op: Op) -> Result<Template, Failure> {
+    if op == Op::Create {
+        return Ok(post("/keys/load-{n}/create", &ec("P-256")));
+    }
+    let (kind, algorithm) = key(op);
+    let key = create(door, &format!("load-{}", op.name()), kind).await?;
+    let (digest, with) = (text_of(op.digest()), |value: &str| json!({ "alg": algorithm, "value": value }));
+    Ok(match op {
+        Op::Get => Template::new(Method::GET, format!("{key}?{VERSION}"), ""),
+        Op::Encrypt => post(&format!("{key}/encrypt"), &with(&text_of(&PLAINTEXT))),
+        Op::EncryptCbc => {
+            let body = json!({ "alg": algorithm, "value": text_of(&PLAINTEXT), "iv": text_of(&IV) });
+            post(&format!("{key}/encrypt"), &body)
+        }
+        Op::WrapAes => post(&format!("{key}/wrapkey"), &with(&digest)),
+        Op::Unwrap => {
+            let wrapped = value(door, &format!("{key}/wrapkey"), &with(&digest)).await?;
+            post(&format!("{key}/unwrapkey"), &with(&wrapped))
+        }
+        Op::Decrypt | Op::DecryptOld => {
+            let encrypted = value(door, &format!("{key}/encrypt"), &with(&digest)).await?;
+            post(&format!("{key}/decrypt"), &with(&encrypted))
+        }
+        Op::VerifyP256 | Op::VerifyRsa => {
+            let signature = value(door, &format!("{key}/sign"), &with(&digest)).await?;
+            let body = json!({ "alg": algorithm, "digest": digest, "value": signature });
+            post(&format!("{key}/verify"), &body)
+        }
+        _ => post(&format!("{key}/sign"), &with(&digest)),
+    })
+}
+
+/// What key an operation needs, and the algorithm.
+fn key(op: Op) -> (Value, &'static str) {
+    let rsa = |bits: u32| json!({ "kty": "RSA", "key_size": bits });
+    let oct = |ops: &[&str]| json!({ "kty": "oct", "key_size": 256, "key_ops": ops });
+    match op {
+        Op::Get | Op::Create | Op::SignP256 | Op::VerifyP256 => (ec("P-256"), "ES256"),
+        Op::SignP384 => (ec("P-384"), "ES384"),
+        Op::SignP521 => (ec("P-521"), "ES512"),
+        Op::SignP256K => (ec("P-256K"), "ES256K"),
+        Op::SignRsa | Op::VerifyRsa => (rsa(2048), "RS256"),
+        Op::SignRsa3072 => (rsa(3072), "RS256"),
+        Op::SignRsa4096 => (rsa(4096), "RS256"),
+        Op::SignPss => (rsa(2048), "PS256"),
+        Op::Unwrap | Op::Decrypt => (rsa(2048), "RSA-OAEP-256"),
+        Op::DecryptOld => (rsa(2048), "RSA1_5"),
+        Op::Encrypt => (oct(&["encrypt", "decrypt"]), "A256GCM"),
+        Op::EncryptCbc => (oct(&["encrypt", "decrypt"]), "A256CBCPAD"),
+        Op::WrapAes => (oct(&["wrapKey", "unwrapKey"]), "A256KW"),
+        Op::SignHmac => (oct(&["sign", "verify"]), "HS256"),
+    }
+}
+
+fn ec(curve: &str) -> Value {
+    json!({ "kty": "EC", "crv": curve })
+}
+
+fn text_of(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+fn post(path: &str, body: &Value) -> Template {
+    Template::new(Method::POST, format!("{path}?{VERSION}"), body.to_string())
+}
+
+/// The value of one answer.
+async fn value(door: &Door, path: &str, body: &Value) -> Result<String, Failure> {
+    let answer = door.json(Method::POST, &format!("{path}?{VERSION}"), body).await?;
+    Ok(text(&answer, "/value")?.to_owned())
 }
 
 /// Another caller on the same server, in a vault of its own, and how it asks for an RSA signature.
@@ -132,13 +197,21 @@ pub(crate) async fn second_caller(place: &Place) -> Result<(Door, Template), Fai
     let token = door.form("/adfs/oauth2/v2.0/token", &form).await?;
     door.authorize("authorization", &format!("Bearer {}", text(&token, "/access_token")?))?;
     let rsa = create(&door, "flood-rsa", json!({ "kty": "RSA", "key_size": FLOOD_RSA_BITS })).await?;
-    let body = json!({ "alg": "RS256", "value": URL_SAFE_NO_PAD.encode(DIGEST) });
-    Ok((door, Template::new(Method::POST, format!("{rsa}/sign?{VERSION}"), body.to_string())))
+    let body = json!({ "alg": "RS256", "value": text_of(Op::SignRsa4096.digest()) });
+    Ok((door, post(&format!("{rsa}/sign"), &body)))
 }
 
-/// Makes a key and gives the path of its version.
+/// Makes a key and gives the path of its version. Large primes may not be found before a busy machine's deadline.
 async fn create(door: &Door, name: &str, body: Value) -> Result<String, Failure> {
-    let made = door.json(Method::POST, &format!("/keys/{name}/create?{VERSION}"), &body).await?;
+    let path = format!("/keys/{name}/create?{VERSION}");
+    let mut made = door.json(Method::POST, &path, &body).await;
+    for _ in 0..4 {
+        if made.is_ok() {
+            break;
+        }
+        made = door.json(Method::POST, &path, &body).await;
+    }
+    let made = made?;
     let kid = text(&made, "/key/kid")?;
     let at = kid.find("/keys/").ok_or("a kid without /keys/")?;
     Ok(kid.get(at..).unwrap_or_default().to_owned())

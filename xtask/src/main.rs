@@ -1,8 +1,8 @@
 //! Work on the workspace itself. `cargo xtask load` measures the server and writes docs/performance.md.
 //!
 //! - [`load`]: the command; [`rounds`]: who is measured when; [`drive`], [`client`]: the load itself
-//! - [`keystead`], [`bare`], [`bao`]: the servers under load; [`target`]: what they have in common
-//! - [`fairness`], [`abuse`]: scenarios with runs of their own
+//! - [`keystead`], [`bare`], [`bao`]: the servers under load; [`target`], [`template`]: what they have in common
+//! - [`fairness`], [`abuse`], [`scale`]: scenarios with runs of their own
 //! - [`raw`], [`cipher`]: the primitives alone; [`start`]: start-up times; [`profile`]: where the time goes
 //! - [`timing`]: whether decryption tells by its time what was wrong
 //! - [`budget`], [`figures`], [`report`]: what the numbers mean and how they are written down
@@ -29,8 +29,10 @@ mod profile;
 mod raw;
 mod report;
 mod rounds;
+mod scale;
 mod start;
 mod target;
+mod template;
 mod timing;
 
 use clap::{Parser, Subcommand};

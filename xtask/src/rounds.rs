@@ -38,26 +38,32 @@ impl Field {
     /// One operation at one number of connections.
     pub(crate) async fn cell(&mut self, op: Op, connections: usize, plan: &Plan) -> Result<Cell, Failure> {
         let mut lanes = Vec::new();
-        for target in self.targets() {
+        for target in self.who_can(op) {
             lanes.push(Lanes::open(target, op, connections, plan.warm).await?);
         }
         let mut turns: Vec<Vec<Turn>> = lanes.iter().map(|_| Vec::new()).collect();
         let mut raw_micros = Vec::new();
         for round in 1..=plan.rounds {
             out::progress(&format!("{} x {connections}: round {round} of {}", op.name(), plan.rounds));
-            for ((target, lanes), turns) in self.targets().zip(&mut lanes).zip(&mut turns) {
+            for ((target, lanes), turns) in self.who_can(op).zip(&mut lanes).zip(&mut turns) {
                 turns.push(lanes.turn(target, plan.span).await?);
             }
             let span = plan.span.min(Duration::from_millis(250));
             raw_micros.extend(raw::micros(&self.ciphers, op, span)?);
         }
-        for (target, turns) in self.targets().zip(&turns) {
+        for (target, turns) in self.who_can(op).zip(&turns) {
             report_failures(target.name, op, turns);
         }
         let mut figures = turns.into_iter().map(Figures::of);
+        // In the order of `targets`; only a peer, the last, can be missing.
         let (keystead, bare) = (figures.next(), figures.next());
         let (keystead, bare) = keystead.zip(bare).ok_or("two servers are always measured")?;
         Ok(Cell { op, connections, keystead, bare, peer: figures.next(), raw_micros_by_turn: raw_micros })
+    }
+
+    /// A peer may lack an operation.
+    fn who_can(&mut self, op: Op) -> impl Iterator<Item = &mut Target> {
+        self.targets().filter(move |target| target.has(op).is_some())
     }
 
     pub(crate) fn targets(&mut self) -> impl Iterator<Item = &mut Target> {

@@ -4,6 +4,7 @@ use crate::Failure;
 use crate::client::Door;
 use crate::figures::median;
 use crate::keystead::Place;
+use crate::process::Child;
 use bytes::Bytes;
 use hyper::Method;
 use serde::Serialize;
@@ -23,16 +24,18 @@ pub(crate) struct StartUp {
 
 /// Measures starts in directories of their own below `parent`.
 pub(crate) async fn measure(binary: &Path, parent: &Path, starts: usize) -> Result<StartUp, Failure> {
+    std::fs::create_dir_all(parent)?;
     let (mut first, mut again) = (Vec::new(), Vec::new());
     for n in 0..starts {
         let place = Place::new(binary, parent.join(format!("start-{n}")))?;
-        first.push(one(&place).await?);
-        again.push(one(&place).await?);
+        first.push(once(&place).await?);
+        again.push(once(&place).await?);
     }
     Ok(StartUp { first_millis: median(&first), again_millis: median(&again), starts })
 }
 
-async fn one(place: &Place) -> Result<f64, Failure> {
+/// Starts the server and waits for its first answer; that took so many milliseconds.
+pub(crate) async fn one(place: &Place) -> Result<(Child, f64), Failure> {
     let _ = std::fs::remove_file(place.data.join("dev.env"));
     let began = Instant::now();
     let mut process = place.start()?;
@@ -43,11 +46,14 @@ async fn one(place: &Place) -> Result<f64, Failure> {
         }
         tokio::time::sleep(Duration::from_micros(300)).await;
     }
-    let millis = began.elapsed().as_secs_f64() * 1e3;
+    Ok((process, began.elapsed().as_secs_f64() * 1e3))
+}
+
+/// The same, and stops it again.
+async fn once(place: &Place) -> Result<f64, Failure> {
+    let (mut process, millis) = one(place).await?;
     // It is asked to stop only when it has said that it is ready.
-    while !place.data.join("dev.env").exists() && began.elapsed() < Duration::from_secs(30) {
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
+    place.ready(&mut process).await?;
     process.stop();
     Ok(millis)
 }

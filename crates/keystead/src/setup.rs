@@ -72,6 +72,7 @@ impl Setup {
         directory(data)?;
         let traces = log::begin(lines.level, lines.format, traces.as_ref())?.zip(traces);
         crate::harden::lock_memory();
+        gather_entropy();
         let file = data.join("lock");
         let lock = std::fs::File::create(&file)
             .map_err(|e| Failure::unavailable(format!("cannot write {}: {e}", file.display())))?;
@@ -341,6 +342,14 @@ pub(crate) fn directory(path: &Path) -> Result<(), Failure> {
         "{} belongs to another user, or others may write to it: choose another, or run `chmod go-w` on it",
         path.display()
     )))
+}
+
+/// The generator's first bytes cost tens of milliseconds, as it has a source of entropy of its own beside the system's.
+/// They are gathered on another core while files are read. Whoever needs bytes earlier waits for them as ever.
+fn gather_entropy() {
+    let gather = || drop(keystead_crypto::random_bytes(1));
+    // Without a thread, the first who needs bytes gathers.
+    drop(std::thread::Builder::new().name("entropy".into()).spawn(gather));
 }
 
 fn cores() -> usize {

@@ -28,6 +28,8 @@ pub(crate) struct Report {
     pub(crate) peer: Option<Footprint>,
     pub(crate) peer_version: Option<String>,
     pub(crate) start_up: Option<StartUp>,
+    /// Of the `dist` profile, if it is built.
+    pub(crate) dist_start_up: Option<StartUp>,
     pub(crate) budgets: Vec<Verdict>,
 }
 

@@ -6,7 +6,8 @@ use crate::machine::Machine;
 /// Their headings, in the order they stand.
 pub(crate) const FAIRNESS: &str = "## Fairness";
 pub(crate) const ABUSE: &str = "## Memory under abuse";
-const ALL: [&str; 2] = [FAIRNESS, ABUSE];
+pub(crate) const SCALE: &str = "## Many keys, many versions";
+const ALL: [&str; 3] = [FAIRNESS, ABUSE, SCALE];
 
 /// The page with this section new, at its old place or at the end.
 pub(crate) fn put(page: &str, heading: &str, command: &str, machine: &Machine, text: &str) -> String {

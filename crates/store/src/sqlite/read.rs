@@ -99,7 +99,7 @@ pub(super) fn versions(
     conn.prepare_cached(sql)?.query_map(args, row)?.collect()
 }
 
-/// The index on `due` goes on with the primary key, so its order costs no sorting.
+/// The index on `due` goes on with the row's place, so its order costs no sorting.
 pub(super) fn due(conn: &Connection, now: Time, after: Option<DueAt>, n: u16) -> rusqlite::Result<Vec<(VaultId, Row)>> {
     let both = |r: &rusqlite::Row<'_>| Ok((VaultId::from_bytes(r.get(8)?), row(r)?));
     let Some(DueAt { due, vault, key }) = after else {

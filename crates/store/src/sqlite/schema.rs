@@ -5,8 +5,8 @@ use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
 use std::time::Duration;
 
-/// The schema this release writes; it stands in `user_version`.
-const KNOWN: i64 = 1;
+/// The schema this release writes; it stands in `user_version`. Earlier ones are brought up to it when they are opened.
+const KNOWN: i64 = 2;
 
 /// `application_id`: "KSTO".
 const APPLICATION: i64 = 0x4b53_544f;
@@ -14,7 +14,7 @@ const APPLICATION: i64 = 0x4b53_544f;
 /// How long a connection waits for another process's lock.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// `version` is empty where a row has none, because a primary key holds no NULL.
+/// Everything but the rows: as in schema 1.
 const TABLES: &str = "
 CREATE TABLE vault (
     id BLOB PRIMARY KEY, name TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, status TEXT NOT NULL, custody TEXT NOT NULL,
@@ -23,16 +23,31 @@ CREATE TABLE vault (
 CREATE TABLE authority (
     authority TEXT PRIMARY KEY, vault BLOB NOT NULL, place INTEGER NOT NULL, UNIQUE (vault, place)
 ) STRICT, WITHOUT ROWID;
-CREATE TABLE item (
-    vault BLOB NOT NULL, kind INTEGER NOT NULL, lookup BLOB NOT NULL, version BLOB NOT NULL, id BLOB NOT NULL,
-    counter INTEGER NOT NULL, revision INTEGER NOT NULL, due INTEGER, sealed BLOB NOT NULL,
-    PRIMARY KEY (vault, kind, lookup, version)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX item_due ON item (due) WHERE due IS NOT NULL;
 CREATE TABLE outbox (
     seq INTEGER PRIMARY KEY, operation BLOB NOT NULL, log BLOB NOT NULL, position INTEGER NOT NULL, bytes BLOB NOT NULL
 ) STRICT;
 CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
+";
+
+/// The rows. `version` is empty where a row has none, because to an index no NULL is like another.
+///
+/// Tags are random, so new rows belong anywhere among the old. They lie where there is room, side by side, and only the
+/// index, which is narrow, is touched all over: a commit writes few pages however many rows there are.
+const ITEMS: &str = "
+CREATE TABLE item (
+    vault BLOB NOT NULL, kind INTEGER NOT NULL, lookup BLOB NOT NULL, version BLOB NOT NULL, id BLOB NOT NULL,
+    counter INTEGER NOT NULL, revision INTEGER NOT NULL, due INTEGER, sealed BLOB NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX item_place ON item (vault, kind, lookup, version);
+CREATE INDEX item_due ON item (due, vault, kind, lookup, version) WHERE due IS NOT NULL;
+";
+
+/// In schema 1 the rows lay in the tree of their key. Before [`ITEMS`], and after.
+const ASIDE: &str = "DROP INDEX item_due; ALTER TABLE item RENAME TO item_1;";
+const OVER: &str = "
+INSERT INTO item (vault, kind, lookup, version, id, counter, revision, due, sealed)
+    SELECT vault, kind, lookup, version, id, counter, revision, due, sealed FROM item_1;
+DROP TABLE item_1;
 ";
 
 /// The connection that writes. Makes the tables in an empty file.
@@ -78,16 +93,20 @@ fn check_or_create(conn: &mut Connection, path: &Path) -> Result<(), OpenError> 
     };
     let empty = number(conn, "SELECT count(*) FROM sqlite_schema")? == 0;
     match number(conn, "PRAGMA user_version")? {
-        0 if application == 0 && empty => {
-            let tx = conn.transaction()?;
-            tx.execute_batch(TABLES)?;
-            tx.pragma_update(None, "application_id", APPLICATION)?;
-            tx.pragma_update(None, "user_version", KNOWN)?;
-            Ok(tx.commit()?)
-        }
+        0 if application == 0 && empty => become_known(conn, &[TABLES, ITEMS]),
         _ if application != APPLICATION => Err(not_a_store()),
         KNOWN => Ok(()),
+        1 => become_known(conn, &[ASIDE, ITEMS, OVER]),
         found if found > KNOWN => Err(OpenError::NewerSchema { found, known: KNOWN }),
         _ => Err(not_a_store()),
     }
+}
+
+/// All of it or nothing.
+fn become_known(conn: &mut Connection, steps: &[&str]) -> Result<(), OpenError> {
+    let tx = conn.transaction()?;
+    steps.iter().try_for_each(|step| tx.execute_batch(step))?;
+    tx.pragma_update(None, "application_id", APPLICATION)?;
+    tx.pragma_update(None, "user_version", KNOWN)?;
+    Ok(tx.commit()?)
 }

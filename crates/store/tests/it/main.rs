@@ -10,6 +10,7 @@
 
 mod commits;
 mod crash;
+mod golden;
 mod model;
 mod opening;
 mod outbox;
