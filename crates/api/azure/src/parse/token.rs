@@ -71,10 +71,11 @@ pub fn managed_identity(context: &Context<'_>) -> Result<TokenAsk, BadParameter>
 }
 
 /// The tenant of the path must be the vault's, or any GUID: clients insist on one of their own, it selects nothing
-/// here, and what is issued carries the vault's.
+/// here, and what is issued carries the vault's. One without hyphens is the path of the issuer's own name, below which
+/// OpenID Connect looks for its metadata. `az` asks for the metadata of Entra's name for any tenant when it logs out.
 pub(crate) fn tenant(context: &Context<'_>) -> Result<(), BadParameter> {
     let asked = context.parts.parameter("tenant").unwrap_or_default();
-    if asked.eq_ignore_ascii_case(context.tenant) || is_guid(asked) {
+    if asked.eq_ignore_ascii_case(context.tenant) || asked == "organizations" || is_guid(asked) {
         return Ok(());
     }
     Err(BadParameter::Unsupported {
@@ -87,7 +88,11 @@ pub(crate) fn tenant(context: &Context<'_>) -> Result<(), BadParameter> {
 fn is_guid(text: &str) -> bool {
     let hyphens = [8, 13, 18, 23];
     let good = |(at, b): (usize, u8)| if hyphens.contains(&at) { b == b'-' } else { b.is_ascii_hexdigit() };
-    text.len() == 36 && text.bytes().enumerate().all(good)
+    match text.len() {
+        32 => text.bytes().all(|b| b.is_ascii_hexdigit()),
+        36 => text.bytes().enumerate().all(good),
+        _ => false,
+    }
 }
 
 /// Of `{resource}/.default`, perhaps among OpenID scopes, the resource.
@@ -155,6 +160,9 @@ mod tests {
         let body = "client_id=c&grant_type=client_credentials&client_secret=s&scope=https://a/.default";
         assert!(form("/adfs/oauth2/v2.0/token", body).is_ok());
         assert!(form("/2f4a9838-26b7-47ee-be60-ccc1fdec5953/oauth2/v2.0/token", body).is_ok());
+        assert!(form("/db66506b426c292c698e4b6c012948ce/oauth2/v2.0/token", body).is_ok());
+        assert!(form("/db66506b426c292c698e4b6c012948cg/oauth2/v2.0/token", body).is_err());
+        assert!(form("/organizations/oauth2/v2.0/token", body).is_ok());
         assert!(form("/other/oauth2/v2.0/token", body).is_err());
         assert!(form("/adfs/oauth2/v2.0/token", &body.replace("client_credentials", "password")).is_err());
     }

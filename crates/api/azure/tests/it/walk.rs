@@ -219,6 +219,12 @@ async fn discovery_leads_to_the_token_endpoint_and_the_key() {
         let keys = document["jwks_uri"].as_str().unwrap().strip_prefix("https://dev.localhost:8443").unwrap();
         assert_eq!(node.send(Method::GET, keys, None, "").await.json()["keys"][0]["alg"], "ES256");
     }
+    // Where whoever trusts the issuer by its name alone looks (OpenID Connect Discovery, section 4).
+    let issuer =
+        node.send(Method::GET, "/adfs/.well-known/openid-configuration", None, "").await.json()["issuer"].clone();
+    let own = issuer.as_str().unwrap().strip_prefix("https://dev.localhost:8443").unwrap();
+    let document = node.send(Method::GET, &format!("{own}/.well-known/openid-configuration"), None, "").await.json();
+    assert_eq!(document["issuer"], issuer);
     let other = node.send(Method::GET, "/other/.well-known/openid-configuration", None, "").await;
     assert_eq!((other.status, &other.json()["error"]), (StatusCode::BAD_REQUEST, &json!("invalid_tenant")));
 }
