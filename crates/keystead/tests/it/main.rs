@@ -17,4 +17,5 @@ mod inside;
 mod matrix;
 mod serve;
 mod support;
+mod verify;
 mod watch;
