@@ -21,7 +21,7 @@ pub struct LogInfo {
 }
 
 #[derive(Deserialize)]
-struct Logs {
+pub(crate) struct Logs {
     logs: Vec<LogInfo>,
 }
 

@@ -72,7 +72,8 @@ pub use wire::{
 /// Entry points for the fuzz targets: none of them may panic.
 #[doc(hidden)]
 pub mod fuzz {
-    use hyper::{HeaderMap, StatusCode};
+    use bytes::Bytes;
+    use hyper::{HeaderMap, Response, StatusCode};
 
     /// A `WWW-Authenticate` header.
     pub fn challenge(input: &[u8]) {
@@ -90,5 +91,31 @@ pub mod fuzz {
         let _ = serde_json::from_slice::<crate::Page<crate::KeyItem>>(input);
         let _ = serde_json::from_slice::<crate::operation::OperationResult>(input);
         let _ = serde_json::from_slice::<crate::RotationPolicy>(input);
+    }
+
+    /// A private key to be imported: what is taken is written as it was read.
+    pub fn private_jwk(input: &[u8]) {
+        if let Some(key) = crate::PrivateJwk::parse(input) {
+            assert!(serde_json::to_vec(&key).is_ok_and(|text| crate::PrivateJwk::parse(&text).is_some()));
+        }
+    }
+
+    /// What an authority answers to a login, well or not.
+    pub fn token_answer(input: &[u8]) {
+        for status in [StatusCode::OK, StatusCode::BAD_REQUEST] {
+            let mut reply = Response::new(Bytes::copy_from_slice(input));
+            *reply.status_mut() = status;
+            let _ = crate::token::read_token("localhost:8443", &reply);
+        }
+    }
+
+    /// Bodies of answers about readiness, vaults, roles, settings and logs.
+    pub fn other_bodies(input: &[u8]) {
+        let _ = serde_json::from_slice::<crate::Readiness>(input);
+        let _ = serde_json::from_slice::<crate::operator::Vaults>(input);
+        let _ = serde_json::from_slice::<crate::Page<crate::RoleDefinition>>(input);
+        let _ = serde_json::from_slice::<crate::Page<crate::RoleAssignment>>(input);
+        let _ = serde_json::from_slice::<crate::roles::Settings>(input);
+        let _ = serde_json::from_slice::<crate::audit::Logs>(input);
     }
 }

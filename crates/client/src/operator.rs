@@ -43,7 +43,7 @@ pub struct VaultInfo {
 }
 
 #[derive(Deserialize)]
-struct Vaults {
+pub(crate) struct Vaults {
     #[serde(alias = "value")]
     vaults: Vec<VaultInfo>,
 }

@@ -89,7 +89,7 @@ pub struct Setting {
 }
 
 #[derive(Deserialize)]
-struct Settings {
+pub(crate) struct Settings {
     settings: Vec<Setting>,
 }
 

@@ -202,7 +202,7 @@ struct NotGranted {
     error_description: String,
 }
 
-fn read_token(authority: &str, reply: &Reply) -> Result<(Authorization, Duration), ClientError> {
+pub(crate) fn read_token(authority: &str, reply: &Reply) -> Result<(Authorization, Duration), ClientError> {
     if reply.status().is_success() {
         let granted: Granted = serde_json::from_slice(reply.body())
             .map_err(|_| ClientError::BadAnswer("the token is not in the form of RFC 6749".to_owned()))?;

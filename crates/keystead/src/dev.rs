@@ -17,6 +17,7 @@ use keystead_engine::{Activation, IssuerInfo, NewVault, State, resource};
 use keystead_identity::{IssuerKey, Principal, TrustedIssuer};
 use keystead_model::{Authority, VaultKind};
 use keystead_server::Outgoing;
+use std::ffi::OsStr;
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -290,6 +291,20 @@ fn quoted(path: &Path) -> String {
     if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }
 
+/// What to type for this program: its name if that leads to it, or else its path.
+fn program() -> String {
+    let name = "keystead".to_owned();
+    let Ok(own) = std::env::current_exe() else { return name };
+    if leads_to(&name, &own, std::env::var_os("PATH").as_deref()) { name } else { quoted(&own) }
+}
+
+/// Whether the shell finds this file by that name: the first of the directories that has one decides.
+fn leads_to(name: &str, file: &Path, directories: Option<&OsStr>) -> bool {
+    let found = directories.and_then(|all| std::env::split_paths(all).map(|d| d.join(name)).find(|f| f.is_file()));
+    let real = |path: &Path| path.canonicalize().ok();
+    found.is_some_and(|found| real(&found).is_some() && real(&found) == real(file))
+}
+
 fn banner(running: &Running, args: &Args, env: &Path) {
     let mut lines = vec![format!("Keystead is ready. State: {}", args.data.display()), String::new()];
     for vault in running.instance.list() {
@@ -301,13 +316,13 @@ fn banner(running: &Running, args: &Args, env: &Path) {
         };
         lines.push(format!("  {:8} {:9} https://{authority}{why}", vault.info.name, vault.state));
     }
-    let env = env.display();
+    let (env, keystead) = (quoted(env), program());
     lines.extend([
         String::new(),
         "In another shell:".to_owned(),
         format!("  set -a; . {env}; set +a"),
-        "  keystead key create payments --kty EC".to_owned(),
-        "  echo hello | keystead key sign payments --receipt".to_owned(),
+        format!("  {keystead} key create payments --kty EC"),
+        format!("  echo hello | {keystead} key sign payments --receipt"),
         String::new(),
         "Custody is `file`: for development only. Stop with Ctrl-C.".to_owned(),
     ]);
@@ -316,4 +331,24 @@ fn banner(running: &Running, args: &Args, env: &Path) {
         let _ = writeln!(out, "{line}");
     }
     let _ = out.flush();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_is_called_by_its_name_only_where_that_leads_to_it() {
+        let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let [own, other] = [&here, &there].map(|dir| dir.path().join("keystead"));
+        std::fs::write(&own, "").unwrap();
+        let leads = |path: &[&Path]| leads_to("keystead", &own, Some(&std::env::join_paths(path).unwrap()));
+        assert!(leads(&[there.path(), here.path()]));
+        assert!(!leads(&[there.path()]) && !leads_to("keystead", &own, None));
+        std::os::unix::fs::symlink(&own, &other).unwrap();
+        assert!(leads(&[there.path()]));
+        std::fs::remove_file(&other).unwrap();
+        std::fs::write(&other, "").unwrap();
+        assert!(!leads(&[there.path(), here.path()]), "another one comes first");
+    }
 }

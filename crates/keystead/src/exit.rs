@@ -43,6 +43,11 @@ impl Failure {
         self.message
     }
 
+    #[cfg(test)]
+    pub(crate) fn code(&self) -> u8 {
+        self.code
+    }
+
     pub(crate) fn show(&self) -> ExitCode {
         let _ = writeln!(std::io::stderr(), "keystead: {}", self.message);
         ExitCode::from(self.code)

@@ -2,9 +2,10 @@
 //! built with its tests.
 
 use crate::audit::prove;
-use crate::key::{env_file, envelope, words};
+use crate::key::{env_file, envelope, profile, words};
 use crate::output::time;
 use crate::vault::policy::FirstPolicy;
+use crate::watch::traces::context::Parent;
 use crate::{config, node_key, tls};
 
 /// The configuration of `serve`: one, or an error with a line of it.
@@ -34,6 +35,18 @@ fn settings(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     if let Err(line) = env_file::parse(&text) {
         assert!(line >= 1 && line <= text.lines().count());
+    }
+}
+
+/// A file of profiles.
+fn profiles(data: &[u8]) {
+    profile::fuzz(&String::from_utf8_lossy(data), "geheim");
+}
+
+/// The header `traceparent`.
+fn traceparent(data: &[u8]) {
+    if let Some(parent) = Parent::parse(&String::from_utf8_lossy(data)) {
+        assert!(parent.trace != 0 && parent.span != 0);
     }
 }
 
@@ -107,9 +120,24 @@ mod tests {
 
     #[test]
     fn no_configuration_panics() {
+        // Every setting of the example that is only shown there is set here.
+        let set = |line: &'static str| line.strip_prefix("# ").filter(|rest| is_setting(rest)).unwrap_or(line);
+        let full = CONFIGURATION.lines().map(set).collect::<Vec<_>>().join("\n");
+        assert!(["\nsyslog = ", "\notlp = ", "\nproxy = "].iter().all(|setting| full.contains(setting)), "{full}");
+        assert_eq!(config::parse(&full).err(), None, "{full}");
+        let syslog = ["unix:/dev/log", "tcp://h:601", "tls://[::1]:6514"]
+            .map(|to| CONFIGURATION.replace("# syslog = \"tls://logs.example:6514\"", &format!("syslog = \"{to}\"")));
         let links = b"[node]\ndata=\"/proc/self/cwd\"\n[listen]\ntls=[\"[::1]:1\"]\ncertificate=\"\"\n\
             private_key=\"\"\n[custody]\nkey_file=\"../../../x/..\"\n";
-        smoke(4_000, &[CONFIGURATION.as_bytes(), links], configuration);
+        let [unix, tcp, tls] = syslog.each_ref().map(String::as_bytes);
+        smoke(8_000, &[CONFIGURATION.as_bytes(), links, full.as_bytes(), unix, tcp, tls], configuration);
+    }
+
+    /// `name = value` or `[section]`, and no sentence.
+    fn is_setting(text: &str) -> bool {
+        let word = |w: &str| !w.is_empty() && w.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+        text.split_once(" = ").is_some_and(|(name, _)| word(name))
+            || text.strip_prefix('[').and_then(|t| t.strip_suffix(']')).is_some_and(word)
     }
 
     #[test]
@@ -125,6 +153,19 @@ mod tests {
     #[test]
     fn no_file_of_settings_panics() {
         smoke(8_000, &[SETTINGS.as_bytes(), b"A='", b"export =\"$"], settings);
+    }
+
+    #[test]
+    fn no_file_of_profiles_panics_or_gives_a_secret_away() {
+        let good = b"[a]\nvault = \"https://a\"\nclient_id = \"1\"\nclient_secret = \"geheim\"\n\
+            [b]\nvault = \"https://b\"\nca = \"/ca.pem\"\nclient_secret_env = \"S\"\nauthority = \"https://c\"\n";
+        smoke(8_000, &[good, b"[a]\nclient_secret = [\"geheim\"]", b"a = \"geheim\"", b"[a.b]"], profiles);
+    }
+
+    #[test]
+    fn no_traceparent_panics() {
+        let good = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        smoke(16_000, &[good, b"cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more", b"---"], traceparent);
     }
 
     #[test]

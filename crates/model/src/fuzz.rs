@@ -1,8 +1,8 @@
 //! Entry points for fuzzing: each takes any bytes and must return.
 
 use crate::{
-    Action, Authority, CipherAlgorithm, InstanceId, KeyOperation, KeySpec, Name, NodeId, SignAlgorithm, Target,
-    VaultId, Version,
+    Action, Authority, CipherAlgorithm, InstanceId, IsoDuration, KeyOperation, KeySpec, Name, NodeId, SignAlgorithm,
+    Target, VaultId, Version,
 };
 
 /// What people and protocols write: names, authorities, ids, scopes, words of the wire. What reads prints the same, or
@@ -28,6 +28,16 @@ pub fn text(bytes: &[u8]) {
     let _ = (KeyOperation::from_wire(&text), SignAlgorithm::from_wire(&text), CipherAlgorithm::from_wire(&text));
 }
 
+/// Durations of rotation policies. What is read keeps its text, and is in bounds.
+pub fn duration(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    if let Ok(read) = text.parse::<IsoDuration>() {
+        assert_eq!(read.as_str(), text);
+        let normal = IsoDuration::from_millis(read.millis());
+        assert_eq!((normal.millis(), normal.as_str().parse()), (read.millis(), Ok(normal.clone())));
+    }
+}
+
 /// Numbers that stand in records.
 pub fn code(bytes: &[u8]) {
     let (one, two) = (bytes.first().copied().unwrap_or(0), bytes.first_chunk().copied().unwrap_or_default());
@@ -50,6 +60,8 @@ mod tests {
         b"/keys/a",
         b"/",
         b"RSA-OAEP-256",
+        b"P1Y2M3W4DT5H6M7S",
+        b"PT48H",
         b"",
     ];
 
@@ -74,6 +86,7 @@ mod tests {
                 }
             }
             super::text(&data);
+            super::duration(&data);
             super::code(&data);
         }
     }

@@ -57,6 +57,11 @@ pub enum Damage {
     TornOrAltered,
     /// A record is gone and those after it have moved up, or a file is not there.
     Removed,
+    /// The journal's oldest segments are gone, and nobody said that so many records were archived.
+    OldestRemoved {
+        /// The first frame that is there.
+        until: u64,
+    },
     /// A record that was never written stands here.
     Inserted,
     /// A record stands here again.
@@ -79,12 +84,14 @@ pub enum Damage {
     },
     /// The log is shorter than a checkpoint kept elsewhere.
     RolledBack {
+        /// Which log.
+        log: VaultId,
         /// Entries under the kept checkpoint.
         kept: u64,
-        /// Entries here.
+        /// Entries here: the index of the first missing one.
         found: u64,
     },
-    /// A change of a vault has no record.
+    /// A change of a vault has no record before this one of a later change.
     RevisionMissing {
         /// Whose change.
         vault: VaultId,
@@ -193,6 +200,9 @@ impl fmt::Display for Damage {
                 "bytes after the last record: a torn write (start the node once, it cuts it off) or an alteration",
             ),
             Self::Removed => f.write_str("was removed"),
+            Self::OldestRemoved { until } => {
+                write!(f, "was removed, as was every record before frame {until}")
+            }
             Self::Inserted => f.write_str("was inserted"),
             Self::Duplicated => f.write_str("was duplicated"),
             Self::Reordered => f.write_str("was moved"),
@@ -202,8 +212,9 @@ impl fmt::Display for Damage {
             Self::Forked { size } => {
                 write!(f, "belongs to a fork: the same key signed another history of the first {size} records")
             }
-            Self::RolledBack { kept, found } => {
-                write!(f, "was rolled back: a kept checkpoint covers {kept} records, here are {found}")
+            Self::RolledBack { log, kept, found } => {
+                write!(f, "was rolled back: a kept checkpoint covers {kept} records, here are {found}; ")?;
+                write!(f, "record {found} of log {log} is the first missing one")
             }
             Self::RevisionMissing { vault, revision } => {
                 write!(f, "follows a gap: revision {} of vault {vault} has no record", revision.0)
@@ -221,7 +232,14 @@ impl Damage {
         match self {
             Self::Forked { .. } | Self::OtherKey => "keep both histories and find out who held the node's key",
             Self::RolledBack { .. } => "restore the newer data, or announce and record the restore",
-            Self::RevisionMissing { .. } | Self::RevisionTwice { .. } => "compare with the logs of the other nodes",
+            Self::OldestRemoved { .. } => {
+                "restore the oldest segments; if they were archived, name the first frame that was kept (--archived)"
+            }
+            Self::RevisionMissing { .. } => {
+                "if the node was killed, start it once, it writes what waits; or else compare with the logs of the \
+                 other nodes"
+            }
+            Self::RevisionTwice { .. } => "compare with the logs of the other nodes",
             _ => "keep the data as evidence and restore the file from a copy",
         }
     }

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use keystead_model::VaultId;
+
 use super::finding::{Damage, Finding, NotVerified};
 use super::published::{names, read};
 use crate::tlog::tree::complete;
@@ -9,6 +11,7 @@ use crate::tlog::{Checkpoint, Hash, TileKind, TilePath, Tree, leaf_hash, tile};
 
 /// A log under verification. Memory: one unfinished tile for each level.
 pub(super) struct Log {
+    vault: VaultId,
     dir: PathBuf,
     tree: Tree,
     /// The unfinished bundle, then the unfinished tile of each level.
@@ -23,10 +26,10 @@ pub(super) struct Log {
 }
 
 impl Log {
-    pub(super) fn new(dir: PathBuf, signed: Option<Checkpoint>, kept: Vec<Checkpoint>) -> Self {
+    pub(super) fn new(vault: VaultId, dir: PathBuf, signed: Option<Checkpoint>, kept: Vec<Checkpoint>) -> Self {
         let tails = TileKind::all().map(|kind| (kind, Vec::new())).collect();
         let mut log =
-            Self { dir, tree: Tree::new(), tails, signed, kept, root: None, forks: Vec::new(), bad_file: None };
+            Self { vault, dir, tree: Tree::new(), tails, signed, kept, root: None, forks: Vec::new(), bad_file: None };
         log.compare_roots();
         log
     }
@@ -63,7 +66,7 @@ impl Log {
         let size = self.signed.as_ref().map_or(self.tree.size(), |c| c.size.max(self.tree.size()));
         let fork = self.forks.first().map(|size| Damage::Forked { size: *size });
         let newer = self.kept.iter().find(|kept| kept.size > size);
-        let back = newer.map(|kept| Damage::RolledBack { kept: kept.size, found: size });
+        let back = newer.map(|kept| Damage::RolledBack { log: self.vault, kept: kept.size, found: size });
         fork.or(back).map(|damage| Finding::file(self.dir.join("checkpoint"), damage))
     }
 

@@ -9,7 +9,7 @@
 //! hold whatever they cover. Behind the last record of each segment, and in the preallocated next one, there must be
 //! zeros. Where there are none, a write may be under way: it is looked at again for three seconds, and bytes that are
 //! still the same then and no part of a record are a finding, a write that a crash tore included. The journal's oldest
-//! segments may have been archived: then the entry bundles stand for them.
+//! segments may be gone only as far as somebody says that they were archived: then the entry bundles stand for them.
 //!
 //! Memory: one unfinished tile per level for each log, and the operations of the last 65,536 records.
 //!
@@ -32,6 +32,7 @@ use keystead_model::{Revision, VaultId};
 
 pub use finding::{BadKept, Damage, Finding, NotVerified, Spot};
 
+use crate::journal::disk;
 use crate::tlog::VerifierKey;
 use published::Published;
 use reading::Reading;
@@ -45,18 +46,28 @@ pub struct KeptCheckpoint {
     pub key: Option<VerifierKey>,
 }
 
+/// What is known from elsewhere about a directory.
+#[derive(Debug, Clone, Default)]
+pub struct Elsewhere {
+    /// Checkpoints of its logs.
+    pub kept: Vec<KeptCheckpoint>,
+    /// The records before this frame were archived: their segments may be gone. 0: none were.
+    pub archived: u64,
+}
+
 /// A directory in which nothing was found wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
     /// Records read from the journal.
     pub records: u64,
-    /// Older records whose segments are gone; their entries were checked in the tiles.
+    /// Older records whose segments were archived; their entries were checked in the tiles.
     pub archived: u64,
     /// Segments read.
     pub segments: u64,
     /// Each log, in the order of vault ids.
     pub logs: Vec<LogReport>,
-    /// Vaults with a revision that has no record yet, and the first such: late on a running node, lost if stopped.
+    /// Vaults with a revision that has no record yet, and the first such. Only while a node runs, where it is late;
+    /// otherwise it is a finding.
     pub awaited: Vec<(VaultId, Revision)>,
     /// Whether the journal grew all the time and its end was never seen at rest: what came last was not read. Never on
     /// a stopped node: there a write that a crash tore is a finding.
@@ -72,7 +83,7 @@ pub struct LogReport {
     pub origin: String,
     /// Records found.
     pub size: u64,
-    /// The oldest of them, whose segments are gone.
+    /// The oldest of them, whose segments were archived.
     pub archived: u64,
     /// Records under the log's own checkpoint.
     pub published: u64,
@@ -80,11 +91,30 @@ pub struct LogReport {
     pub kept: usize,
 }
 
-/// Verifies the data directory `dir` against its own checkpoints and those kept elsewhere. `progress` is told now and
-/// then how many records have been read.
-pub fn verify_dir(dir: &Path, kept: &[KeptCheckpoint], progress: &mut dyn FnMut(u64)) -> Result<Report, NotVerified> {
-    let published = Published::read(dir, kept)?;
-    let mut reading = Reading::new(dir, published);
-    let end = reading.read_journal(progress)?;
-    reading.conclude(end)
+/// Verifies the data directory `dir` against its own checkpoints and what is known from elsewhere. `progress` is told
+/// now and then how many records have been read.
+pub fn verify_dir(dir: &Path, known: &Elsewhere, progress: &mut dyn FnMut(u64)) -> Result<Report, NotVerified> {
+    let mut read = |stopped| {
+        let published = Published::read(dir, &known.kept)?;
+        let mut reading = Reading::new(dir, published, known.archived);
+        let end = reading.read_journal(progress)?;
+        reading.conclude(end, stopped)
+    };
+    let report = read(false)?;
+    if report.awaited.is_empty() || !is_stopped(dir)? {
+        return Ok(report);
+    }
+    // Whatever a node had under way is written by now, unless one starts meanwhile.
+    match read(true) {
+        Err(NotVerified::Found(Finding { damage: Damage::RevisionMissing { .. }, .. })) if !is_stopped(dir)? => {
+            Ok(report)
+        }
+        other => other,
+    }
+}
+
+/// Whether no node has the directory.
+fn is_stopped(dir: &Path) -> Result<bool, NotVerified> {
+    let path = dir.join("journal").join("lock");
+    disk::is_free(&path).map_err(|source| NotVerified::Io { path, source })
 }

@@ -52,13 +52,15 @@ pub(super) struct Reading<'a> {
     first_at: BTreeMap<VaultId, Time>,
     newest: Option<Time>,
     records: u64,
+    /// Frames before this one may be gone.
+    may_be_gone: u64,
     archived: u64,
     archived_of: BTreeMap<VaultId, u64>,
     segments: u64,
 }
 
 impl<'a> Reading<'a> {
-    pub(super) fn new(dir: &'a Path, published: Published) -> Self {
+    pub(super) fn new(dir: &'a Path, published: Published, may_be_gone: u64) -> Self {
         let mut reading = Self {
             dir,
             published,
@@ -71,6 +73,7 @@ impl<'a> Reading<'a> {
             first_at: BTreeMap::new(),
             newest: None,
             records: 0,
+            may_be_gone,
             archived: 0,
             archived_of: BTreeMap::new(),
             segments: 0,
@@ -86,7 +89,7 @@ impl<'a> Reading<'a> {
         self.logs.entry(vault).or_insert_with(|| {
             let signed = self.published.signed.get(&vault).cloned();
             let kept = self.published.kept.get(&vault).cloned().unwrap_or_default();
-            Log::new(log_dir(self.dir, vault), signed, kept)
+            Log::new(vault, log_dir(self.dir, vault), signed, kept)
         })
     }
 
@@ -168,6 +171,9 @@ impl<'a> Reading<'a> {
             return Ok(Some(Finding::file(path, Damage::Inserted)));
         }
         if self.segments == 0 && header.first > 0 {
+            if header.first > self.may_be_gone {
+                return Err(self.oldest_removed(header).into());
+            }
             self.archived = header.first;
             self.order = Order::new(true);
             for start in &header.logs {
@@ -185,6 +191,15 @@ impl<'a> Reading<'a> {
             }
         }
         Ok(None)
+    }
+
+    /// The first record that is gone with the oldest segments. If some were archived, no header says whose it is.
+    fn oldest_removed(&self, header: &Header) -> Finding {
+        let frame = self.may_be_gone;
+        let path = path_of(&self.dir.join("journal"), frame);
+        let logs = header.logs.iter().filter(|start| start.size > 0 && frame == 0);
+        let record = logs.map(|start| (start.vault, 0)).min();
+        Finding::record(Place { path, offset: 0, frame, record }, Damage::OldestRemoved { until: header.first })
     }
 
     /// Reads the entries of archived records from the bundles.
@@ -239,9 +254,10 @@ impl<'a> Reading<'a> {
             };
             return Ok(Some(Finding::record(place, damage)));
         }
-        let foreign = (record.node() != self.published.node).then_some(Damage::Inserted);
-        if let Some(damage) = foreign.or(self.order.add(found.number, record)) {
-            self.suspect.get_or_insert_with(|| Finding::record(place, damage));
+        let ordered = self.order.add(&place, record);
+        let foreign = (record.node() != self.published.node).then(|| Finding::record(place, Damage::Inserted));
+        if let Some(finding) = foreign.or(ordered) {
+            self.suspect.get_or_insert(finding);
         }
         self.last = Some((vault, next));
         self.first_at.entry(vault).or_insert(at);
@@ -300,8 +316,8 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// What it comes to.
-    pub(super) fn conclude(mut self, ending: Ending) -> Result<Report, NotVerified> {
+    /// What it comes to. `stopped`: no node was running when the journal was read, so what is late will not come.
+    pub(super) fn conclude(mut self, ending: Ending, stopped: bool) -> Result<Report, NotVerified> {
         let (frames, unfinished) = match ending {
             Ending::Broken(finding, until) => {
                 return Err(judge::first_bad_record(self.dir, &self.logs, until)?.unwrap_or(finding).into());
@@ -316,8 +332,8 @@ impl<'a> Reading<'a> {
             log.finish()?;
         }
         self.check_checkpoints_stand()?;
-        let late = self.order.missing(self.archived.saturating_add(self.records));
-        let late = late.map(|damage| Finding::file(self.dir.join("journal"), damage));
+        let end = if stopped { u64::MAX } else { self.archived.saturating_add(self.records) };
+        let late = self.order.missing(end);
         let bad_file = self.logs.values().find_map(|log| log.bad_file().cloned());
         let kept = self.logs.values().find_map(Log::against_kept);
         if let Some(finding) = bad_file.or(kept).or(self.suspect.take()).or(late).or(self.stray.take()) {

@@ -9,7 +9,7 @@ use std::sync::{Mutex, OnceLock};
 use keystead_audit::journal::scan::{Next, Scan};
 use keystead_audit::journal::segment::{Header, LogStart, list, path_of, put_frame};
 use keystead_audit::tlog::Tree;
-use keystead_audit::verify::{Finding, KeptCheckpoint, NotVerified, Report, Spot, verify_dir};
+use keystead_audit::verify::{Elsewhere, Finding, KeptCheckpoint, NotVerified, Report, Spot, verify_dir};
 use keystead_audit::{Journal, Limits, Node, Record, system_clock};
 use keystead_crypto::ed25519::SigningKey;
 use keystead_crypto::sha256;
@@ -323,7 +323,11 @@ pub(crate) fn rewrite(dir: &Path, frames: &[Placed], keep_indices: bool) {
 }
 
 pub(crate) fn check(dir: &Path, kept: &[KeptCheckpoint]) -> Result<Report, Finding> {
-    verify_dir(dir, kept, &mut |_| ()).map_err(|e| match e {
+    check_knowing(dir, &Elsewhere { kept: kept.to_vec(), archived: 0 })
+}
+
+pub(crate) fn check_knowing(dir: &Path, known: &Elsewhere) -> Result<Report, Finding> {
+    verify_dir(dir, known, &mut |_| ()).map_err(|e| match e {
         NotVerified::Found(finding) => finding,
         other => panic!("{other}"),
     })

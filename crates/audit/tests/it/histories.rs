@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use keystead_audit::tlog::{Publisher, VerifierKey, origin};
-use keystead_audit::verify::{Damage, Finding, KeptCheckpoint, NotVerified, Spot, verify_dir};
+use keystead_audit::verify::{Damage, Elsewhere, Finding, KeptCheckpoint, NotVerified, Spot, verify_dir};
 use keystead_crypto::ed25519::SigningKey;
 use keystead_model::{InstanceId, NodeId, VaultId};
 
@@ -69,13 +69,14 @@ fn an_older_copy_of_everything_is_found_against_a_kept_checkpoint_only() {
     assert!(check(dir.path(), &[keep(older.path(), LARGE), keep(dir.path(), LARGE)]).is_ok());
     assert!(check(older.path(), &[]).is_ok());
     let found = check(older.path(), &[keep(dir.path(), LARGE)]).unwrap_err();
-    assert_eq!(found.damage, Damage::RolledBack { kept: 665, found: 630 });
+    assert_eq!(found.damage, Damage::RolledBack { log: LARGE, kept: 665, found: 630 });
+    assert!(found.to_string().contains(&format!("record 630 of log {LARGE} is the first missing one")), "{found}");
     assert_eq!(found.at, Spot::File(checkpoint(older.path(), LARGE)));
     // A log that is not there at all has been rolled back to nothing.
     let empty = tempfile::tempdir().unwrap();
     drop(open(empty.path(), 5));
     let found = check(empty.path(), &[keep(dir.path(), SMALL)]).unwrap_err();
-    assert_eq!(found.damage, Damage::RolledBack { kept: 190, found: 0 });
+    assert_eq!(found.damage, Damage::RolledBack { log: SMALL, kept: 190, found: 0 });
 }
 
 #[test]
@@ -104,7 +105,8 @@ fn a_kept_checkpoint_that_cannot_be_used_says_nothing_about_the_data() {
         VerifierKey::new(&origin(InstanceId::from_bytes([0xa1; 16]), LARGE, NodeId::from_bytes([0xb2; 16])), [7; 32]);
     let foreign = KeptCheckpoint { key: Some(other), ..keep(dir.path(), LARGE) };
     for kept in [altered, foreign] {
-        let failed = verify_dir(dir.path(), &[keep(dir.path(), SMALL), kept], &mut |_| ());
+        let known = Elsewhere { kept: vec![keep(dir.path(), SMALL), kept], archived: 0 };
+        let failed = verify_dir(dir.path(), &known, &mut |_| ());
         assert!(matches!(failed, Err(NotVerified::Kept { number: 1, .. })), "{failed:?}");
     }
 }
@@ -138,7 +140,7 @@ fn a_revision_claimed_twice_is_named() {
 }
 
 #[test]
-fn a_revision_without_a_record_is_reported() {
+fn a_revision_without_a_record_is_named_where_no_node_runs_and_reported_where_one_does() {
     let dir = copy();
     let mut all = frames(dir.path());
     let at = all.iter().rposition(|f| f.log == LARGE && f.record.revision().is_some()).unwrap();
@@ -155,5 +157,11 @@ fn a_revision_without_a_record_is_reported() {
     });
     rewrite(dir.path(), &all, false);
     republish(dir.path(), 5);
+    let found = finding(dir.path());
+    assert_eq!(found.damage, Damage::RevisionMissing { vault: LARGE, revision });
+    let last = frames(dir.path()).pop().unwrap();
+    assert_eq!(named_record(&found), (LARGE, last.index), "the record after the gap: {found}");
+    let running = open(dir.path(), 5);
     assert_eq!(check(dir.path(), &[]).map(|r| r.awaited), Ok(vec![(LARGE, revision)]));
+    drop(running);
 }

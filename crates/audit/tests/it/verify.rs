@@ -3,19 +3,46 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use keystead_audit::journal::segment::list;
-use keystead_audit::verify::{Damage, Finding, Spot, verify_dir};
+use keystead_audit::journal::segment::{list, path_of};
+use keystead_audit::verify::{Damage, Elsewhere, Finding, Spot, verify_dir};
 
 use crate::data::*;
+
+/// Removes the three oldest segments; the first frame that is left.
+fn without_the_oldest(dir: &Path) -> u64 {
+    let journal = dir.join("journal");
+    let numbers = list(&journal).unwrap();
+    numbers[..3].iter().for_each(|n| fs::remove_file(path_of(&journal, *n)).unwrap());
+    numbers[3]
+}
+
+#[test]
+fn oldest_segments_that_are_gone_are_named_by_their_first_record_unless_they_were_archived() {
+    let dir = copy();
+    let until = without_the_oldest(dir.path());
+    let known = |archived| Elsewhere { kept: vec![keep(dir.path(), LARGE)], archived };
+    let found = check_knowing(dir.path(), &known(0)).unwrap_err();
+    assert_eq!(found.damage, Damage::OldestRemoved { until });
+    assert_eq!(named_record(&found), (NODE, 0), "{found}");
+    assert!(named_file(&found).ends_with("journal/0000000000000000.seg"), "{found}");
+    // Fewer were archived than are gone.
+    let found = check_knowing(dir.path(), &known(until - 1)).unwrap_err();
+    let Spot::Record(place) = &found.at else { panic!("{found}") };
+    assert_eq!((&found.damage, place.frame, place.record), (&Damage::OldestRemoved { until }, until - 1, None));
+    // All that are gone, or more: what was archived may be put back.
+    for archived in [until, until + 1] {
+        assert_eq!(check_knowing(dir.path(), &known(archived)).map(|report| report.archived), Ok(until));
+    }
+    assert!(check_knowing(copy().path(), &known(until)).is_ok());
+}
 
 #[test]
 fn archived_segments_are_stood_for_by_the_entry_bundles() {
     let dir = copy();
-    let journal = dir.path().join("journal");
-    let numbers = list(&journal).unwrap();
-    numbers[..3].iter().for_each(|n| fs::remove_file(journal.join(format!("{n:016x}.seg"))).unwrap());
-    let report = check(dir.path(), &[keep(dir.path(), LARGE)]).unwrap();
-    assert_eq!((report.archived, report.archived + report.records), (numbers[3], RECORDS));
+    let until = without_the_oldest(dir.path());
+    let known = Elsewhere { kept: vec![keep(dir.path(), LARGE)], archived: until };
+    let report = check_knowing(dir.path(), &known).unwrap();
+    assert_eq!((report.archived, report.archived + report.records), (until, RECORDS));
     assert_eq!(report.logs.iter().map(|log| log.archived).sum::<u64>(), report.archived);
     assert!(report.logs.iter().all(|log| log.archived > 0 && log.archived < log.size), "{report:?}");
     for tile in ["tile/entries/000", "tile/0/000", "tile/1/000.p/2"] {
@@ -24,7 +51,7 @@ fn archived_segments_are_stood_for_by_the_entry_bundles() {
         let mut bad = good.clone();
         bad[20] ^= 1;
         fs::write(&path, bad).unwrap();
-        let found = finding(dir.path());
+        let found = check_knowing(dir.path(), &known).unwrap_err();
         assert_eq!(named_file(&found), path, "{found}");
         fs::write(path, good).unwrap();
     }
@@ -40,7 +67,8 @@ fn an_untouched_directory_verifies() {
     let dir = copy();
     let kept = [NODE, SMALL, LARGE].map(|log| keep(dir.path(), log));
     let mut told = Vec::new();
-    let report = verify_dir(dir.path(), &kept, &mut |n| told.push(n)).unwrap();
+    let known = Elsewhere { kept: kept.to_vec(), archived: 0 };
+    let report = verify_dir(dir.path(), &known, &mut |n| told.push(n)).unwrap();
     assert_eq!((report.records, report.archived, report.unfinished), (RECORDS, 0, false));
     assert!(report.segments > 4, "{report:?}");
     assert_eq!(report.awaited, []);
@@ -124,10 +152,8 @@ fn a_removed_emptied_or_shortened_file_is_named() {
         for keep in [None, Some(0), Some(used / 2), Some(used - 1)] {
             dir.put(&path, keep.map(|len| &good[..len]));
             match check(dir.path(), &[]) {
-                // A stale partial tile may go, and old segments may be archived: the tiles stand for them.
-                Ok(_) => {
-                    assert!(keep.is_none() && (!needed || path.ends_with("0000000000000000.seg")), "{}", path.display())
-                }
+                // A stale partial tile may go.
+                Ok(_) => assert!(keep.is_none() && !needed, "{}", path.display()),
                 Err(found) if is_segment(&path) => assert_segment(&all, &found, &path, keep.is_none()),
                 Err(found) => assert_eq!(named_file(&found), dir.path().join(&path), "{found}"),
             }
@@ -142,9 +168,10 @@ fn assert_segment(all: &[Placed], found: &Finding, path: &Path, removed: bool) {
     let before = all.iter().take_while(|f| !f.path.ends_with(path)).last().and_then(|f| f.path.file_name());
     let named = named_file(found);
     let ok = named.ends_with(path) || (removed && before.is_some() && named.file_name() == before);
+    let oldest = matches!(found.damage, Damage::OldestRemoved { .. }) && before.is_none();
     assert!(ok, "{} was cut, but: {found}", path.display());
     if removed {
-        assert!(matches!(found.damage, Damage::Removed | Damage::Truncated), "{found}");
+        assert!(oldest || matches!(found.damage, Damage::Removed | Damage::Truncated), "{found}");
     }
 }
 

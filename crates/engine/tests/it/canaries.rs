@@ -1,11 +1,12 @@
-//! What is on the disk gives no name, tag, secret, caller or public key away. The vault's own name, authority, tenant
-//! and ids are in the clear by design.
+//! What is on the disk gives no name, tag, secret, caller or half of a key away. The vault's own name, authority,
+//! tenant and ids are in the clear by design.
 
 use crate::support::*;
 use keystead_engine::{
-    CreateKey, Decrypt, DeleteKey, Encrypt, IssueToken, PurgeKey, SetRotationPolicy, Sign, UpdateKey,
+    CreateKey, Decrypt, DeleteKey, Encrypt, ImportKey, ImportedKey, IssueToken, PurgeKey, RsaNumbers,
+    SetRotationPolicy, Sign, UpdateKey,
 };
-use keystead_model::{CipherAlgorithm, KeySpec, PublicKey, SignAlgorithm};
+use keystead_model::{CipherAlgorithm, Curve, KeySpec, PublicKey, SignAlgorithm};
 use std::fs;
 use std::path::Path;
 use zeroize::Zeroizing;
@@ -50,6 +51,46 @@ fn search(dir: &Path, secrets: &[Vec<u8>]) -> usize {
     all.iter().filter(|(_, bytes)| !bytes.is_empty()).count()
 }
 
+/// Keys whose secret numbers are known, and these numbers.
+fn known() -> ([ImportedKey; 3], Vec<Vec<u8>>) {
+    let oct: Vec<u8> = (0..32_u8).map(|i| i.wrapping_mul(91) ^ 0x5c).collect();
+    // RFC 7515, appendix A.3.1.
+    let [x, y, d] = [
+        "7fcdce2770f6c45d4183cbee6fdb4b7b580733357be9ef13bacf6e3c7bd15445",
+        "c7f144cd1bbd9b7e872cdfedb9eeb9f4b3695d6ea90b24ad8a4623288588e5ad",
+        "8e9b109e719098bf980487df1f5d77e9cb29606ebed2263b5f57c213df84f4b2",
+    ]
+    .map(|part| hex::decode(part).unwrap());
+    let numbers = rsa_numbers();
+    let [_, _, rsa_d, p, q, dp, dq, qi] = numbers.clone().map(Zeroizing::new);
+    let [n, e, ..] = numbers.clone();
+    let rsa = RsaNumbers { n, e, d: rsa_d, p, q, dp, dq, qi };
+    let ec = ImportedKey::Ec { curve: Curve::P256, x: x.clone(), y: y.clone(), d: d.clone().into() };
+    let mut secret = vec![oct.clone(), x, y, d];
+    // All but the public exponent.
+    secret.extend(numbers.into_iter().filter(|number| number.len() > 8));
+    ([ImportedKey::Oct(oct.into()), ec, ImportedKey::Rsa(Box::new(rsa))], secret)
+}
+
+/// The integers n to qi of a new key (RFC 8017, appendix A.1.2).
+fn rsa_numbers() -> [Vec<u8>; 8] {
+    let der =
+        keystead_crypto::rsa::PrivateKey::generate(keystead_crypto::rsa::Size::Bits2048, 65_537).unwrap().to_pkcs8();
+    let start = der.windows(5).position(|w| w == [2, 1, 0, 2, 0x82]).unwrap();
+    let (mut rest, mut numbers) = (&der[start + 3..], Vec::new());
+    while let [2, len, ..] = *rest {
+        let (head, len) = match len {
+            0x82 => (4, usize::from(rest[2]) << 8 | usize::from(rest[3])),
+            0x81 => (3, usize::from(rest[2])),
+            len => (2, usize::from(len)),
+        };
+        let number = &rest[head..head + len];
+        numbers.push(number.strip_prefix(&[0]).unwrap_or(number).to_vec());
+        rest = &rest[head + len..];
+    }
+    numbers.try_into().unwrap()
+}
+
 /// Uses a vault in every way, and gives what must not be found.
 async fn workload(node: &Node) -> Vec<Vec<u8>> {
     let mut secrets: Vec<Vec<u8>> = [
@@ -78,6 +119,12 @@ async fn workload(node: &Node) -> Vec<Vec<u8>> {
             PublicKey::Rsa { n, .. } => secrets.push(n),
             PublicKey::Symmetric => {}
         }
+    }
+    let (keys, numbers) = known();
+    secrets.extend(numbers);
+    for (key, named) in keys.into_iter().zip(["canary-name-oct", "canary-name-ec", "canary-name-rsa"]) {
+        let (ops, attributes, tags, release) = (None, Default::default(), Default::default(), None);
+        node.run(ImportKey { name: name(named), key, ops, attributes, tags, release }).await.unwrap();
     }
     let ec = || key("canary-name-EcP256");
     let signed =
@@ -119,7 +166,7 @@ async fn workload(node: &Node) -> Vec<Vec<u8>> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_name_tag_secret_caller_or_public_key_is_found_in_database_wal_journal_or_tiles() {
+async fn no_name_tag_secret_caller_or_key_is_found_in_database_wal_journal_or_tiles() {
     let node = Node::new().await;
     let mut found = Vec::new();
     files(node.dir.path(), &mut found);

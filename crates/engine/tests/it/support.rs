@@ -3,7 +3,7 @@
 
 use keystead_access::PolicyDocument;
 use keystead_access::policy::AssignmentDocument;
-use keystead_audit::verify::verify_dir;
+use keystead_audit::verify::{Elsewhere, verify_dir};
 use keystead_audit::{Journal, Limits, Outcome, Receipt, Record, system_clock, tlog};
 use keystead_engine::{
     BUILT_IN, Bounds, Command, Hsms, Instance, Issuers, NewVault, OperateError, Parts, Refusal, TurnedAway, Vault,
@@ -262,7 +262,7 @@ impl Node {
     pub(crate) async fn stop_and_verify(self) -> TempDir {
         self.assert_contiguous().await;
         let dir = self.stop().await;
-        let report = verify_dir(&dir.path().join("audit"), &[], &mut |_| ()).unwrap();
+        let report = verify_dir(&dir.path().join("audit"), &Elsewhere::default(), &mut |_| ()).unwrap();
         assert!(report.awaited.is_empty() && !report.unfinished, "{report:?}");
         dir
     }

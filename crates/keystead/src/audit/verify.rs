@@ -5,7 +5,7 @@ use super::log::{audit_directory, node_key};
 use crate::exit::Failure;
 use crate::output::{self, OutputArgs};
 use keystead_audit::tlog::{Checkpoint, VerifierKey, parse_origin};
-use keystead_audit::verify::{BadKept, KeptCheckpoint, LogReport, NotVerified, Report, verify_dir};
+use keystead_audit::verify::{Elsewhere, KeptCheckpoint, LogReport, NotVerified, Report, verify_dir};
 use keystead_model::{Revision, VaultId};
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -20,7 +20,11 @@ Reads the journal from the first record to the last and compares it with tiles
 and checkpoints; no key is needed, and the server may be running. Alone it
 finds damage inside a log. Truncation, fork and rollback of everything at once
 are found against checkpoints that were kept elsewhere: those given, and those
-this machine has seen.")]
+this machine has seen.
+
+The oldest segments may be gone only as far as --archived says; their entries
+are then checked in the tiles. A segment's name is the number of its first
+frame in hexadecimal.")]
 pub(crate) struct Verify {
     /// Data directory of the server
     #[arg(long, value_name = "DIR", default_value = "keystead-dev")]
@@ -28,6 +32,9 @@ pub(crate) struct Verify {
     /// A checkpoint that was kept elsewhere; repeat for more
     #[arg(long, value_name = "FILE")]
     checkpoint: Vec<PathBuf>,
+    /// The records before this frame (numbered over all logs from 0) were archived
+    #[arg(long, value_name = "FRAME", default_value_t = 0, hide_default_value = true)]
+    archived: u64,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -42,14 +49,14 @@ impl Verify {
     pub(crate) fn run(self) -> Result<(), Failure> {
         let audit = audit_directory(&self.data)?;
         let against = self.against()?;
-        let kept: Vec<KeptCheckpoint> = against.iter().map(|a| a.kept.clone()).collect();
+        let known = Elsewhere { kept: against.iter().map(|a| a.kept.clone()).collect(), archived: self.archived };
         let terminal = std::io::stderr().is_terminal();
         let mut progress = |records: u64| {
             if terminal {
                 let _ = write!(std::io::stderr(), "\r{records} records");
             }
         };
-        let verified = verify_dir(&audit, &kept, &mut progress);
+        let verified = verify_dir(&audit, &known, &mut progress);
         if terminal {
             let _ = write!(std::io::stderr(), "\r\u{1b}[K");
         }
@@ -111,7 +118,7 @@ fn notes(report: &Report) -> Vec<String> {
     }
     for (vault, revision) in &report.awaited {
         let revision = revision.0;
-        notes.push(format!("vault {vault}: no record of revision {revision} yet; on a stopped server it is missing"));
+        notes.push(format!("vault {vault}: no record of revision {revision} yet; verify again in a moment"));
     }
     if report.unfinished {
         notes.push("the server wrote all the time: its last records were not read".to_owned());
@@ -153,8 +160,7 @@ fn failed(e: &NotVerified, against: &[Against]) -> Failure {
         NotVerified::Io { .. } => Failure::unavailable(e.to_string()),
         NotVerified::Kept { number, why } => {
             let name = against.get(*number).map_or("a kept checkpoint", |a| &a.name);
-            let text = format!("{name}: {why}");
-            if *why == BadKept::OtherNode { Failure::usage(text) } else { Failure::check(text) }
+            Failure::check(format!("{name}: {why}"))
         }
     }
 }

@@ -143,11 +143,15 @@ impl Plan {
     }
 }
 
+/// Refusals that say that the vault is there and cannot be used now, as `--wait` waits for it.
+const NOT_NOW: &[&str] = &["VaultSealed", "VaultNotActivated"];
+
 /// The exit code of a call's failure.
 pub(crate) fn failure(e: &ClientError) -> Failure {
     use ClientError as E;
     let text = output::printable(&e.to_string());
     match e {
+        E::Refused { code, .. } if NOT_NOW.contains(&code.as_str()) => Failure::unavailable(text),
         E::Refused { status: 401 | 403 | 404 | 409, .. } | E::LoginFailed { .. } => Failure::denied(text),
         E::Refused { status: 400..=428 | 430..=499, .. } => Failure::usage(text),
         E::BadUrl { .. } | E::BadArgument(_) | E::BadCa(_) | E::NoRoots => Failure::usage(text),
@@ -171,6 +175,7 @@ fn with_scheme(host: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exit;
 
     fn args(vault: Option<&str>) -> ConnectionArgs {
         ConnectionArgs { vault: vault.map(str::to_owned), ca: None, env: None, profile: None, wait: None }
@@ -195,6 +200,17 @@ mod tests {
         assert!(plan(Some("https://a"), &[("AZURE_CLIENT_ID", "1")]).is_err());
         assert!(plan(Some("https://a"), &[("AZURE_CLIENT_SECRET", "1")]).is_err());
         assert!(plan(Some("https://a"), &[("AZURE_CLIENT_ID", "")]).ok().unwrap().login.is_none());
+    }
+
+    #[test]
+    fn a_vault_that_cannot_be_used_now_is_unavailable_and_no_denial() {
+        for (word, expected) in
+            [("VaultSealed", exit::UNAVAILABLE), ("VaultNotActivated", exit::UNAVAILABLE), ("Forbidden", exit::DENIED)]
+        {
+            let (code, message) = (word.to_owned(), String::new());
+            let refused = ClientError::Refused { status: 403, code, inner: None, message, receipt: None };
+            assert_eq!(failure(&refused).code(), expected, "{word}");
+        }
     }
 
     #[test]

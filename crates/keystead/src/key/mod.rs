@@ -1,7 +1,6 @@
 //! `keystead key`: keys of one vault, over HTTPS.
 //!
 //! - [`manage`], [`purge`]: create, list, show and the rest of a key's life; [`public`]: its public half
-//! - [`manage`], [`purge`]: create, list, show and the rest of a key's life
 //! - [`copies`]: import, backup, restore; [`rotation`]: new versions by themselves; [`random`]
 //! - [`sign`], [`cipher`]: use of a key; [`envelope`]: what an encryption leaves behind
 //! - [`connection`]: which vault and as whom; [`env_file`]: the file of `keystead dev`; [`profile`]: named vaults;
@@ -18,7 +17,7 @@ pub(crate) mod envelope;
 pub(crate) mod files;
 pub(crate) mod manage;
 mod pem;
-mod profile;
+pub(crate) mod profile;
 mod public;
 mod purge;
 mod random;

@@ -47,14 +47,8 @@ fn place() -> Option<PathBuf> {
 
 fn from(file: &Path, name: &str, environment: impl Fn(&str) -> Option<Zeroizing<String>>) -> Result<Settings, Failure> {
     let (text, private) = read_file(file)?;
-    let mut profiles: BTreeMap<String, Profile> = toml::from_str(&text).map_err(|e| {
-        let line = e.span().and_then(|s| text.get(..s.start)).map_or(1, |t| t.matches('\n').count().saturating_add(1));
-        // Other messages may repeat a value, which may be the secret.
-        let plain = e.message().trim();
-        let known = ["unknown field", "missing field"].iter().any(|start| plain.starts_with(start));
-        let what = if known { plain } else { "this is not a profile" };
-        Failure::usage(format!("{}:{line}: {what}", file.display()))
-    })?;
+    let mut profiles =
+        parse(&text).map_err(|(line, what)| Failure::usage(format!("{}:{line}: {what}", file.display())))?;
     if !private && profiles.values().any(|p| p.client_secret.is_some()) {
         return Err(open_to_others(file));
     }
@@ -62,6 +56,33 @@ fn from(file: &Path, name: &str, environment: impl Fn(&str) -> Option<Zeroizing<
     let unknown = format!("there is no profile '{name}' in {}; there are: {known:?}", file.display());
     let profile = profiles.remove(name).ok_or_else(|| Failure::usage(unknown))?;
     settings(profile, name, environment)
+}
+
+/// The profiles by name, or a line and what is wrong with it.
+fn parse(text: &str) -> Result<BTreeMap<String, Profile>, (usize, String)> {
+    toml::from_str(text).map_err(|e| {
+        let line = e.span().and_then(|s| text.get(..s.start)).map_or(1, |t| t.matches('\n').count().saturating_add(1));
+        // Other messages may repeat a value, which may be the secret.
+        let plain = e.message().trim();
+        let known = ["unknown field", "missing field"].iter().any(|start| plain.starts_with(start));
+        (line, if known { plain } else { "this is not a profile" }.to_owned())
+    })
+}
+
+/// For fuzzing: any text, and a secret that no message may repeat.
+#[cfg(test)]
+pub(crate) fn fuzz(text: &str, secret: &str) {
+    match parse(text) {
+        Ok(profiles) => profiles.into_iter().for_each(|(name, profile)| {
+            // Files are not for fuzzing.
+            let profile = Profile { client_secret_file: None, ..profile };
+            drop(settings(profile, &name, |_| None));
+        }),
+        Err((line, what)) => {
+            assert!(line >= 1 && line <= text.matches('\n').count() + 1);
+            assert!(!what.is_empty() && !what.contains(secret), "{what}");
+        }
+    }
 }
 
 fn settings(

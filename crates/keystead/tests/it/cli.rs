@@ -1,4 +1,7 @@
-//! The command line, as README shows it.
+//! The command line: what it does beside OpenSSL, and its exit codes.
+
+mod readme;
+mod verbs;
 
 use crate::support::Place;
 use std::fs;
@@ -184,6 +187,9 @@ fn wait_says_what_it_waits_for_and_goes_on_once_the_vault_is_open() {
     let socket = place.data.join("operator.sock");
     let operator = |verb: &str| text(&place.cli(&["vault", "--socket", socket.to_str().unwrap(), verb, "dev"]));
     operator("seal");
+    assert_eq!(code(&place.cli(&["key", "list"])), Some(4), "sealed is unavailable, whether it is waited for or not");
+    let hsm = format!("https://localhost:{}", place.hsm_port);
+    assert_eq!(code(&place.cli(&["key", "list", "--vault", &hsm])), Some(4), "so is an inactive one");
     let late = place.cli(&["key", "list", "--wait=1"]);
     let said = String::from_utf8_lossy(&late.stderr).into_owned();
     assert!(code(&late) == Some(4) && said.contains("sealed"), "{said}");

@@ -60,6 +60,7 @@ fn a_first_start_leaves_all_that_a_client_needs_for_the_owner_alone_and_says_wha
         format!("https://dev-hsm.localhost:{hsm}"),
         "waits for an HSM, setting [[hsm]]".to_owned(),
         format!("set -a; . {}; set +a", env.display()),
+        format!("{} key create payments --kty EC", env!("CARGO_BIN_EXE_keystead")),
     ] {
         assert!(banner.contains(&part), "{part} is not in: {banner}");
     }

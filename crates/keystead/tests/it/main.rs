@@ -19,4 +19,5 @@ mod matrix;
 mod serve;
 mod support;
 mod vectors;
+mod verify;
 mod watch;

@@ -2,7 +2,9 @@
 
 use crate::support::{Reply, Vault, unb64};
 use aws_lc_rs::digest::{SHA256, digest};
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents, UnparsedPublicKey,
+};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -76,13 +78,18 @@ impl Version {
 
     /// Signs, or opens what was encrypted before.
     fn check_use(&self, vault: &mut Vault) {
+        let message = self.kid.as_bytes();
+        let mut sign = |algorithm| {
+            let signed = vault.sign_by(algorithm, &self.kid, digest(&SHA256, message).as_ref()).unwrap().ok();
+            unb64(signed["value"].as_str().unwrap())
+        };
+        let number = |name: &str| unb64(self.jwk[name].as_str().unwrap());
         if self.kty == "EC" {
-            let message = self.kid.as_bytes();
-            let signed = vault.sign(&self.kid, digest(&SHA256, message).as_ref()).unwrap().ok();
-            let signature = unb64(signed["value"].as_str().unwrap());
-            let number = |name: &str| unb64(self.jwk[name].as_str().unwrap());
             let public = [vec![4], number("x"), number("y")].concat();
-            UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, public).verify(message, &signature).unwrap();
+            UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, public).verify(message, &sign("ES256")).unwrap();
+        } else if self.kty == "RSA" {
+            let public = RsaPublicKeyComponents { n: number("n"), e: number("e") };
+            public.verify(&RSA_PKCS1_2048_8192_SHA256, message, &sign("RS256")).unwrap();
         }
         for (plain, sealed) in self.sealed.iter().rev().take(3) {
             let opened = vault.decrypt(&self.kid, sealed).unwrap();

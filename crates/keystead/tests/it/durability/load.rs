@@ -25,6 +25,9 @@ impl Dice {
 /// Most versions of a key: then it is deleted rather than grown.
 const VERSIONS: usize = 4;
 
+/// How the name of each client's one RSA key begins. Making one takes long, so it gets no more versions.
+const RSA: &str = "rsa-";
+
 pub(super) struct Client {
     names: Vec<String>,
     pub(super) ledger: Ledger,
@@ -34,7 +37,7 @@ pub(super) struct Client {
 
 impl Client {
     pub(super) fn new(number: u64, seed: u64) -> Self {
-        let names = (0..6).map(|i| format!("key-{number}-{i}")).collect();
+        let names = (0..6).map(|i| format!("key-{number}-{i}")).chain([format!("{RSA}{number}")]).collect();
         Self { names, ledger: Ledger::default(), dice: Dice(seed.wrapping_mul(1_000_003) ^ number), count: 0 }
     }
 
@@ -52,7 +55,11 @@ impl Client {
         let name = self.names[self.dice.below(self.names.len() as u64) as usize].clone();
         let dice = self.dice.below(100);
         let Some(key) = self.ledger.keys.get(&name) else {
-            let kty = if dice < 50 { "EC" } else { "oct" };
+            let kty = match dice {
+                _ if name.starts_with(RSA) => "RSA",
+                0..50 => "EC",
+                _ => "oct",
+            };
             return self.change(vault, &name, Change::Create(kty));
         };
         let (kty, grown) = (key.versions[0].kty, key.versions.len() >= VERSIONS);
@@ -60,7 +67,7 @@ impl Client {
             State::Deleted if dice < 50 => self.change(vault, &name, Change::Recover),
             State::Deleted => self.change(vault, &name, Change::Purge),
             State::Live if dice < 8 || (grown && dice < 25) => self.change(vault, &name, Change::Delete),
-            State::Live if dice < 25 => self.change(vault, &name, Change::Create(kty)),
+            State::Live if dice < 25 && kty != "RSA" => self.change(vault, &name, Change::Create(kty)),
             State::Live if dice < 40 => {
                 self.count += 1;
                 self.change(vault, &name, Change::Tag(self.count.to_string()))
@@ -94,6 +101,8 @@ impl Client {
         let kid = version.kid.clone();
         let reply = if version.kty == "EC" {
             vault.sign(&kid, &[7; 32])?
+        } else if version.kty == "RSA" {
+            vault.sign_by("RS256", &kid, &[7; 32])?
         } else if version.sealed.is_empty() || self.dice.below(2) == 0 {
             let plain = self.dice.below(u64::MAX).to_be_bytes();
             let reply = vault.encrypt(&kid, &plain)?;

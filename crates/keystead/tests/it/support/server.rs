@@ -4,6 +4,7 @@ use super::{Http, Vault};
 use rustix::process::{Pid, Signal, kill_process};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
+use std::io::Write as _;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -107,10 +108,27 @@ impl Place {
         command.output().unwrap()
     }
 
+    /// The same with these bytes as standard input.
+    pub(crate) fn cli_reading(&self, args: &[&str], input: &[u8]) -> Output {
+        let mut command = self.command(args);
+        command.envs(read_env(&self.data.join("dev.env"))).stdin(Stdio::piped());
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        // A command that fails may not read it.
+        let _ = child.stdin.take().unwrap().write_all(input);
+        child.wait_with_output().unwrap()
+    }
+
     /// `keystead ARGS...`: nothing of the caller's environment, kept checkpoints under this place.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_keystead"));
-        command.args(args).env_clear().current_dir(self.temp.path());
+        let mut command = self.program(env!("CARGO_BIN_EXE_keystead"));
+        command.args(args);
+        command
+    }
+
+    /// Another program in the same way.
+    pub(crate) fn program(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command.env_clear().current_dir(self.temp.path());
         command.env("XDG_STATE_HOME", self.beside("state")).stdin(Stdio::null());
         for name in ["PATH", "KEYSTEAD_LOG"] {
             if let Some(value) = std::env::var_os(name) {

@@ -91,7 +91,12 @@ impl Vault {
 
     /// ES256 over a digest of 32 bytes.
     pub(crate) fn sign(&mut self, key: &str, digest: &[u8]) -> io::Result<Reply> {
-        let body = json!({ "alg": "ES256", "value": b64(digest) });
+        self.sign_by("ES256", key, digest)
+    }
+
+    /// The same by another algorithm.
+    pub(crate) fn sign_by(&mut self, algorithm: &str, key: &str, digest: &[u8]) -> io::Result<Reply> {
+        let body = json!({ "alg": algorithm, "value": b64(digest) });
         self.call("POST", &format!("{}/sign", path(key)), Some(&body))
     }
 
