@@ -2,14 +2,16 @@
 //! verified with both. It is replaced as a whole, so nothing that was verified before a change is remembered after it.
 
 use keystead_access::PolicyDocument;
-use keystead_identity::{Caller, Callers, Client, Identity, NotAuthenticated, Proof, Proven, Published, TrustedIssuer};
+use keystead_identity::{
+    Caller, Callers, Claimed, Client, Identity, NotAuthenticated, Proof, Proven, Published, TrustedIssuer,
+};
 use keystead_model::{Revision, Time};
 use quick_cache::sync::Cache;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Bound on remembered proofs, per vault.
+/// Bound on remembered proofs, per vault: as many that name no groups, or about 8 MiB of those that do.
 const REMEMBERED: usize = 4096;
 
 /// What the policy says about who callers are.
@@ -109,15 +111,24 @@ impl Believed {
         None
     }
 
-    /// Verifies a proof; tokens and certificates are remembered until they must be looked at again.
-    pub(crate) fn authenticate(
+    /// Checks of a proof what can be seen without cryptography.
+    pub(crate) fn look<'a>(
+        &'a self,
+        proof: Proof<'a>,
+        address: Option<IpAddr>,
+        now: Time,
+    ) -> Result<Claimed<'a>, NotAuthenticated> {
+        self.identity.look(proof, address, now)
+    }
+
+    /// Verifies the rest of it; tokens and certificates are remembered until they must be looked at again.
+    pub(crate) fn prove(
         &self,
         proof: Proof<'_>,
-        address: Option<IpAddr>,
         now: Time,
         used: &Used,
     ) -> Result<Seen, NotAuthenticated> {
-        let proven = self.identity.authenticate(proof, address, now)?;
+        let proven = claimed.prove()?;
         match digest(proof) {
             Some(digest) => self.proven.insert(digest, proven.clone()),
             None => used.once(&proven, now)?,
@@ -130,6 +141,7 @@ impl Believed {
 pub(crate) struct Seen {
     pub(crate) caller: Caller,
     pub(crate) before: bool,
+        claimed: Claimed<'_>,
 }
 
 /// What a proof is remembered by, if it is.
