@@ -6,6 +6,7 @@ use keystead_identity::{
     Caller, Callers, Claimed, Client, Identity, NotAuthenticated, Proof, Proven, Published, TrustedIssuer,
 };
 use keystead_model::{Revision, Time};
+use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -13,6 +14,23 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Bound on remembered proofs, per vault: as many that name no groups, or about 8 MiB of those that do.
 const REMEMBERED: usize = 4096;
+
+/// What a remembered proof weighs, counted in groups.
+#[derive(Clone)]
+struct Weigh;
+
+const BARE: u64 = 16;
+
+impl Weighter<[u8; 32], Proven> for Weigh {
+    fn weight(&self, _: &[u8; 32], proven: &Proven) -> u64 {
+        BARE.saturating_add(u64::try_from(proven.caller.groups().len()).unwrap_or(u64::MAX))
+    }
+}
+
+fn remembering() -> Cache<[u8; 32], Proven, Weigh> {
+    let most = u64::try_from(REMEMBERED).unwrap_or(u64::MAX).saturating_mul(BARE);
+    Cache::with_weighter(REMEMBERED, most, Weigh)
+}
 
 /// What the policy says about who callers are.
 pub(crate) struct Trust {
@@ -47,7 +65,7 @@ pub(crate) struct Believed {
     pub(crate) trust: Arc<Trust>,
     identity: Identity,
     fetched: HashMap<String, Fetched>,
-    proven: Cache<[u8; 32], Proven>,
+    proven: Cache<[u8; 32], Proven, Weigh>,
 }
 
 impl Believed {
@@ -66,7 +84,7 @@ impl Believed {
         for (iss, f) in &fetched {
             identity = identity.with_keys(iss, f.published.clone());
         }
-        Self { revision, trust, identity, fetched, proven: Cache::new(REMEMBERED) }
+        Self { revision, trust, identity, fetched, proven: remembering() }
     }
 
     /// The next state, after the policy changed.
@@ -124,6 +142,7 @@ impl Believed {
     /// Verifies the rest of it; tokens and certificates are remembered until they must be looked at again.
     pub(crate) fn prove(
         &self,
+        claimed: Claimed<'_>,
         proof: Proof<'_>,
         now: Time,
         used: &Used,
@@ -141,7 +160,6 @@ impl Believed {
 pub(crate) struct Seen {
     pub(crate) caller: Caller,
     pub(crate) before: bool,
-        claimed: Claimed<'_>,
 }
 
 /// What a proof is remembered by, if it is.

@@ -55,8 +55,8 @@ pub enum NotAuthenticated {
     /// No token, or no client and secret.
     #[error("no token or secret was sent: ask the authority named in the challenge for a token")]
     Missing,
-    /// More than 8 KiB.
-    #[error("the token or secret has more than 8192 bytes: ask the issuer for a token with fewer claims")]
+    /// More than 16 KiB.
+    #[error("the token or secret has more than 16384 bytes: ask the issuer for a token with fewer claims")]
     TooLarge,
     /// Not a JWT, a claim that is needed is not there or of the wrong type, or a claim stands twice.
     #[error("the token is not a JWT with each of the claims iss, aud, exp and the subject's claim once")]

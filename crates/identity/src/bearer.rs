@@ -14,8 +14,8 @@ use keystead_model::Time;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-/// Longest token, in bytes.
-pub(crate) const MAX_LEN: usize = 8 * 1024;
+/// Longest token, in bytes: one that names 256 groups by GUID has about 14 KiB.
+pub(crate) const MAX_LEN: usize = 16 * 1024;
 
 /// How far the clocks of an issuer and of this node may be apart.
 pub(crate) const SKEW_MS: i64 = 60_000;
