@@ -172,7 +172,7 @@ impl Edit {
         self.document.assignments.push(AssignmentDocument {
             id: *new.id.as_bytes(),
             scope: new.scope.to_string(),
-            principal: Grantee::from(Principal::named(new.principal, &self.policy.directory)),
+            principal: Grantee::Id(new.principal),
             role: new.role.to_string(),
         });
         Ok(true)

@@ -39,5 +39,4 @@ pub use certificate::{CertificateAuthority, SubjectName};
 pub use claimed::Claimed;
 pub use credential::{By, Credential, Federation};
 pub use principal::{Caller, Principal};
-pub use principal_id::Named;
 pub use trust::{Client, IssuerKey, TrustedIssuer, secret_digest};

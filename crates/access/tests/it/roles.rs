@@ -63,7 +63,7 @@ fn an_assignment_gives_at_once_and_its_removal_takes_at_once() {
     assert_eq!(given.assign(&who("pa"), &to(2, "/keys", guid(HSM_USER), OID)), Ok(true));
     let (document, policy) = given.done().ok().unwrap();
     assert!(may(&policy, &caller, Action::Sign, "/keys/a") && !may(&policy, &caller, Action::Sign, "/"));
-    assert_eq!(document.assignments[1].principal, Grantee::Principal(Principal::new(ISS, OID)));
+    assert_eq!(document.assignments[1].principal, Grantee::Id(guid(OID)));
 
     let mut taken = edit(&document);
     assert_eq!(taken.unassign(&who("pa"), &target("/keys"), id(2)), Ok(to(2, "/keys", guid(HSM_USER), OID)));
@@ -89,6 +89,57 @@ fn a_derived_id_names_its_principal_and_nobody_else() {
         assert!(!may(&policy, &bearer(issuer, subject), Action::Sign, "/"), "{issuer} {subject}");
     }
     assert_eq!(policy.assignment(&Target::Vault, id(1)), Some(new));
+}
+
+/// The policy after HSM_USER was given to this GUID at `/`.
+fn given_to(principal: Guid) -> Policy {
+    let mut e = edit(&with(Vec::new()));
+    assert_eq!(e.assign(&who("root"), &AssignmentView { principal, ..to(1, "/", guid(HSM_USER), OID) }), Ok(true));
+    e.done().ok().unwrap().1
+}
+
+#[test]
+fn a_group_has_what_its_guid_is_given_and_the_subject_of_the_same_name_does_not() {
+    let elsewhere = "https://elsewhere.example/";
+    let policy = given_to(Principal::group(elsewhere, "signers").id(ISS));
+    let may = |caller: &Caller| may(&policy, caller, Action::Sign, "/keys/a");
+    assert!(may(&member(elsewhere, "somebody", &["others", "signers"])));
+    for other in [
+        bearer(elsewhere, "signers"),
+        member(elsewhere, "somebody", &["Signers", "signers "]),
+        member(ISS, "somebody", &["signers"]),
+        member("https://elsewhere.example", "somebody", &["signers"]),
+    ] {
+        assert!(!may(&other), "{other:?}");
+    }
+}
+
+#[test]
+fn a_guid_of_the_directory_is_its_subject_or_its_group_and_nobody_elses() {
+    let policy = given_to(guid(OID));
+    let may = |caller: &Caller| may(&policy, caller, Action::Sign, "/keys/a");
+    assert!(may(&bearer(ISS, OID)) && may(&member(ISS, "somebody", &["others", OID])));
+    for other in [
+        bearer("https://elsewhere.example/", OID),
+        member("https://elsewhere.example/", "somebody", &[OID]),
+        member(ISS, "somebody", &[&OID.to_uppercase()]),
+        bearer(ISS, "somebody"),
+    ] {
+        assert!(!may(&other), "{other:?}");
+    }
+    // Nobody has two GUIDs: what stands for itself is not found by its derived id.
+    for principal in [Principal::group(ISS, OID), Principal::new(ISS, OID)] {
+        let policy = given_to(principal.derived_id());
+        let caller = member(ISS, OID, &[OID]);
+        assert!(!allowed(&policy, &caller, Action::Sign, &target("/keys/a")), "{principal:?}");
+    }
+}
+
+#[test]
+fn what_a_policy_gives_to_a_subject_by_name_no_group_has_by_having_its_guid() {
+    let policy = policy(vec![assignment(1, "/", Principal::new(ISS, OID), HSM_USER)], 1);
+    assert!(may(&policy, &bearer(ISS, OID), Action::Sign, "/"));
+    assert!(!may(&policy, &member(ISS, "somebody", &[OID]), Action::Sign, "/"));
 }
 
 #[test]

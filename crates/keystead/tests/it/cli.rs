@@ -237,6 +237,10 @@ fn a_role_is_defined_given_listed_and_taken() {
     assert_eq!(derived.trim().len(), 36);
     assert_eq!(derived.as_bytes()[14], b'8');
 }
+    let group = text(&place.cli(&["role", "principal-id", "a", "b", "--group"]));
+    assert!(group.trim().len() == 36 && group != derived, "{group}");
+    text(&place.cli(&["role", "assign", "Key Vault Reader", group.trim()]));
+    assert!(text(&place.cli(&["role", "assignments"])).contains(group.trim()));
 
 #[test]
 fn a_key_goes_through_import_rotation_backup_and_restore_on_the_command_line() {
