@@ -62,7 +62,9 @@ pub enum NotChanged {
     #[error("an administrator is one of the whole vault: assign the role at the scope /")]
     AdministratorBelow,
     /// Nobody could change anything any more.
-    #[error("the vault's last administrator cannot be removed: make another one first")]
+    #[error(
+        "the vault's last administrator, or his last way to prove himself, cannot be removed: make another one first"
+    )]
     LastAdministrator,
     /// A built-in role's GUID or name.
     #[error("cannot re-use the name or GUID of a built-in role: please use a unique role ID and name")]

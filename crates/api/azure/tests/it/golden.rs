@@ -208,7 +208,12 @@ fn errors() {
         ("error-busy.json", Refusal::Busy),
         ("error-role-built-in.json", Refusal::Role(NotChanged::BuiltIn)),
         ("error-role-beyond.json", Refusal::Role(NotChanged::Beyond { data_action: DataAction::HsmKeysSign })),
-        ("error-role-in-use.json", Refusal::Role(NotChanged::InUse { assignments: 2 })),
+        ("error-role-not-found.json", Refusal::Role(NotChanged::RoleNotFound { id: Guid::from_bytes([0xb1; 16]) })),
+        (
+            "error-assignment-not-found.json",
+            Refusal::Role(NotChanged::AssignmentNotFound { id: Guid::from_bytes([0xa1; 16]) }),
+        ),
+        ("error-last-administrator.json", Refusal::Role(NotChanged::LastAdministrator)),
         ("error-setting-not-found.json", Refusal::SettingNotFound { name: "No".to_owned() }),
         ("error-name-taken.json", Refusal::NameTaken { name: name() }),
         ("error-purge-protected.json", Refusal::PurgeProtected),
