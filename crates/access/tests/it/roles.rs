@@ -220,8 +220,43 @@ fn a_custom_role_is_made_changed_in_place_and_removed_when_nobody_has_it() {
     e.unassign(&root, &target("/keys/a"), id(2)).unwrap();
     let (document, _) = e.done().ok().unwrap();
     let mut e = edit(&document);
-    assert_eq!(e.undefine(id(1)).unwrap().name, "Verifier");
-    assert!(e.done().ok().unwrap().0.roles.is_empty());
+    let was = e.undefine(id(1)).unwrap();
+    assert_eq!((was.definition.name.as_str(), was.assignments), ("Verifier", vec![to(2, "/keys/a", id(1), OID)]));
+    let (document, policy) = e.done().ok().unwrap();
+    assert!(document.roles.is_empty() && policy.assignment(&target("/keys/a"), id(2)).is_none());
+    assert!(policy.assignment(&Target::Vault, id(3)).is_some(), "another role's stays");
+}
+
+#[test]
+fn key_vaults_and_managed_hsms_roles_give_what_their_names_say_in_either_kind_of_vault() {
+    let gives = |role: &str, action| {
+        let policy = policy(vec![assignment(1, "/", Principal::new(ISS, "s"), role)], 1);
+        may(&policy, &bearer(ISS, "s"), action, "/keys/a")
+    };
+    for (role, id, given, not_given) in [
+        (
+            "Key Vault Administrator",
+            "00482a5a-887f-4fb3-b363-3b7fe8e74483",
+            Action::PurgeKey,
+            Action::WriteRoleAssignment,
+        ),
+        ("Key Vault Reader", "21090545-7ca7-4776-b22c-e363652d74d2", Action::GetKey, Action::Sign),
+        ("Managed HSM Crypto User", HSM_USER, Action::CreateKey, Action::PurgeKey),
+        ("Managed HSM Crypto Auditor", "2c18b078-7c48-4d3a-af88-5a3a1b3f82b3", Action::ReadDeletedKeys, Action::Verify),
+        ("Managed HSM Backup User", "7b127d3c-77bd-4e3e-bbe0-dbb8971fa7f8", Action::BackupKey, Action::RestoreKey),
+    ] {
+        assert_eq!(Role::built_in(role).unwrap().guid(), guid(id));
+        assert!(gives(role, given) && !gives(role, not_given), "{role}");
+    }
+    let release = Role::built_in("08bbd89e-9f13-488c-ac41-acfcb10c90ab").unwrap();
+    assert_eq!(
+        (release.name, release.data_actions),
+        ("Key Vault Crypto Service Release User", &[DataAction::KeysRelease][..])
+    );
+    assert!(
+        Action::ALL.iter().filter(|a| **a != Action::IssueToken).all(|a| !gives(release.id, *a)),
+        "release is not built"
+    );
 }
 
 #[test]
