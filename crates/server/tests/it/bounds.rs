@@ -196,7 +196,7 @@ async fn memory_for_bodies_is_bounded_over_all_connections() {
     holder.flush().await.unwrap();
     // Its body is held as long as its handler works.
     until(|| server.counters.read().requests_in_flight == 1).await;
-    let said = ask(&mut server.connect().await, &post_long("/", &"y".repeat(120_000))).await.unwrap();
+    let said = ask(&mut server.connect().await, &post_long("/", &"y".repeat(110_000))).await.unwrap();
     assert_eq!((said.status, said.body.as_str()), (429, "FAULT Busy"));
     let mut small = server.connect().await;
     small.write_all(post("/", &"y".repeat(8000)).as_bytes()).await.unwrap();
@@ -205,7 +205,7 @@ async fn memory_for_bodies_is_bounded_over_all_connections() {
     gate.add_permits(3);
     assert_eq!(answer(&mut small).await.unwrap().status, 200);
     assert_eq!(answer(&mut holder).await.unwrap().status, 200);
-    assert_eq!(ask(&mut server.connect().await, &post_long("/", &"y".repeat(120_000))).await.unwrap().status, 200);
+    assert_eq!(ask(&mut server.connect().await, &post_long("/", &"y".repeat(110_000))).await.unwrap().status, 200);
 }
 
 #[tokio::test]
