@@ -1,24 +1,24 @@
 //! To whom a role is given.
 
-use keystead_identity::{Caller, Named, Principal};
+use keystead_identity::{Caller, Principal};
 use keystead_model::Guid;
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 
-/// Whom an assignment names: a principal, or whoever has a derived id, where the principal behind it is not known here.
+/// Whom an assignment names: a principal, or whoever has a GUID, where the principal behind it is not known here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Grantee {
-    /// An issuer and a subject.
+    /// An issuer, and a subject or a group.
     Principal(Principal),
-    /// A UUIDv8 of SHA-256(issuer | 00 | subject).
-    Derived(Guid),
+    /// The one who has this GUID in the vault, or the members of the group that has it.
+    Id(Guid),
 }
 
 impl Grantee {
-    /// Whether the caller is the one who is named, in a vault with this directory. Nobody has two GUIDs.
+    /// Whether the caller is the one who is named, or a member of the group, in a vault with this directory.
     pub fn names(&self, caller: &Caller, directory: &str) -> bool {
         match self {
             Self::Principal(principal) => caller.is(principal),
-            Self::Derived(id) => caller.principal().id(directory) == *id,
+            Self::Id(id) => caller.has_id(*id, directory),
         }
     }
 
@@ -26,7 +26,7 @@ impl Grantee {
     pub fn id(&self, directory: &str) -> Guid {
         match self {
             Self::Principal(principal) => principal.id(directory),
-            Self::Derived(id) => *id,
+            Self::Id(id) => *id,
         }
     }
 }
@@ -37,21 +37,12 @@ impl From<Principal> for Grantee {
     }
 }
 
-impl From<Named> for Grantee {
-    fn from(named: Named) -> Self {
-        match named {
-            Named::Principal(principal) => Self::Principal(principal),
-            Named::Derived(id) => Self::Derived(id),
-        }
-    }
-}
-
-/// As a principal writes itself, `{0: issuer, 1: subject}`, a group with `3: true`; a derived id is `{2: 16 bytes}`.
+/// As a principal writes itself, `{0: issuer, 1: subject}`, a group with `3: true`; a GUID is `{2: 16 bytes}`.
 impl<C> Encode<C> for Grantee {
     fn encode<W: encode::Write>(&self, e: &mut Encoder<W>, c: &mut C) -> Result<(), encode::Error<W::Error>> {
         match self {
             Self::Principal(principal) => principal.encode(e, c),
-            Self::Derived(id) => e.map(1)?.u8(2)?.bytes(id.as_bytes())?.ok(),
+            Self::Id(id) => e.map(1)?.u8(2)?.bytes(id.as_bytes())?.ok(),
         }
     }
 }
@@ -64,7 +55,7 @@ struct Stored {
     #[n(1)]
     subject: Option<String>,
     #[cbor(n(2), with = "minicbor::bytes")]
-    derived: Option<[u8; 16]>,
+    id: Option<[u8; 16]>,
     #[n(3)]
     group: Option<bool>,
 }
@@ -72,14 +63,12 @@ struct Stored {
 impl<'b, C> Decode<'b, C> for Grantee {
     fn decode(d: &mut Decoder<'b>, c: &mut C) -> Result<Self, decode::Error> {
         match Stored::decode(d, c)? {
-            Stored { issuer: Some(issuer), subject: Some(subject), derived: None, group } => Ok(match group {
+            Stored { issuer: Some(issuer), subject: Some(subject), id: None, group } => Ok(match group {
                 Some(true) => Principal::group(issuer, subject).into(),
                 Some(false) | None => Principal::new(issuer, subject).into(),
             }),
-            Stored { issuer: None, subject: None, derived: Some(id), group: None } => {
-                Ok(Self::Derived(Guid::from_bytes(id)))
-            }
-            _ => Err(decode::Error::message("neither a principal nor a derived id")),
+            Stored { issuer: None, subject: None, id: Some(id), group: None } => Ok(Self::Id(Guid::from_bytes(id))),
+            _ => Err(decode::Error::message("neither a principal nor a GUID")),
         }
     }
 }

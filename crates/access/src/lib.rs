@@ -5,6 +5,7 @@
 //! - [`permit`]: what a decision gives, and what a denial says
 //! - [`role`]: what role definitions say; [`grantee`]: whom an assignment names
 //! - [`change`]: which changes of roles and assignments are allowed, and what comes of them
+//! - [`way_in`]: whether anybody is left who administers the vault
 //!
 //! Deny is the default: an action is allowed by a role assignment whose scope covers the target, by being one of the
 //! vault's administrators (for the few actions on the vault itself and its roles), by being one of its built-in clients
@@ -20,9 +21,11 @@ pub mod grantee;
 pub mod permit;
 pub mod policy;
 pub mod role;
+pub mod way_in;
 
-pub use change::{AssignmentView, Edit, NotChanged};
+pub use change::{AssignmentView, Edit, NotChanged, Undefined};
 pub use grantee::Grantee;
 pub use permit::{Ask, Denial, Ground, Mandate, Permit, Who};
 pub use policy::{Assignment, BadPolicy, Policy, PolicyDocument};
 pub use role::{Definition, Permission, Role};
+pub use way_in::Known;

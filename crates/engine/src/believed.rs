@@ -2,15 +2,35 @@
 //! verified with both. It is replaced as a whole, so nothing that was verified before a change is remembered after it.
 
 use keystead_access::PolicyDocument;
-use keystead_identity::{Caller, Callers, Client, Identity, NotAuthenticated, Proof, Proven, Published, TrustedIssuer};
+use keystead_identity::{
+    Caller, Callers, Claimed, Client, Identity, NotAuthenticated, Proof, Proven, Published, TrustedIssuer,
+};
 use keystead_model::{Revision, Time};
+use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Bound on remembered proofs, per vault.
+/// Bound on remembered proofs, per vault: as many that name no groups, or about 8 MiB of those that do.
 const REMEMBERED: usize = 4096;
+
+/// What a remembered proof weighs, counted in groups.
+#[derive(Clone)]
+struct Weigh;
+
+const BARE: u64 = 16;
+
+impl Weighter<[u8; 32], Proven> for Weigh {
+    fn weight(&self, _: &[u8; 32], proven: &Proven) -> u64 {
+        BARE.saturating_add(u64::try_from(proven.caller.groups().len()).unwrap_or(u64::MAX))
+    }
+}
+
+fn remembering() -> Cache<[u8; 32], Proven, Weigh> {
+    let most = u64::try_from(REMEMBERED).unwrap_or(u64::MAX).saturating_mul(BARE);
+    Cache::with_weighter(REMEMBERED, most, Weigh)
+}
 
 /// What the policy says about who callers are.
 pub(crate) struct Trust {
@@ -45,7 +65,7 @@ pub(crate) struct Believed {
     pub(crate) trust: Arc<Trust>,
     identity: Identity,
     fetched: HashMap<String, Fetched>,
-    proven: Cache<[u8; 32], Proven>,
+    proven: Cache<[u8; 32], Proven, Weigh>,
 }
 
 impl Believed {
@@ -64,7 +84,7 @@ impl Believed {
         for (iss, f) in &fetched {
             identity = identity.with_keys(iss, f.published.clone());
         }
-        Self { revision, trust, identity, fetched, proven: Cache::new(REMEMBERED) }
+        Self { revision, trust, identity, fetched, proven: remembering() }
     }
 
     /// The next state, after the policy changed.
@@ -109,15 +129,25 @@ impl Believed {
         None
     }
 
-    /// Verifies a proof; tokens and certificates are remembered until they must be looked at again.
-    pub(crate) fn authenticate(
-        &self,
-        proof: Proof<'_>,
+    /// Checks of a proof what can be seen without cryptography.
+    pub(crate) fn look<'a>(
+        &'a self,
+        proof: Proof<'a>,
         address: Option<IpAddr>,
+        now: Time,
+    ) -> Result<Claimed<'a>, NotAuthenticated> {
+        self.identity.look(proof, address, now)
+    }
+
+    /// Verifies the rest of it; tokens and certificates are remembered until they must be looked at again.
+    pub(crate) fn prove(
+        &self,
+        claimed: Claimed<'_>,
+        proof: Proof<'_>,
         now: Time,
         used: &Used,
     ) -> Result<Seen, NotAuthenticated> {
-        let proven = self.identity.authenticate(proof, address, now)?;
+        let proven = claimed.prove()?;
         match digest(proof) {
             Some(digest) => self.proven.insert(digest, proven.clone()),
             None => used.once(&proven, now)?,

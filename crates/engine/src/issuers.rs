@@ -1,5 +1,6 @@
 //! The keys of other issuers, fetched for all vaults of a node. Whom a vault believes stands in its policy; here is
-//! only what those issuers publish, and how often they are asked: whatever callers send, twice a minute at most.
+//! only what those issuers publish, and how often they are asked: whatever callers send, twice a minute at most, half a
+//! minute apart, so that no flood puts off the look that finds a new key for longer than that.
 
 use futures_util::future::BoxFuture;
 use keystead_identity::{Published, TrustedIssuer, discovery, keys};
@@ -12,9 +13,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// Reads what stands at an https URL, within bounds. The embedder knows which hosts may be reached, and how.
 pub type Fetch = Arc<dyn Fn(String) -> BoxFuture<'static, Result<Vec<u8>, String>> + Send + Sync>;
 
-/// Fetches of one issuer's keys in [`WINDOW_MS`].
-const FETCHES: usize = 2;
-const WINDOW_MS: i64 = 60_000;
+/// Between two fetches of one issuer's keys, failed ones too.
+const APART_MS: i64 = 30_000;
 
 /// How long one may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -45,8 +45,8 @@ struct Source {
 #[derive(Default)]
 struct State {
     published: Option<Published>,
-    /// The newest fetches, failed ones too.
-    tried: Vec<Time>,
+    /// The newest fetch, a failed one too.
+    tried: Option<Time>,
 }
 
 impl Issuers {
@@ -102,7 +102,7 @@ impl Source {
 
     fn may_ask(&self, now: Time) -> bool {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.tried.iter().filter(|t| recent(**t, now)).count() < FETCHES
+        !state.tried.is_some_and(|tried| recent(tried, now))
     }
 
     async fn ask(
@@ -136,11 +136,10 @@ impl Source {
     /// Counts a fetch, if there may be one now.
     fn begin(&self, now: Time) -> bool {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.tried.retain(|t| recent(*t, now));
-        if state.tried.len() >= FETCHES {
+        if state.tried.is_some_and(|tried| recent(tried, now)) {
             return false;
         }
-        state.tried.push(now);
+        state.tried = Some(now);
         true
     }
 
@@ -151,9 +150,9 @@ impl Source {
     }
 }
 
-/// Whether two times are less than the window apart, whichever came first: requests do not come in order.
+/// Whether two times are too near to each other, whichever came first: requests do not come in order.
 fn recent(tried: Time, now: Time) -> bool {
-    now.0.abs_diff(tried.0) < WINDOW_MS.unsigned_abs()
+    now.0.abs_diff(tried.0) < APART_MS.unsigned_abs()
 }
 
 #[cfg(test)]

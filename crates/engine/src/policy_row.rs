@@ -10,7 +10,7 @@ use crate::records;
 use crate::room::{Place, Room, row_binding};
 use crate::run::Effect;
 use crate::vault::Open;
-use keystead_access::{Ask, BadPolicy, Edit, NotChanged, Permit, Policy, PolicyDocument};
+use keystead_access::{Ask, BadPolicy, Edit, Known, NotChanged, Permit, Policy, PolicyDocument, Who};
 use keystead_model::Revision;
 use keystead_store::{Changes, Kind, Row, RowKey};
 use std::sync::Arc;
@@ -19,6 +19,9 @@ use std::sync::Arc;
 pub(crate) struct Editing {
     pub(crate) edit: Edit,
     row: Row,
+    by: Who,
+    /// Whether an administrator could prove himself before the change.
+    administered: bool,
 }
 
 impl Editing {
@@ -28,11 +31,14 @@ impl Editing {
         let at = RowKey { kind: Kind::Policy, lookup: singleton(Kind::Policy), version: None };
         let row = room.row_at(at).await?.ok_or(Refusal::Damaged)?;
         let document = document_of(&row, room)?;
-        let edit = Edit::of(document, row.revision)?;
+        let mut edit = Edit::of(document, row.revision)?;
         if !edit.before().allows(permit.who(), C::ACTION, &permit.ask().target()) {
             return Err(Refusal::Conflict);
         }
-        Ok(Self { edit, row })
+        let by = permit.who().clone();
+        let document = edit.document().clone();
+        let administered = administered(&by, room, edit.before(), &document);
+        Ok(Self { edit, row, by, administered })
     }
 
     /// The document, for changes of who callers are.
@@ -59,8 +65,9 @@ impl Editing {
     ) -> Result<Effect<T>, Refusal> {
         let id = self.row.id;
         let own = room.open().believed.load().trust.own().cloned().ok_or(Refusal::Fault)?;
-        let Self { edit, row } = self;
+        let Self { edit, row, by, administered } = self;
         let (document, policy) = check(edit).map_err(refused)?;
+        still_administered(administered, &by, room, &policy, &document)?;
         if document.issuers.iter().any(|i| i.iss == own.iss) {
             return Err(refused(BadPolicy::Twice { what: "issuer", id: own.iss }));
         }
@@ -72,7 +79,27 @@ impl Editing {
     /// A change of roles, with what it gives.
     pub(crate) fn done<T>(self, room: &Room<'_>, value: T) -> Result<Effect<T>, Refusal> {
         let (document, policy) = self.edit.done()?;
+        still_administered(self.administered, &self.by, room, &policy, &document)?;
         put(&self.row, room, &document, policy, value)
+    }
+}
+
+fn administered(by: &Who, room: &Room<'_>, policy: &Policy, document: &PolicyDocument) -> bool {
+    let own = room.open().issuer.info().iss;
+    Known { own_issuer: &own, now: room.at.now, by }.somebody_administers(policy, document)
+}
+
+/// A vault that nobody could administer any more would be lost to its customer for ever.
+fn still_administered(
+    before: bool,
+    by: &Who,
+    room: &Room<'_>,
+    policy: &Policy,
+    document: &PolicyDocument,
+) -> Result<(), Refusal> {
+    match before && !administered(by, room, policy, document) {
+        true => Err(Refusal::Role(NotChanged::LastAdministrator)),
+        false => Ok(()),
     }
 }
 

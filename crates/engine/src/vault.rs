@@ -124,7 +124,10 @@ impl Open {
         if let Some(seen) = believed.seen_before(proof, address, now) {
             return Ok(seen);
         }
-        wrong_proofs.examine(address, now, || Ok(believed.authenticate(proof, address, now, &self.used)?))
+        // What fails on sight fails without a charge: a flood of junk takes no examination from those with good proofs.
+        let claimed = believed.look(proof, address, now)?;
+        let client = claimed.client().map(str::to_owned);
+        wrong_proofs.examine(address, client.as_deref(), now, || Ok(believed.prove(claimed, proof, now, &self.used)?))
     }
 
     /// Takes over what an issuer published.
@@ -190,7 +193,7 @@ impl Vault {
     }
 
     /// Proof to caller. The vault's state is looked at first: a sealed vault challenges nobody. Where too many wrong
-    /// proofs came from, none is examined for a while.
+    /// signatures or secrets came from, none is examined for a while.
     pub fn authenticate(&self, proof: Proof<'_>, address: Option<IpAddr>, now: Time) -> Result<Caller, NotLetIn> {
         Ok(self.open()?.authenticate(proof, address, now, &self.wrong_proofs)?.caller)
     }

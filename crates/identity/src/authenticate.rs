@@ -1,12 +1,11 @@
 //! From a proof to a caller.
 
-use crate::assertion;
 use crate::bearer::{Issuer, MAX_LEN, Published, Unproven};
 use crate::callers::{Callers, Revoked};
 use crate::certificate::Authorities;
-use crate::credential::By;
-use crate::principal::{Caller, Principal};
-use crate::trust::{Client, TrustedIssuer, secret_digest};
+use crate::claimed::Claimed;
+use crate::principal::Caller;
+use crate::trust::{Client, TrustedIssuer};
 use keystead_model::Time;
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -56,8 +55,8 @@ pub enum NotAuthenticated {
     /// No token, or no client and secret.
     #[error("no token or secret was sent: ask the authority named in the challenge for a token")]
     Missing,
-    /// More than 8 KiB.
-    #[error("the token or secret has more than 8192 bytes: ask the issuer for a token with fewer claims")]
+    /// More than 16 KiB.
+    #[error("the token or secret has more than 16384 bytes: ask the issuer for a token with fewer claims")]
     TooLarge,
     /// Not a JWT, a claim that is needed is not there or of the wrong type, or a claim stands twice.
     #[error("the token is not a JWT with each of the claims iss, aud, exp and the subject's claim once")]
@@ -105,12 +104,12 @@ pub enum NotAuthenticated {
 
 /// Everything a vault believes about who is who, at one revision of its policy.
 pub struct Identity {
-    builtin_issuer: String,
+    pub(crate) builtin_issuer: String,
     pub(crate) issuers: HashMap<String, Issuer>,
-    clients: HashMap<String, Client>,
-    most_secrets: usize,
-    authorities: Authorities,
-    revoked: Revoked,
+    pub(crate) clients: HashMap<String, Client>,
+    pub(crate) most_secrets: usize,
+    pub(crate) authorities: Authorities,
+    pub(crate) revoked: Revoked,
 }
 
 impl Identity {
@@ -171,93 +170,23 @@ impl Identity {
         Some((&issuer.trusted, issuer.published.as_ref().map(|p| p.at)))
     }
 
-    /// Checks a proof. `address` is where it came from, for the caller to carry.
+    /// Checks of a proof what can be seen without cryptography. `address` is where it came from, for the caller to carry.
+    pub fn look<'a>(
+        &'a self,
+        proof: Proof<'a>,
+        address: Option<IpAddr>,
+        now: Time,
+    ) -> Result<Claimed<'a>, NotAuthenticated> {
+        Claimed::of(self, proof, address, now)
+    }
+
+    /// Checks a proof in full.
     pub fn authenticate(
         &self,
         proof: Proof<'_>,
         address: Option<IpAddr>,
         now: Time,
     ) -> Result<Proven, NotAuthenticated> {
-        match proof {
-            Proof::Bearer(token) => {
-                let token = Unproven::parse(token)?;
-                let issuer = self.issuers.get(token.issuer()?).ok_or(NotAuthenticated::UnknownIssuer)?;
-                let proven = token.prove(issuer, address, now)?;
-                self.check_revoked(&token, issuer.name(), proven.caller.principal().subject())?;
-                Ok(proven)
-            }
-            Proof::ClientSecret { client, secret } => {
-                let client = self.client(client, secret, now)?;
-                Ok(Proven { caller: self.caller(client, address), until: now, once: None })
-            }
-            Proof::ClientAssertion { client, assertion, endpoint } => {
-                if client.len() > Self::MAX_LEN {
-                    return Err(NotAuthenticated::TooLarge);
-                }
-                let client = self.clients.get(&client.to_ascii_lowercase()).ok_or(NotAuthenticated::UnknownClient)?;
-                let token = Unproven::parse(assertion)?;
-                let used = if token.issuer()?.eq_ignore_ascii_case(&client.id) {
-                    let own = [endpoint, self.builtin_issuer.as_str()];
-                    assertion::of_itself(&token, client, &own, now)?
-                } else {
-                    let (iss, sub) = assertion::federated(&token, client, &self.issuers, now)?;
-                    self.check_revoked(&token, &iss, &sub)?;
-                    None
-                };
-                let (until, once) = used.map_or((now, None), |(until, once)| (until, Some(once)));
-                Ok(Proven { caller: self.caller(client, address), until, once })
-            }
-            Proof::Certificate(chain) => self.authorities.prove(chain, &self.revoked, address, now),
-        }
-    }
-
-    fn caller(&self, client: &Client, address: Option<IpAddr>) -> Caller {
-        Caller::by_secret(Principal::new(&self.builtin_issuer, &client.subject), client.id.clone(), address)
-    }
-
-    /// A token that does not say when it was issued may have been issued before.
-    fn check_revoked(&self, token: &Unproven<'_>, issuer: &str, subject: &str) -> Result<(), NotAuthenticated> {
-        match self.revoked.before(issuer, subject) {
-            Some(before) if token.claims.time("iat")?.is_none_or(|issued| issued < before) => {
-                Err(NotAuthenticated::Revoked)
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Compares as many digests, each in constant time, for every client, known or not: the time it takes tells
-    /// neither which clients there are nor how near a secret came.
-    fn client(&self, id: &str, secret: &str, now: Time) -> Result<&Client, NotAuthenticated> {
-        if id.is_empty() || secret.is_empty() {
-            return Err(NotAuthenticated::Missing);
-        }
-        if id.len() > Self::MAX_LEN || secret.len() > Self::MAX_LEN {
-            return Err(NotAuthenticated::TooLarge);
-        }
-        let client = self.clients.get(&id.to_ascii_lowercase());
-        let digest = secret_digest(secret);
-        let mut right = false;
-        for n in 0..self.most_secrets.max(1) {
-            let held = client.and_then(|c| held(c, n, now));
-            let same = keystead_crypto::same(held.unwrap_or(&[0; 32]), &digest);
-            right |= same & held.is_some();
-        }
-        match (client, right) {
-            (Some(client), true) => Ok(client),
-            (Some(_), false) => Err(NotAuthenticated::WrongSecret),
-            (None, _) => Err(NotAuthenticated::UnknownClient),
-        }
-    }
-}
-
-/// The nth secret of a client, if there is one and it has not ended.
-fn held(client: &Client, n: usize, now: Time) -> Option<&[u8; 32]> {
-    if let Some(digest) = client.secrets.get(n) {
-        return Some(digest);
-    }
-    let credential = client.credentials.get(n.checked_sub(client.secrets.len())?)?;
-    match &credential.by {
-        By::Secret(digest) if credential.is_good(now) => Some(digest),
-        _ => None,
+        self.look(proof, address, now)?.prove()
     }
 }

@@ -1,6 +1,7 @@
 //! A signed token: a JWT (RFC 7519) of a trusted issuer, read with the care of RFC 8725.
 //!
-//! Before the signature is checked, the claims serve one purpose: to find the issuer whose key must have signed.
+//! Before the signature is checked, the claims serve two purposes: to find the issuer whose key must have signed, and to
+//! refuse what would be no good under any signature. Nothing else is made of them.
 
 use crate::authenticate::{NotAuthenticated, Proven};
 use crate::keys::{self, Key};
@@ -13,8 +14,8 @@ use keystead_model::Time;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-/// Longest token, in bytes.
-pub(crate) const MAX_LEN: usize = 8 * 1024;
+/// Longest token, in bytes: one that names 256 groups by GUID has about 14 KiB.
+pub(crate) const MAX_LEN: usize = 16 * 1024;
 
 /// How far the clocks of an issuer and of this node may be apart.
 pub(crate) const SKEW_MS: i64 = 60_000;
@@ -50,36 +51,20 @@ impl<'a> Unproven<'a> {
         self.claims.text("iss")?.ok_or(NotAuthenticated::Malformed)
     }
 
-    /// Checks that a key of that issuer signed it: the one that its header names.
-    pub(crate) fn signed_by(&self, issuer: &Issuer, now: Time) -> Result<(), NotAuthenticated> {
+    /// The key of that issuer that must have signed it: the one that its header names.
+    pub(crate) fn key<'i>(&self, issuer: &'i Issuer, now: Time) -> Result<&'i Key, NotAuthenticated> {
         let kid = self.kid.as_deref().ok_or(NotAuthenticated::UnknownKey)?;
         let mut named = issuer.keys(now).filter(|key| key.kid() == Some(kid)).peekable();
         if named.peek().is_none() {
             return Err(NotAuthenticated::UnknownKey);
         }
-        let key = named.find(|key| key.takes(self.scheme)).ok_or(NotAuthenticated::WrongAlgorithm)?;
-        if self.is_of(key) { Ok(()) } else { Err(NotAuthenticated::BadSignature) }
+        named.find(|key| key.takes(self.scheme)).ok_or(NotAuthenticated::WrongAlgorithm)
     }
 
     /// Whether this key signed it. The signature is in base64url; of ECDSA it is raw r|s.
     pub(crate) fn is_of(&self, key: &Key) -> bool {
         let signature = URL_SAFE_NO_PAD.decode(self.signature);
         signature.is_ok_and(|signature| key.verifies(self.scheme, self.signed.as_bytes(), &signature))
-    }
-
-    /// Checks everything against that issuer.
-    pub(crate) fn prove(
-        &self,
-        issuer: &Issuer,
-        address: Option<IpAddr>,
-        now: Time,
-    ) -> Result<Proven, NotAuthenticated> {
-        self.signed_by(issuer, now)?;
-        let mut proven = check_claims(&self.claims, &issuer.trusted, address, now)?;
-        if let Some(look_again) = issuer.look_again(now) {
-            proven.until = proven.until.min(look_again);
-        }
-        Ok(proven)
     }
 }
 
@@ -133,7 +118,7 @@ impl Issuer {
     }
 
     /// When what was verified with published keys must be verified again.
-    fn look_again(&self, now: Time) -> Option<Time> {
+    pub(crate) fn look_again(&self, now: Time) -> Option<Time> {
         let published = self.published.as_ref()?;
         Some(published.at.plus_millis(Published::FRESH_MS).max(now.plus_millis(60_000)))
     }
@@ -159,12 +144,25 @@ fn check_header(header: &Object) -> Result<(Scheme, Option<String>), NotAuthenti
     Ok((scheme, header.text("kid")?.map(str::to_owned)))
 }
 
-pub(crate) fn check_claims(
-    claims: &Object,
-    issuer: &TrustedIssuer,
-    address: Option<IpAddr>,
-    now: Time,
-) -> Result<Proven, NotAuthenticated> {
+/// What a token says of its bearer.
+pub(crate) struct Said {
+    pub(crate) principal: Principal,
+    groups: Vec<String>,
+    application: Option<String>,
+    until: Time,
+}
+
+impl Said {
+    /// Who it is, now that the signature has been verified.
+    pub(crate) fn proven(self, issuer: &Issuer, address: Option<IpAddr>, now: Time) -> Proven {
+        let until = issuer.look_again(now).map_or(self.until, |again| self.until.min(again));
+        let caller = Caller::by_token(self.principal, self.groups, self.application, address);
+        Proven { caller, until, once: None }
+    }
+}
+
+/// Everything that can be seen without the issuer's key.
+pub(crate) fn check_claims(claims: &Object, issuer: &TrustedIssuer, now: Time) -> Result<Said, NotAuthenticated> {
     if claims.text("iss")? != Some(&issuer.iss) {
         return Err(NotAuthenticated::UnknownIssuer);
     }
@@ -179,9 +177,8 @@ pub(crate) fn check_claims(
         None => claims.text("azp")?,
         appid => appid,
     };
-    let principal = Principal::new(&issuer.iss, subject);
-    let caller = Caller::by_token(principal, groups(claims)?, application.map(str::to_owned), address);
-    Ok(Proven { caller, until, once: None })
+    let application = application.map(str::to_owned);
+    Ok(Said { principal: Principal::new(&issuer.iss, subject), groups: groups(claims)?, application, until })
 }
 
 pub(crate) fn check_tenant(claims: &Object, issuer: &TrustedIssuer) -> Result<(), NotAuthenticated> {

@@ -73,6 +73,24 @@ impl CertificateAuthority {
     }
 }
 
+/// A chain that is within bounds and has the form of one.
+pub(crate) struct Shown<'a> {
+    leaf: &'a [u8],
+    rest: Vec<CertificateDer<'a>>,
+}
+
+impl<'a> Shown<'a> {
+    pub(crate) fn of(chain: &'a [Vec<u8>]) -> Result<Self, NotAuthenticated> {
+        let (leaf, rest) = chain.split_first().ok_or(NotAuthenticated::Missing)?;
+        if chain.len() > MAX_CHAIN || chain.iter().map(Vec::len).sum::<usize>() > MAX_BYTES {
+            return Err(NotAuthenticated::TooLarge);
+        }
+        let rest = rest.iter().map(|c| CertificateDer::from(c.as_slice())).collect();
+        EndEntityCert::try_from(&CertificateDer::from(leaf.as_slice())).map_err(|_| NotAuthenticated::Malformed)?;
+        Ok(Self { leaf, rest })
+    }
+}
+
 /// The authorities of a vault, ready for use.
 #[derive(Default)]
 pub(crate) struct Authorities(Vec<(CertificateAuthority, TrustAnchor<'static>)>);
@@ -87,30 +105,30 @@ impl Authorities {
         Self(list.iter().filter_map(ready).collect())
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub(crate) fn prove(
         &self,
-        chain: &[Vec<u8>],
+        shown: &Shown<'_>,
         revoked: &Revoked,
         address: Option<IpAddr>,
         now: Time,
     ) -> Result<Proven, NotAuthenticated> {
-        let (leaf, rest) = chain.split_first().ok_or(NotAuthenticated::Missing)?;
-        if chain.len() > MAX_CHAIN || chain.iter().map(Vec::len).sum::<usize>() > MAX_BYTES {
-            return Err(NotAuthenticated::TooLarge);
-        }
-        let der = CertificateDer::from(leaf.as_slice());
+        let Shown { leaf, rest } = shown;
+        let der = CertificateDer::from(*leaf);
         let certificate = EndEntityCert::try_from(&der).map_err(|_| NotAuthenticated::Malformed)?;
-        let rest: Vec<_> = rest.iter().map(|c| CertificateDer::from(c.as_slice())).collect();
         let print = keystead_crypto::sha256(&[leaf]);
         let vouched = |(a, anchor): &&(CertificateAuthority, TrustAnchor<'static>)| {
-            (a.only.is_empty() || a.only.contains(&print)) && verify(&certificate, anchor, &rest, now).is_ok()
+            (a.only.is_empty() || a.only.contains(&print)) && verify(&certificate, anchor, rest, now).is_ok()
         };
         let (authority, anchor) = self.0.iter().find(vouched).ok_or(NotAuthenticated::UntrustedCertificate)?;
         let subject = subject(&certificate, authority.subject, &print).ok_or(NotAuthenticated::UntrustedCertificate)?;
         let principal = Principal::new(authority.issuer(), subject);
         if let Some(before) = revoked.before(principal.issuer(), principal.subject()) {
             // What was good just before that time was issued before it.
-            let then = verify(&certificate, anchor, &rest, before.plus_millis(-1000));
+            let then = verify(&certificate, anchor, rest, before.plus_millis(-1000));
             if !matches!(then, Err(webpki::Error::CertNotValidYet { .. })) {
                 return Err(NotAuthenticated::Revoked);
             }

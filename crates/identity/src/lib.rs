@@ -6,7 +6,7 @@
 //! - [`trust`]: whom a vault believes: issuers with their keys, and built-in clients; [`credential`]: what those prove
 //!   themselves with; [`certificate`]: who vouches for certificates; [`callers`]: and whose tokens are no good any more
 //! - [`discovery`], [`keys`]: what an issuer publishes about itself, and its keys
-//! - [`authenticate`]: [`Identity`], the only maker of a [`Caller`]
+//! - [`authenticate`]: [`Identity`], the only maker of a [`Caller`]; [`claimed`]: a proof before its signature is verified
 //! - [`token`]: how a built-in issuer writes its tokens and shows its keys
 //!
 //! A principal is an issuer and a subject. The subject is the one claim that the vault's policy names for the issuer;
@@ -19,6 +19,7 @@ pub mod authenticate;
 mod bearer;
 pub mod callers;
 pub mod certificate;
+pub mod claimed;
 pub mod credential;
 pub mod discovery;
 pub mod keys;
@@ -35,7 +36,7 @@ pub use authenticate::{Identity, NotAuthenticated, Proof, Proven};
 pub use bearer::Published;
 pub use callers::{Callers, NotBefore};
 pub use certificate::{CertificateAuthority, SubjectName};
+pub use claimed::Claimed;
 pub use credential::{By, Credential, Federation};
 pub use principal::{Caller, Principal};
-pub use principal_id::Named;
 pub use trust::{Client, IssuerKey, TrustedIssuer, secret_digest};

@@ -1,5 +1,7 @@
 //! Who someone is.
 
+use crate::principal_id::Ids;
+use keystead_model::Guid;
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -78,8 +80,17 @@ pub struct Caller {
 struct Known {
     principal: Principal,
     groups: Vec<String>,
+    ids: Ids,
     application: Option<String>,
     by_secret: bool,
+}
+
+impl Known {
+    fn new(principal: Principal, groups: Vec<String>, application: Option<String>, by_secret: bool) -> Arc<Self> {
+        let of_groups = groups.iter().map(|g| Principal::group(principal.issuer(), g));
+        let ids = Ids::of(of_groups.chain([principal.clone()]));
+        Arc::new(Self { principal, groups, ids, application, by_secret })
+    }
 }
 
 impl Caller {
@@ -93,12 +104,11 @@ impl Caller {
         application: Option<String>,
         address: Option<IpAddr>,
     ) -> Self {
-        Self { known: Arc::new(Known { principal, groups, application, by_secret: false }), address }
+        Self { known: Known::new(principal, groups, application, false), address }
     }
 
     pub(crate) fn by_secret(principal: Principal, client: String, address: Option<IpAddr>) -> Self {
-        let known = Known { principal, groups: Vec::new(), application: Some(client), by_secret: true };
-        Self { known: Arc::new(known), address }
+        Self { known: Known::new(principal, Vec::new(), Some(client), true), address }
     }
 
     /// The same caller with a request from here: a remembered proof says nothing about where the next one comes from.
@@ -124,6 +134,11 @@ impl Caller {
             false => *own == *principal,
             true => own.issuer() == principal.issuer() && self.groups().iter().any(|g| g == principal.subject()),
         }
+    }
+
+    /// Whether this GUID is the caller's, or that of a group the caller is in, in a vault with this directory.
+    pub fn has_id(&self, id: Guid, directory: &str) -> bool {
+        self.known.ids.contain(id, self.principal().issuer() == directory)
     }
 
     /// Where the request came from; none over a local socket.

@@ -1,20 +1,13 @@
-//! Principals as GUIDs: what the Key Vault API has where we have an issuer and a subject.
+//! Principals as GUIDs: what the Key Vault API has where we have an issuer and a subject or a group.
 //!
-//! A vault has one *directory*: the issuer whose subjects are GUIDs that stand for themselves. Everybody else is
-//! written as a UUID of version 8, made of SHA-256(issuer | 00 | subject). A UUID of that version is never read as a subject of
-//! the directory, so no GUID means two principals, and none can be chosen to be taken for another.
+//! A vault has one *directory*: the issuer whose GUIDs stand for themselves, those of subjects and those of groups. Who
+//! names an issuer as the directory says that it gives each user, application and group a GUID of one space and lets
+//! none of them choose: then one GUID is one of them, as in Entra ID. Everybody else is written as a UUID of version 8,
+//! made of SHA-256(issuer | 00 | subject), of a group SHA-256(issuer | 01 | group). A UUID of that version is never read
+//! as one of the directory's, so no GUID means two principals, and none can be chosen to be taken for another.
 
 use crate::principal::Principal;
 use keystead_model::Guid;
-
-/// What a principal's GUID leads to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Named {
-    /// A subject of the directory.
-    Principal(Principal),
-    /// Whoever has this derived id: it cannot be reversed.
-    Derived(Guid),
-}
 
 impl Principal {
     /// The derived id, whatever the directory.
@@ -29,16 +22,39 @@ impl Principal {
 
     /// Its GUID in a vault with this directory.
     pub fn id(&self, directory: &str) -> Guid {
-        let own = self.subject().parse::<Guid>().ok();
-        own.filter(|id| {
-            !self.is_group() && self.issuer() == directory && !id.is_version_8() && id.to_string() == self.subject()
-        })
-        .unwrap_or_else(|| self.derived_id())
+        let own = self.own_id().filter(|_| self.issuer() == directory);
+        own.unwrap_or_else(|| self.derived_id())
     }
 
-    /// What a GUID means in a vault with this directory: the reverse of [`Self::id`], as far as there is one.
-    pub fn named(id: Guid, directory: &str) -> Named {
-        if id.is_version_8() { Named::Derived(id) } else { Named::Principal(Self::new(directory, id.to_string())) }
+    /// The GUID that it is where its issuer is the directory. Another spelling of one is another name.
+    fn own_id(&self) -> Option<Guid> {
+        let own = self.subject().parse::<Guid>().ok();
+        own.filter(|id| !id.is_version_8() && id.to_string() == self.subject())
+    }
+}
+
+/// The GUIDs of a caller and of its groups, in order.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Ids {
+    in_directory: Vec<Guid>,
+    elsewhere: Vec<Guid>,
+}
+
+impl Ids {
+    /// All principals are of one issuer.
+    pub(crate) fn of(principals: impl Iterator<Item = Principal>) -> Self {
+        let ids = principals.map(|p| (p.own_id(), p.derived_id()));
+        let (mut in_directory, mut elsewhere): (Vec<_>, Vec<_>) =
+            ids.map(|(own, derived)| (own.unwrap_or(derived), derived)).unzip();
+        in_directory.sort_unstable();
+        elsewhere.sort_unstable();
+        Self { in_directory, elsewhere }
+    }
+
+    /// Whether this is one of them where their issuer is the directory, or is not.
+    pub(crate) fn contain(&self, id: Guid, of_directory: bool) -> bool {
+        let ids = if of_directory { &self.in_directory } else { &self.elsewhere };
+        ids.binary_search(&id).is_ok()
     }
 }
 
@@ -54,7 +70,7 @@ mod tests {
     fn a_guid_of_the_directory_stands_for_itself() {
         let principal = Principal::new(DIRECTORY, OID);
         assert_eq!(principal.id(DIRECTORY).to_string(), OID);
-        assert_eq!(Principal::named(OID.parse().unwrap(), DIRECTORY), Named::Principal(principal));
+        assert_eq!(Principal::group(DIRECTORY, OID).id(DIRECTORY).to_string(), OID, "a group's, too: it is one space");
     }
 
     #[test]
@@ -68,12 +84,13 @@ mod tests {
     }
 
     #[test]
-    fn a_group_has_another_id_than_its_namesake_and_never_one_of_the_directory() {
+    fn a_group_has_another_derived_id_than_the_subject_of_the_same_name() {
         for subject in ["s", OID] {
             let (group, namesake) = (Principal::group(DIRECTORY, subject), Principal::new(DIRECTORY, subject));
-            assert_ne!(group.id(DIRECTORY), namesake.id(DIRECTORY));
-            assert_ne!(group.id(DIRECTORY), namesake.derived_id());
-            assert!(group.id(DIRECTORY).is_version_8());
+            assert_ne!(group.derived_id(), namesake.derived_id());
+            for id in [group.derived_id(), group.id("https://other"), Principal::group(DIRECTORY, "s").id(DIRECTORY)] {
+                assert!(id.is_version_8());
+            }
         }
     }
 
@@ -82,7 +99,7 @@ mod tests {
         let victim = Principal::new("https://a", "s").id(DIRECTORY);
         let forger = Principal::new(DIRECTORY, victim.to_string());
         assert_ne!(forger.id(DIRECTORY), victim);
-        assert_eq!(Principal::named(victim, DIRECTORY), Named::Derived(victim));
+        assert_ne!(Principal::group(DIRECTORY, victim.to_string()).id(DIRECTORY), victim);
         // Another spelling is another subject.
         let shouted = Principal::new(DIRECTORY, OID.to_uppercase());
         assert_ne!(shouted.id(DIRECTORY), Principal::new(DIRECTORY, OID).id(DIRECTORY));
@@ -90,15 +107,18 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_id_leads_back_to_its_principal_and_to_no_other(
-            a in ("[ab]", "[ab]{0,2}"), b in ("[ab]", "[ab]{0,2}"), directory in "[ab]"
+        fn no_two_principals_have_one_id(
+            a in ("[ab]", "[ab]{0,2}", any::<bool>()), b in ("[ab]", "[ab]{0,2}", any::<bool>()), directory in "[ab]"
         ) {
-            let (p, q) = (Principal::new(&a.0, &a.1), Principal::new(&b.0, &b.1));
+            let of = |(i, s, group): &(String, String, bool)| match group {
+                true => Principal::group(i, s),
+                false => Principal::new(i, s),
+            };
+            let (p, q) = (of(&a), of(&b));
             prop_assert_eq!(p.id(&directory) == q.id(&directory), p == q);
-            match Principal::named(p.id(&directory), &directory) {
-                Named::Principal(found) => prop_assert_eq!(found, p),
-                Named::Derived(id) => prop_assert_eq!(id, p.derived_id()),
-            }
+            let ids = Ids::of([p.clone(), q.clone()].into_iter());
+            prop_assert!(ids.contain(p.id(&directory), p.issuer() == directory));
+            prop_assert!(ids.contain(q.id(&directory), q.issuer() == directory));
         }
     }
 }

@@ -33,6 +33,29 @@ pub static CRYPTO_OFFICER: Role = Role {
     ],
 };
 
+/// Key Vault's `Microsoft.KeyVault/vaults/*`, of which this release has the keys.
+static ADMINISTRATOR: Role = Role {
+    id: "00482a5a-887f-4fb3-b363-3b7fe8e74483",
+    name: "Key Vault Administrator",
+    description: "Performs any action on what the vault holds. Does not manage roles.",
+    data_actions: CRYPTO_OFFICER.data_actions,
+};
+
+/// Key Vault's `Microsoft.KeyVault/vaults/*/read`, of which this release has the keys.
+static READER: Role = Role {
+    id: "21090545-7ca7-4776-b22c-e363652d74d2",
+    name: "Key Vault Reader",
+    description: "Reads what the vault tells about what it holds. Uses no key.",
+    data_actions: &[KeysRead, RotationPolicyRead],
+};
+
+static CRYPTO_SERVICE_RELEASE_USER: Role = Role {
+    id: "08bbd89e-9f13-488c-ac41-acfcb10c90ab",
+    name: "Key Vault Crypto Service Release User",
+    description: "Releases keys to a trusted execution environment.",
+    data_actions: &[KeysRelease],
+};
+
 /// Use of keys, no change of which keys there are.
 pub static CRYPTO_USER: Role = Role {
     id: "12338af0-0e69-4776-bea7-57ae8d297424",
@@ -212,9 +235,12 @@ static HSM_RESTORE_USER: Role = Role {
 
 /// All of them.
 pub static BUILT_IN: &[&Role] = &[
+    &ADMINISTRATOR,
+    &READER,
     &CRYPTO_OFFICER,
     &CRYPTO_USER,
     &CRYPTO_SERVICE_ENCRYPTION_USER,
+    &CRYPTO_SERVICE_RELEASE_USER,
     &HSM_ADMINISTRATOR,
     &HSM_CRYPTO_OFFICER,
     &HSM_CRYPTO_USER,

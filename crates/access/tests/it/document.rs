@@ -70,7 +70,7 @@ fn golden_roles() -> PolicyDocument {
     document.assignments.push(AssignmentDocument {
         id: [0xa3; 16],
         scope: "/keys".into(),
-        principal: Grantee::Derived(Guid::version_8([0xc1; 16])),
+        principal: Grantee::Id(Guid::version_8([0xc1; 16])),
         role: Guid::from_bytes(id).to_string(),
     });
     document.directory = Some("https://idp.example/".into());

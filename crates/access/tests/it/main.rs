@@ -8,3 +8,4 @@ mod mandate;
 mod moved;
 mod roles;
 mod support;
+mod way_in;

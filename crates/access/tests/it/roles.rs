@@ -63,7 +63,7 @@ fn an_assignment_gives_at_once_and_its_removal_takes_at_once() {
     assert_eq!(given.assign(&who("pa"), &to(2, "/keys", guid(HSM_USER), OID)), Ok(true));
     let (document, policy) = given.done().ok().unwrap();
     assert!(may(&policy, &caller, Action::Sign, "/keys/a") && !may(&policy, &caller, Action::Sign, "/"));
-    assert_eq!(document.assignments[1].principal, Grantee::Principal(Principal::new(ISS, OID)));
+    assert_eq!(document.assignments[1].principal, Grantee::Id(guid(OID)));
 
     let mut taken = edit(&document);
     assert_eq!(taken.unassign(&who("pa"), &target("/keys"), id(2)), Ok(to(2, "/keys", guid(HSM_USER), OID)));
@@ -89,6 +89,57 @@ fn a_derived_id_names_its_principal_and_nobody_else() {
         assert!(!may(&policy, &bearer(issuer, subject), Action::Sign, "/"), "{issuer} {subject}");
     }
     assert_eq!(policy.assignment(&Target::Vault, id(1)), Some(new));
+}
+
+/// The policy after HSM_USER was given to this GUID at `/`.
+fn given_to(principal: Guid) -> Policy {
+    let mut e = edit(&with(Vec::new()));
+    assert_eq!(e.assign(&who("root"), &AssignmentView { principal, ..to(1, "/", guid(HSM_USER), OID) }), Ok(true));
+    e.done().ok().unwrap().1
+}
+
+#[test]
+fn a_group_has_what_its_guid_is_given_and_the_subject_of_the_same_name_does_not() {
+    let elsewhere = "https://elsewhere.example/";
+    let policy = given_to(Principal::group(elsewhere, "signers").id(ISS));
+    let may = |caller: &Caller| may(&policy, caller, Action::Sign, "/keys/a");
+    assert!(may(&member(elsewhere, "somebody", &["others", "signers"])));
+    for other in [
+        bearer(elsewhere, "signers"),
+        member(elsewhere, "somebody", &["Signers", "signers "]),
+        member(ISS, "somebody", &["signers"]),
+        member("https://elsewhere.example", "somebody", &["signers"]),
+    ] {
+        assert!(!may(&other), "{other:?}");
+    }
+}
+
+#[test]
+fn a_guid_of_the_directory_is_its_subject_or_its_group_and_nobody_elses() {
+    let policy = given_to(guid(OID));
+    let may = |caller: &Caller| may(&policy, caller, Action::Sign, "/keys/a");
+    assert!(may(&bearer(ISS, OID)) && may(&member(ISS, "somebody", &["others", OID])));
+    for other in [
+        bearer("https://elsewhere.example/", OID),
+        member("https://elsewhere.example/", "somebody", &[OID]),
+        member(ISS, "somebody", &[&OID.to_uppercase()]),
+        bearer(ISS, "somebody"),
+    ] {
+        assert!(!may(&other), "{other:?}");
+    }
+    // Nobody has two GUIDs: what stands for itself is not found by its derived id.
+    for principal in [Principal::group(ISS, OID), Principal::new(ISS, OID)] {
+        let policy = given_to(principal.derived_id());
+        let caller = member(ISS, OID, &[OID]);
+        assert!(!allowed(&policy, &caller, Action::Sign, &target("/keys/a")), "{principal:?}");
+    }
+}
+
+#[test]
+fn what_a_policy_gives_to_a_subject_by_name_no_group_has_by_having_its_guid() {
+    let policy = policy(vec![assignment(1, "/", Principal::new(ISS, OID), HSM_USER)], 1);
+    assert!(may(&policy, &bearer(ISS, OID), Action::Sign, "/"));
+    assert!(!may(&policy, &member(ISS, "somebody", &[OID]), Action::Sign, "/"));
 }
 
 #[test]
@@ -147,7 +198,7 @@ fn only_administrators_make_and_remove_administrators_and_the_last_one_stays() {
 }
 
 #[test]
-fn a_custom_role_is_made_changed_in_place_and_removed_when_nobody_has_it() {
+fn a_custom_role_is_made_changed_in_place_and_removed_from_all_who_have_it() {
     let root = who("root");
     let mut e = edit(&with(Vec::new()));
     e.define(&root, &custom(1, "Signer", &[DataAction::HsmKeysSign])).unwrap();
@@ -158,7 +209,6 @@ fn a_custom_role_is_made_changed_in_place_and_removed_when_nobody_has_it() {
     let caller = bearer(ISS, OID);
     assert!(may(&policy, &caller, Action::Sign, "/keys/a") && !may(&policy, &caller, Action::Verify, "/keys/a"));
 
-    assert_eq!(edit(&document).undefine(id(1)), Err(NotChanged::InUse { assignments: 1 }));
     let mut e = edit(&document);
     e.define(&root, &custom(1, "Verifier", &[DataAction::KeysVerify])).unwrap();
     let (document, policy) = e.done().ok().unwrap();
@@ -166,11 +216,46 @@ fn a_custom_role_is_made_changed_in_place_and_removed_when_nobody_has_it() {
     assert!(!may(&policy, &caller, Action::Sign, "/keys/a") && may(&policy, &caller, Action::Verify, "/keys/a"));
 
     let mut e = edit(&document);
-    e.unassign(&root, &target("/keys/a"), id(2)).unwrap();
+    assert_eq!(e.assign(&root, &to(3, "/", guid(HSM_USER), OID)), Ok(true));
     let (document, _) = e.done().ok().unwrap();
     let mut e = edit(&document);
-    assert_eq!(e.undefine(id(1)).unwrap().name, "Verifier");
-    assert!(e.done().ok().unwrap().0.roles.is_empty());
+    let was = e.undefine(id(1)).unwrap();
+    assert_eq!((was.definition.name.as_str(), was.assignments), ("Verifier", vec![to(2, "/keys/a", id(1), OID)]));
+    let (document, policy) = e.done().ok().unwrap();
+    assert!(document.roles.is_empty() && policy.assignment(&target("/keys/a"), id(2)).is_none());
+    assert!(policy.assignment(&Target::Vault, id(3)).is_some(), "another role's stays");
+}
+
+#[test]
+fn key_vaults_and_managed_hsms_roles_give_what_their_names_say_in_either_kind_of_vault() {
+    let gives = |role: &str, action| {
+        let policy = policy(vec![assignment(1, "/", Principal::new(ISS, "s"), role)], 1);
+        may(&policy, &bearer(ISS, "s"), action, "/keys/a")
+    };
+    for (role, id, given, not_given) in [
+        (
+            "Key Vault Administrator",
+            "00482a5a-887f-4fb3-b363-3b7fe8e74483",
+            Action::PurgeKey,
+            Action::WriteRoleAssignment,
+        ),
+        ("Key Vault Reader", "21090545-7ca7-4776-b22c-e363652d74d2", Action::GetKey, Action::Sign),
+        ("Managed HSM Crypto User", HSM_USER, Action::CreateKey, Action::PurgeKey),
+        ("Managed HSM Crypto Auditor", "2c18b078-7c48-4d3a-af88-5a3a1b3f82b3", Action::ReadDeletedKeys, Action::Verify),
+        ("Managed HSM Backup User", "7b127d3c-77bd-4e3e-bbe0-dbb8971fa7f8", Action::BackupKey, Action::RestoreKey),
+    ] {
+        assert_eq!(Role::built_in(role).unwrap().guid(), guid(id));
+        assert!(gives(role, given) && !gives(role, not_given), "{role}");
+    }
+    let release = Role::built_in("08bbd89e-9f13-488c-ac41-acfcb10c90ab").unwrap();
+    assert_eq!(
+        (release.name, release.data_actions),
+        ("Key Vault Crypto Service Release User", &[DataAction::KeysRelease][..])
+    );
+    assert!(
+        Action::ALL.iter().filter(|a| **a != Action::IssueToken).all(|a| !gives(release.id, *a)),
+        "release is not built"
+    );
 }
 
 #[test]

@@ -1,11 +1,13 @@
 //! Callers, who are made only by proving themselves, and a command for every action.
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use keystead_access::policy::AssignmentDocument;
 use keystead_access::{Ask, Denial, Permit, Policy, PolicyDocument, Who};
 use keystead_crypto::ec::{Curve, PrivateKey};
-use keystead_identity::token::{Claims, finish, signing_input};
+use keystead_identity::token::finish;
 use keystead_identity::{Caller, Client, Identity, IssuerKey, Principal, Proof, TrustedIssuer, secret_digest};
 use keystead_model::{Action, Revision, Target, Time};
+use serde_json::json;
 
 pub(crate) const ISS: &str = "https://issuer.example/";
 pub(crate) const OFFICER: &str = "14b46e9e-c2b7-41b4-b07b-48a6ebf60603";
@@ -29,6 +31,11 @@ pub(crate) fn client(issuer: &str, subject: &str) -> Caller {
 
 /// A caller that proved itself to be this subject of this issuer with a token.
 pub(crate) fn bearer(issuer: &str, subject: &str) -> Caller {
+    member(issuer, subject, &[])
+}
+
+/// The same with a token that puts it into these groups.
+pub(crate) fn member(issuer: &str, subject: &str, groups: &[&str]) -> Caller {
     let key = PrivateKey::generate(Curve::P256);
     let (x, y) = key.public();
     let trusted = TrustedIssuer {
@@ -39,19 +46,9 @@ pub(crate) fn bearer(issuer: &str, subject: &str) -> Caller {
         keys: vec![IssuerKey { kid: "k".into(), x: x.try_into().unwrap(), y: y.try_into().unwrap() }],
         ..TrustedIssuer::default()
     };
-    let claims = Claims {
-        aud: "aud".into(),
-        iss: issuer.into(),
-        sub: subject.into(),
-        oid: subject.into(),
-        tid: "t".into(),
-        appid: "a".into(),
-        iat: 0,
-        nbf: 0,
-        exp: 1,
-        ver: "1.0".into(),
-    };
-    let input = signing_input("k", &claims);
+    let encode = |part: serde_json::Value| URL_SAFE_NO_PAD.encode(part.to_string());
+    let claims = json!({ "aud": "aud", "iss": issuer, "oid": subject, "groups": groups, "exp": 1 });
+    let input = format!("{}.{}", encode(json!({ "alg": "ES256", "kid": "k" })), encode(claims));
     let signature = key.sign_digest(&keystead_crypto::sha256(&[input.as_bytes()])).unwrap().try_into().unwrap();
     let identity = Identity::new(String::new(), vec![trusted], Vec::new());
     identity.authenticate(Proof::Bearer(&finish(input, &signature)), None, Time(0)).unwrap().caller

@@ -264,7 +264,7 @@ fn pem(text: &str) -> Option<Vec<u8>> {
 fn grantee(grantee: &Grantee) -> Value {
     match grantee {
         Grantee::Principal(principal) => json!(principal),
-        Grantee::Derived(id) => json!({ "id": id.to_string() }),
+        Grantee::Id(id) => json!({ "id": id.to_string() }),
     }
 }
 

@@ -111,6 +111,16 @@ pub enum BadParameter {
         /// What is wrong with it; says nothing of what may be secret in it.
         why: String,
     },
+    /// The path names something that cannot be there.
+    #[error("Requested {what} not found: '{given}' is no name of one.")]
+    NoSuch {
+        /// What.
+        what: &'static str,
+        /// The protocol's code for that.
+        code: &'static str,
+        /// What stands there.
+        given: Shown,
+    },
     /// A value of the wrong form.
     #[error("Property {what} has an invalid value: {expected} is expected.")]
     Malformed {

@@ -36,7 +36,8 @@ pub struct Bounds {
     pub caller: Share,
     /// Of one vault.
     pub vault: Share,
-    /// Of wrong tokens and secrets from one network address (of IPv6: one /64).
+    /// Of wrong signatures from one network address (of IPv6: one /64), and of wrong secrets and assertions from one for
+    /// each built-in client. What is wrong at sight is not counted.
     pub wrong_proofs: Rate,
 }
 
@@ -91,7 +92,7 @@ impl fmt::Display for Bound {
 /// What a denial costs its caller beyond the request itself.
 const DENIAL: u32 = 99;
 
-/// Callers remembered per vault, and network addresses remembered.
+/// Callers remembered per vault, and sources of wrong proofs.
 const REMEMBERED: usize = 8192;
 
 /// Lane 0 is the node's own; each caller that comes gets the next.
@@ -193,27 +194,33 @@ impl Admission {
     }
 }
 
-/// Wrong proofs, by network address, over all vaults of the node.
+/// Wrong proofs, by network address, over all vaults of the node. Those that name a built-in client are counted for that
+/// client alone, so that nobody's guesses at one client keep another out.
 pub(crate) struct WrongProofs {
     rate: Rate,
-    addresses: Mutex<Known<IpAddr, Mutex<Bucket>>>,
+    sources: Mutex<Known<Source, Mutex<Bucket>>>,
 }
+
+/// An address, and the digest of the client's id: there need be no such client, and an id may be long.
+type Source = (IpAddr, Option<[u8; 32]>);
 
 impl WrongProofs {
     pub(crate) fn new(rate: Rate) -> Self {
-        Self { rate, addresses: Mutex::new(Known::new(REMEMBERED)) }
+        Self { rate, sources: Mutex::new(Known::new(REMEMBERED)) }
     }
 
     /// Has a proof examined, unless too many from there were wrong. A right one costs nothing.
     pub(crate) fn examine<T, E: From<TurnedAway>>(
         &self,
         address: Option<IpAddr>,
+        client: Option<&str>,
         now: Time,
         examine: impl FnOnce() -> Result<T, E>,
     ) -> Result<T, E> {
         let Some(address) = address else { return examine() };
+        let client = client.map(|id| keystead_crypto::sha256(&[id.to_ascii_lowercase().as_bytes()]));
         let make = || Mutex::new(Bucket::full(self.rate, now));
-        let bucket = locked(&self.addresses).get(&network(address), make);
+        let bucket = locked(&self.sources).get(&(network(address), client), make);
         let taken = locked(&bucket).take(self.rate, now);
         taken.map_err(|seconds| TurnedAway::Throttled { bound: Bound::WrongProofs, seconds })?;
         let examined = examine()?;

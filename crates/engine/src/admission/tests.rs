@@ -80,17 +80,20 @@ fn callers_have_lanes_of_their_own_and_keep_them() {
 }
 
 #[test]
-fn a_flood_of_distinct_callers_and_addresses_is_not_remembered_beyond_the_bound() {
+fn a_flood_of_distinct_callers_addresses_and_clients_is_not_remembered_beyond_the_bound() {
     let door = Admission::new(Bounds::NONE);
     let wrong = WrongProofs::new(SMALL.wrong_proofs);
     for n in 0..3 * REMEMBERED {
         drop(enter(&door, n, 0));
         let address = IpAddr::from(u32::try_from(n).unwrap().to_be_bytes());
-        let refused: Result<(), TurnedAway> = wrong.examine(Some(address), Time(0), || Err(TurnedAway::Sealed));
+        let refused: Result<(), TurnedAway> = wrong.examine(Some(address), None, Time(0), || Err(TurnedAway::Sealed));
+        assert_eq!(refused, Err(TurnedAway::Sealed));
+        let (client, here) = (n.to_string(), Some([192, 0, 2, 1].into()));
+        let refused: Result<(), TurnedAway> = wrong.examine(here, Some(&client), Time(0), || Err(TurnedAway::Sealed));
         assert_eq!(refused, Err(TurnedAway::Sealed));
     }
     assert!(locked(&door.callers).len() <= REMEMBERED);
-    assert!(locked(&wrong.addresses).len() <= REMEMBERED);
+    assert!(locked(&wrong.sources).len() <= REMEMBERED);
 }
 
 #[test]
@@ -99,13 +102,26 @@ fn wrong_proofs_from_one_network_stop_being_examined_and_right_ones_cost_nothing
     let (here, beside, elsewhere): (IpAddr, IpAddr, IpAddr) =
         ("2001:db8::1".parse().unwrap(), "2001:db8::2:1".parse().unwrap(), "2001:db8:0:1::1".parse().unwrap());
     let examine = |address, right: bool, now| {
-        wrong.examine(Some(address), Time(now), || if right { Ok(()) } else { Err(TurnedAway::Sealed) })
+        wrong.examine(Some(address), None, Time(now), || if right { Ok(()) } else { Err(TurnedAway::Sealed) })
     };
     (0..100).for_each(|_| assert_eq!(examine(here, true, 0), Ok(())));
     (0..3).for_each(|_| assert_eq!(examine(here, false, 0), Err(TurnedAway::Sealed)));
     let over = Err(TurnedAway::Throttled { bound: Bound::WrongProofs, seconds: 1 });
     assert_eq!((examine(here, true, 0), examine(beside, true, 0)), (over, over));
     assert_eq!((examine(elsewhere, true, 0), examine(here, true, 1000)), (Ok(()), Ok(())));
-    let local: Result<(), TurnedAway> = wrong.examine(None, Time(0), || Ok(()));
+    let local: Result<(), TurnedAway> = wrong.examine(None, None, Time(0), || Ok(()));
     assert_eq!(local, Ok(()));
+}
+
+#[test]
+fn guesses_at_one_client_keep_neither_another_client_nor_a_token_from_the_same_address_out() {
+    let wrong = WrongProofs::new(SMALL.wrong_proofs);
+    let examine = |client, right: bool| {
+        let here = Some([192, 0, 2, 1].into());
+        wrong.examine(here, client, Time(0), || if right { Ok(()) } else { Err(TurnedAway::Sealed) })
+    };
+    (0..3).for_each(|_| assert_eq!(examine(Some("One"), false), Err(TurnedAway::Sealed)));
+    let over = Err(TurnedAway::Throttled { bound: Bound::WrongProofs, seconds: 1 });
+    assert_eq!((examine(Some("one"), true), examine(Some("ONE"), true)), (over, over));
+    assert_eq!((examine(Some("two"), true), examine(None, true)), (Ok(()), Ok(())));
 }

@@ -50,6 +50,17 @@ async fn an_issuer_is_asked_twice_a_minute_at_most_whether_it_answers_or_not() {
 }
 
 #[tokio::test]
+async fn a_flood_at_once_leaves_the_second_look_for_half_a_minute_later() {
+    let (issuers, count) = counting(false);
+    for second in [0, 0, 1, 29] {
+        issuers.newer(&issuer(), Some(at(second).now), at(second)).await;
+        assert_eq!(count.load(Ordering::SeqCst), 1, "after {second} s");
+    }
+    assert_eq!(issuers.newer(&issuer(), Some(at(0).now), at(30)).await.map(|p| p.at), Some(at(30).now));
+    assert_eq!(count.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
 async fn many_who_ask_at_once_cost_one_fetch_and_all_get_its_keys() {
     let (issuers, count) = counting(false);
     let asked = (0..WAITING).map(|_| {

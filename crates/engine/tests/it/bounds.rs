@@ -86,28 +86,73 @@ async fn a_caller_has_no_more_under_way_than_its_number() {
     node.stop_and_verify().await;
 }
 
+/// A token of the vault's own issuer.
+async fn token(node: &Node, lifetime_secs: u32) -> String {
+    let audience = keystead_engine::resource(&node.vault().info().authorities[0]);
+    node.run_as(USER, keystead_engine::IssueToken { audience, lifetime_secs }, T0).await.unwrap().jwt.to_string()
+}
+
+/// The same token with another signature.
+fn forged(token: &str) -> String {
+    let (signed, _) = token.rsplit_once('.').unwrap();
+    format!("{signed}.{}", "A".repeat(86))
+}
+
+fn over<T>(answer: Result<T, NotLetIn>) -> bool {
+    let over = TurnedAway::Throttled { bound: Bound::WrongProofs, seconds: 1 };
+    matches!(answer, Err(NotLetIn::TurnedAway(why)) if why == over)
+}
+
 #[tokio::test]
-async fn secrets_and_tokens_are_not_tried_without_end_from_one_address() {
+async fn wrong_signatures_are_not_verified_without_end_for_one_address() {
+    let node = Node::bounded(bounds()).await;
+    let (vault, token, new) = (node.vault(), token(&node, 600).await, token(&node, 601).await);
+    let (here, there) = (Some([192, 0, 2, 1].into()), Some([192, 0, 2, 2].into()));
+    assert!(vault.authenticate(Proof::Bearer(&token), here, T0).is_ok());
+    for _ in 0..3 {
+        let refused = vault.authenticate(Proof::Bearer(&forged(&token)), here, T0);
+        assert!(matches!(refused, Err(NotLetIn::NotAuthenticated(NotAuthenticated::BadSignature))));
+    }
+    assert!(over(vault.authenticate(Proof::Bearer(&new), here, T0)), "the right one is not told either");
+    assert!(vault.authenticate(Proof::Bearer(&token), here, T0).is_ok(), "a token that was proven before is known");
+    assert!(vault.authenticate(Proof::Bearer(&new), there, T0).is_ok());
+    let right = Proof::ClientSecret { client: USER.0, secret: USER.1 };
+    assert!(vault.authenticate(right, here, T0).is_ok(), "secrets are counted apart");
+    assert!(vault.authenticate(Proof::Bearer(&new), here, Time(T0.0 + 1000)).is_ok());
+}
+
+#[tokio::test]
+async fn secrets_are_not_tried_without_end_and_guesses_at_one_client_keep_no_other_out() {
     let node = Node::bounded(bounds()).await;
     let vault = node.vault();
-    let token = {
-        let audience = keystead_engine::resource(&vault.info().authorities[0]);
-        let ask = keystead_engine::IssueToken { audience, lifetime_secs: 600 };
-        node.run_as(USER, ask, T0).await.unwrap().jwt
-    };
     let (here, there) = (Some([192, 0, 2, 1].into()), Some([192, 0, 2, 2].into()));
-    let wrong = || Proof::ClientSecret { client: USER.0, secret: "guessed" };
-    assert!(vault.authenticate(Proof::Bearer(&token), here, T0).is_ok());
-    assert!(matches!(vault.authenticate(wrong(), here, T0), Err(NotLetIn::NotAuthenticated(_))));
-    for _ in 0..2 {
-        let refused = vault.authenticate(Proof::Bearer("a.b.c"), here, T0);
-        assert!(matches!(refused, Err(NotLetIn::NotAuthenticated(NotAuthenticated::Malformed))));
+    let secret = |client, secret| Proof::ClientSecret { client, secret };
+    for _ in 0..3 {
+        let refused = vault.authenticate(secret(USER.0, "guessed"), here, T0);
+        assert!(matches!(refused, Err(NotLetIn::NotAuthenticated(NotAuthenticated::WrongSecret))));
     }
-    let right = || Proof::ClientSecret { client: USER.0, secret: USER.1 };
-    let over = TurnedAway::Throttled { bound: Bound::WrongProofs, seconds: 1 };
-    let refused = vault.authenticate(right(), here, T0);
-    assert!(matches!(refused, Err(NotLetIn::TurnedAway(why)) if why == over), "the right one is not told either");
-    assert!(vault.authenticate(Proof::Bearer(&token), here, T0).is_ok(), "a token that was proven before is known");
-    assert!(vault.authenticate(right(), there, T0).is_ok());
-    assert!(vault.authenticate(right(), here, Time(T0.0 + 1000)).is_ok());
+    assert!(over(vault.authenticate(secret(USER.0, USER.1), here, T0)), "the right one is not told either");
+    assert!(vault.authenticate(secret(OFFICER.0, OFFICER.1), here, T0).is_ok());
+    assert!(vault.authenticate(Proof::Bearer(&token(&node, 600).await), here, T0).is_ok());
+    assert!(vault.authenticate(secret(USER.0, USER.1), there, T0).is_ok());
+    assert!(vault.authenticate(secret(USER.0, USER.1), here, Time(T0.0 + 1000)).is_ok());
+}
+
+#[tokio::test]
+async fn a_flood_of_junk_from_an_address_takes_nothing_from_new_tokens_and_secrets_of_the_same_address() {
+    let node = Node::bounded(bounds()).await;
+    let (vault, here) = (node.vault(), Some([192, 0, 2, 1].into()));
+    let token = token(&node, 600).await;
+    let (header, rest) = token.split_once('.').unwrap();
+    let kid = |n: u32| format!("{}x{n}", header.get(..header.len() - 4).unwrap());
+    for n in 0..1000 {
+        for junk in ["a.b.c".to_owned(), format!("{}.{rest}", kid(n)), format!("{header}.e30.AA")] {
+            let refused = vault.authenticate(Proof::Bearer(&junk), here, T0);
+            assert!(matches!(refused, Err(NotLetIn::NotAuthenticated(_))), "{junk}");
+        }
+        let expired = vault.authenticate(Proof::Bearer(&token), here, Time(T0.0 + 3_600_000));
+        assert!(matches!(expired, Err(NotLetIn::NotAuthenticated(NotAuthenticated::Expired))));
+    }
+    assert!(vault.authenticate(Proof::Bearer(&token), here, T0).is_ok());
+    assert!(vault.authenticate(Proof::ClientSecret { client: USER.0, secret: USER.1 }, here, T0).is_ok());
 }

@@ -29,8 +29,31 @@ fn a_group_is_of_its_issuer_and_never_the_subject_of_the_same_name() {
     ] {
         assert!(!caller.is(&other), "{other:?}");
     }
-    let many: Vec<String> = (0..257).map(|n| n.to_string()).collect();
-    assert_eq!(refusal(&token(&claims_with("groups", json!(many)))), NotAuthenticated::Malformed);
+}
+
+#[test]
+fn as_many_groups_as_are_counted_fit_into_a_token_by_their_guids() {
+    let with = |n: u32| {
+        let groups: Vec<String> = (0..n).map(|n| format!("6d0b2a1e-0000-4000-8000-{n:012x}")).collect();
+        now(&token(&claims_with("groups", json!(groups)))).map(|p| p.caller.groups().len())
+    };
+    assert_eq!((with(200), with(256)), (Ok(200), Ok(256)));
+    assert_eq!(with(257), Err(NotAuthenticated::Malformed));
+}
+
+#[test]
+fn an_assertion_names_its_client_before_it_is_proven_and_one_of_nobody_is_refused_at_sight() {
+    let named = Federation { iss: ISS.into(), sub: "the-sub".into(), aud: AUD.into() };
+    let identity = client(By::Federated(named), None);
+    let look = |client: &'static str, assertion: &str| {
+        let claimed = identity.look(Proof::ClientAssertion { client, assertion, endpoint: ENDPOINT }, None, NOW_MS)?;
+        Ok(claimed.client().map(str::to_owned))
+    };
+    let forged = sign(&OTHER_KEY, header().to_string(), claims().to_string());
+    assert_eq!(look(CLIENT, &forged), Ok(Some(CLIENT.to_owned())));
+    assert_eq!(look("nobody", &forged), Err(NotAuthenticated::UnknownClient));
+    let elsewhere = token(&claims_with("aud", json!("https://elsewhere.example")));
+    assert_eq!(look(CLIENT, &elsewhere), Err(NotAuthenticated::WrongSecret));
 }
 
 #[test]

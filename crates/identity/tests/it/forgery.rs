@@ -4,7 +4,7 @@ use crate::support::*;
 use keystead_crypto::ec::{Curve, PrivateKey, spki_der};
 use keystead_crypto::sha256;
 use keystead_identity::token::jwk;
-use keystead_identity::{Identity, NotAuthenticated, Principal, TrustedIssuer};
+use keystead_identity::{Identity, NotAuthenticated, Principal, Proof, TrustedIssuer};
 use keystead_model::Time;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -195,13 +195,40 @@ fn a_token_has_three_parts_in_base64url_without_padding() {
 }
 
 #[test]
-fn a_token_over_8_kib_is_refused_unread() {
+fn a_token_over_16_kib_is_refused_unread() {
     let padded = |n: usize| token(&claims_with("x", json!("x".repeat(n))));
-    let longest = (5000..6200).rev().find(|n| padded(*n).len() <= Identity::MAX_LEN).unwrap();
+    let longest = (11_000..12_300).rev().find(|n| padded(*n).len() <= Identity::MAX_LEN).unwrap();
     assert!(now(&padded(longest)).is_ok());
     assert_eq!(refusal(&padded(longest + 3)), NotAuthenticated::TooLarge);
     assert_eq!(refusal(&"a".repeat(Identity::MAX_LEN)), NotAuthenticated::Malformed);
     assert_eq!(refusal(&".".repeat(50_000_000)), NotAuthenticated::TooLarge);
+}
+
+#[test]
+fn what_is_wrong_at_sight_is_refused_before_any_signature_is_verified() {
+    let identity = trusting(vec![issuer()]);
+    let look = |token: &str| identity.look(Proof::Bearer(token), None, Time::from_secs(NOW)).err();
+    // Signed by nobody the issuer knows: only a look can have refused it.
+    let stranger = |header: String, claims: Value| sign(&OTHER_KEY, header, claims.to_string());
+    for (token, why) in [
+        ("a.b.c".to_owned(), NotAuthenticated::Malformed),
+        (stranger(header_with("alg", json!("none")), claims()), NotAuthenticated::WrongAlgorithm),
+        (stranger(header_with("alg", json!("RS256")), claims()), NotAuthenticated::WrongAlgorithm),
+        (stranger(header_with("kid", json!("k3")), claims()), NotAuthenticated::UnknownKey),
+        (stranger(header().to_string(), claims_with("iss", json!("https://o"))), NotAuthenticated::UnknownIssuer),
+        (stranger(header().to_string(), claims_with("exp", json!(NOW - 61))), NotAuthenticated::Expired),
+        (stranger(header().to_string(), claims_with("nbf", json!(NOW + 61))), NotAuthenticated::NotYetValid),
+        (stranger(header().to_string(), claims_with("aud", json!("https://o"))), NotAuthenticated::WrongAudience),
+        (stranger(header().to_string(), claims_with("tid", json!("o"))), NotAuthenticated::WrongTenant),
+        (stranger(header().to_string(), claims_with("oid", Value::Null)), NotAuthenticated::Malformed),
+        (stranger(header_with("kid", json!("k3")), claims_with("exp", json!(0))), NotAuthenticated::Expired),
+    ] {
+        assert_eq!(look(&token), Some(why), "{token}");
+    }
+    let forged = stranger(header().to_string(), claims());
+    let claimed = identity.look(Proof::Bearer(&forged), None, Time::from_secs(NOW)).unwrap();
+    assert_eq!(claimed.client(), None);
+    assert_eq!(claimed.prove(), Err(NotAuthenticated::BadSignature));
 }
 
 proptest! {
@@ -224,7 +251,7 @@ proptest! {
     }
 
     #[test]
-    fn nobody_else_can_sign(claim in ".{0,20}") {
+    fn nobody_else_can_sign(claim in ".{1,20}") {
         let token = sign(&new_key(), header().to_string(), claims_with("oid", json!(claim)).to_string());
         prop_assert_eq!(refusal(&token), NotAuthenticated::BadSignature);
     }

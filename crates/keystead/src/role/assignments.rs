@@ -89,19 +89,26 @@ impl Unassign {
 #[command(after_help = "\
 Examples:
   keystead role principal-id https://token.actions.example repo:acme/payments:ref:refs/heads/main
+  keystead role principal-id https://login.example/realms/acme /signers --group
 
-It is a UUID of version 8, made of SHA-256(issuer | 00 | subject). A subject of the vault's directory
-that is a GUID stands for itself instead.")]
+It is a UUID of version 8, made of SHA-256(issuer | 00 | subject), of a group SHA-256(issuer | 01 | group).
+A subject or a group of the vault's directory that is a GUID stands for itself instead.")]
 pub(crate) struct PrincipalId {
     /// `iss` of its tokens
     issuer: String,
-    /// The claim that names it
+    /// The claim that names it; of a group, what stands in the claim `groups`
     subject: String,
+    /// It is a group: everybody whom the issuer's tokens put into it
+    #[arg(long)]
+    group: bool,
 }
 
 impl PrincipalId {
     pub(crate) fn run(self, shown: Shown) -> Result<(), Failure> {
-        let id = Principal::new(self.issuer, self.subject).derived_id();
+        let id = match self.group {
+            false => Principal::new(self.issuer, self.subject).derived_id(),
+            true => Principal::group(self.issuer, self.subject).derived_id(),
+        };
         if shown.is_json() {
             return output::json(&serde_json::json!({ "principalId": id.to_string() }));
         }

@@ -14,9 +14,9 @@ use keystead_model::Guid;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-A role is named by its GUID or its name. A principal is a GUID: a subject of
-the vault's directory (for the vault's own clients: the `oid` of their tokens),
-or what `principal-id` prints for anybody else. The vault and the credential
+A role is named by its GUID or its name. A principal is a GUID: a subject or a
+group of the vault's directory (for the vault's own clients: the `oid` of their
+tokens), or what `principal-id` prints for any other. The vault and the credential
 are found as `keystead key --help` says.
 
 Examples:
@@ -40,7 +40,7 @@ enum Command {
     Show(definitions::Show),
     /// Make a custom role, or change one for all who have it
     Define(definitions::Define),
-    /// Remove a custom role that nobody has
+    /// Remove a custom role, and take it from all who have it
     Remove(definitions::Remove),
     /// List who has which role
     Assignments(assignments::List),
@@ -48,7 +48,7 @@ enum Command {
     Assign(assignments::Assign),
     /// Take a role from somebody
     Unassign(assignments::Unassign),
-    /// Print the GUID of a principal of an issuer that is not the vault's directory
+    /// Print the GUID of a subject or a group of an issuer that is not the vault's directory
     PrincipalId(assignments::PrincipalId),
 }
 

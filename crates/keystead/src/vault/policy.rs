@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 use std::path::Path;
 
 /// A file that is a policy; it stands in `--help` as it is.
-pub(crate) const EXAMPLE: &str = r#"# Whose subjects the GUIDs of Azure's tools mean in role assignments: an issuer below, or the vault's own (the default).
+pub(crate) const EXAMPLE: &str = r#"# Whose subjects and groups the GUIDs of Azure's tools mean in role assignments: the vault's own issuer (the default), or
+# one below whose subjects and groups have GUIDs of one space that none of them chooses, as Entra ID's object ids are.
 directory = "built-in"
 
 # Who may act on the vault itself and on its roles: at least one.

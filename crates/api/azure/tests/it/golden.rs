@@ -181,9 +181,10 @@ fn roles_assignments_and_settings() {
             not_data_actions: vec![DataAction::KeysVerify],
         }],
     };
+    let by_name = |name: &str| Role::all().find(|r| r.name == name).unwrap();
     let held = |scope| AssignmentView { id: id(0xa1), scope, role: id(0xb1), principal: id(0xc1) };
     context(|c| {
-        check("role-built-in.json", &format::role::definition(Role::all().nth(2).unwrap(), c));
+        check("role-built-in.json", &format::role::definition(by_name("Key Vault Crypto Service Encryption User"), c));
         check("role-definitions.json", &format::role::definitions(vec![role], c));
         check("role-assignment.json", &format::role::assignment(held(Target::Vault), c));
         let items = vec![held(Target::Keys), held(Target::Key(name()))];
@@ -209,10 +210,16 @@ fn errors() {
         ("error-busy.json", Refusal::Busy),
         ("error-role-built-in.json", Refusal::Role(NotChanged::BuiltIn)),
         ("error-role-beyond.json", Refusal::Role(NotChanged::Beyond { data_action: DataAction::HsmKeysSign })),
-        ("error-role-in-use.json", Refusal::Role(NotChanged::InUse { assignments: 2 })),
+        ("error-role-not-found.json", Refusal::Role(NotChanged::RoleNotFound { id: Guid::from_bytes([0xb1; 16]) })),
+        (
+            "error-assignment-not-found.json",
+            Refusal::Role(NotChanged::AssignmentNotFound { id: Guid::from_bytes([0xa1; 16]) }),
+        ),
+        ("error-last-administrator.json", Refusal::Role(NotChanged::LastAdministrator)),
         ("error-setting-not-found.json", Refusal::SettingNotFound { name: "No".to_owned() }),
         ("error-name-taken.json", Refusal::NameTaken { name: name() }),
         ("error-purge-protected.json", Refusal::PurgeProtected),
+        ("error-not-a-backup.json", Refusal::BadBackup(BadBackup::NotABackup)),
         ("error-backup-foreign.json", Refusal::BadBackup(BadBackup::Foreign)),
         ("error-policy-needed.json", Refusal::BadRelease(BadRelease::PolicyNeeded)),
         ("error-policy-immutable.json", Refusal::BadRelease(BadRelease::Immutable)),

@@ -123,6 +123,28 @@ fn a_path_cannot_leave_its_place() {
 }
 
 #[test]
+fn nobody_unknown_makes_the_server_read_a_long_body() {
+    let desk = Desk::new();
+    let (port, bearer) = (desk.place.port, desk.bearer());
+    // Only heads are sent: an answer says that no body is waited for.
+    let head = |target: &str, more: &str| {
+        let host = format!("host: localhost:{port}\r\n{more}content-length: 500000\r\n");
+        format!("POST {target} HTTP/1.1\r\n{host}\r\n")
+    };
+    for more in ["", "authorization: Bearer a.b.c\r\n"] {
+        let reply = desk.another().raw(head("/keys/restore?api-version=7.6", more).as_bytes()).unwrap();
+        desk.clear(&reply, 401, "Unauthorized", more);
+        assert!(reply.header("www-authenticate").is_some_and(|c| c.starts_with("Bearer ")), "{reply:?}");
+    }
+    let reply = desk.another().raw(head("/adfs/oauth2/v2.0/token", "").as_bytes()).unwrap();
+    desk.clear(&reply, 413, "RequestEntityTooLarge", "a token is asked for in few words");
+    let known = head("/keys/restore?api-version=7.6", &format!("authorization: {bearer}\r\n"));
+    let whole = [known.as_bytes(), &b"x".repeat(500_000)].concat();
+    desk.clear(&desk.another().raw(&whole).unwrap(), 400, "BadParameter", "a proven caller's is read");
+    desk.unchanged();
+}
+
+#[test]
 fn heads_and_bodies_over_their_bounds_are_refused_early() {
     let desk = Desk::new();
     let (port, bearer) = (desk.place.port, desk.bearer());
@@ -138,7 +160,7 @@ fn heads_and_bodies_over_their_bounds_are_refused_early() {
         let reply = desk.another().raw(head.as_bytes()).unwrap();
         assert!([414, 431].contains(&reply.status), "{reply:?}");
     }
-    let token = format!("Bearer {}", "a".repeat(9000));
+    let token = format!("Bearer {}", "a".repeat(17_000));
     let reply = desk.another().send("GET", "/keys?api-version=7.6", &[("authorization", &token)], b"").unwrap();
     assert_eq!((reply.status, reply.code().as_str()), (401, "Unauthorized"));
 
