@@ -3,7 +3,7 @@
 
 use crate::support::*;
 use keystead_access::{AssignmentView, NotChanged, Role};
-use keystead_crypto::p256::PrivateKey;
+use keystead_crypto::ec::{Curve, PrivateKey};
 use keystead_engine::{
     AddCredential, Command, CreateRoleAssignment, NewCredential, NewVault, Refusal, RemoveAuthority, RemoveCredential,
     RemoveIssuer, Vault,
@@ -78,7 +78,7 @@ async fn the_last_credential_of_one_of_two_administrators_is_removed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_issuer_of_all_administrators_is_not_removed() {
     let node = Node::new().await;
-    let key = PrivateKey::generate();
+    let key = PrivateKey::generate(Curve::P256);
     let (x, y) = key.public();
     let vault = vault(&node, |new| {
         new.policy.administrators = vec![Principal::new(ELSEWHERE, "root")];
@@ -86,7 +86,7 @@ async fn the_issuer_of_all_administrators_is_not_removed() {
             iss: ELSEWHERE.into(),
             audiences: vec!["vault".into()],
             subject_claim: "sub".into(),
-            keys: vec![IssuerKey { kid: "k".into(), x, y }],
+            keys: vec![IssuerKey { kid: "k".into(), x: x.try_into().unwrap(), y: y.try_into().unwrap() }],
             ..TrustedIssuer::default()
         }];
     })
@@ -105,7 +105,7 @@ async fn the_issuer_of_all_administrators_is_not_removed() {
         ver: text("1.0"),
     };
     let input = signing_input("k", &claims);
-    let signature = key.sign_digest(&keystead_crypto::sha256(&[input.as_bytes()])).unwrap();
+    let signature = key.sign_digest(&keystead_crypto::sha256(&[input.as_bytes()])).unwrap().try_into().unwrap();
     let root = vault.authenticate(Proof::Bearer(&finish(input, &signature)), None, T0).unwrap();
     let remove = || RemoveIssuer { iss: ELSEWHERE.to_owned() };
     assert!(last(run(&vault, &root, remove(), at(T0)).await));

@@ -3,10 +3,10 @@
 
 use crate::support::*;
 use keystead_engine::{
-    CreateKey, Decrypt, DeleteKey, Encrypt, ImportKey, ImportedKey, IssueToken, PurgeKey, RsaNumbers,
-    SetRotationPolicy, Sign, UpdateKey,
+    CreateKey, Decrypt, DeleteKey, Encrypt, ImportKey, ImportedKey, Incoming, IssueToken, PurgeKey, RsaNumbers,
+    RsaPrimes, SetRotationPolicy, Sign, UpdateKey,
 };
-use keystead_model::{CipherAlgorithm, Curve, KeySpec, PublicKey, SignAlgorithm};
+use keystead_model::{CipherAlgorithm, Curve, KeySpec, ProtectionLevel, PublicKey, SignAlgorithm};
 use std::fs;
 use std::path::Path;
 use zeroize::Zeroizing;
@@ -64,7 +64,7 @@ fn known() -> ([ImportedKey; 3], Vec<Vec<u8>>) {
     let numbers = rsa_numbers();
     let [_, _, rsa_d, p, q, dp, dq, qi] = numbers.clone().map(Zeroizing::new);
     let [n, e, ..] = numbers.clone();
-    let rsa = RsaNumbers { n, e, d: rsa_d, p, q, dp, dq, qi };
+    let rsa = RsaNumbers { n, e, d: rsa_d, primes: Some(RsaPrimes { p, q, dp, dq, qi }) };
     let ec = ImportedKey::Ec { curve: Curve::P256, x: x.clone(), y: y.clone(), d: d.clone().into() };
     let mut secret = vec![oct.clone(), x, y, d];
     // All but the public exponent.
@@ -124,7 +124,8 @@ async fn workload(node: &Node) -> Vec<Vec<u8>> {
     secrets.extend(numbers);
     for (key, named) in keys.into_iter().zip(["canary-name-oct", "canary-name-ec", "canary-name-rsa"]) {
         let (ops, attributes, tags, release) = (None, Default::default(), Default::default(), None);
-        node.run(ImportKey { name: name(named), key, ops, attributes, tags, release }).await.unwrap();
+        let (key, level) = (Incoming::Clear(key), ProtectionLevel::Software);
+        node.run(ImportKey { name: name(named), key, level, ops, attributes, tags, release }).await.unwrap();
     }
     let ec = || key("canary-name-EcP256");
     let signed =

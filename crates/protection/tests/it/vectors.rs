@@ -32,7 +32,8 @@ fn imported(key: &Key) -> Option<ImportedKey> {
 }
 
 async fn open(protection: &Protection, key: &Key) -> Option<OpenKey> {
-    let made = protection.import(&sealer(), &PLACE, (imported(key)?, ProtectionLevel::Software), later()).await.unwrap();
+    let made =
+        protection.import(&sealer(), &PLACE, (imported(key)?, ProtectionLevel::Software), later()).await.unwrap();
     Some(protection.open(&sealer(), &PLACE, made.stored(), later()).await.unwrap())
 }
 
