@@ -50,7 +50,9 @@ const OF_ADMINISTRATORS_ALONE: [Action; 11] = [
 /// The roles again, written from their meaning and not from the code.
 fn gives(role: &str, action: Action) -> bool {
     match action {
-        ListKeys | GetKey | GetRotationPolicy | WrapKey | UnwrapKey => [OFFICER, USER, SERVICE].contains(&role),
+        ListKeys | GetKey | GetKeyAttestation | GetRotationPolicy | WrapKey | UnwrapKey => {
+            [OFFICER, USER, SERVICE].contains(&role)
+        }
         UpdateKey | BackupKey | Encrypt | Decrypt | Sign | Verify | RandomBytes => [OFFICER, USER].contains(&role),
         CreateKey | ImportKey | RestoreKey | DeleteKey | ReadDeletedKeys | RecoverKey | PurgeKey | RotateKey
         | SetRotationPolicy => role == OFFICER,
@@ -59,7 +61,8 @@ fn gives(role: &str, action: Action) -> bool {
         | WriteRoleDefinition | DeleteRoleDefinition | ReadSettings => role == POLICY_ADMINISTRATOR,
         SealVault | ReadPolicy | AddIssuer | RemoveIssuer | CreateClient | RemoveClient | AddCredential
         | RemoveCredential | AddAuthority | RemoveAuthority | RevokeTokens => false,
-        NotifyExpiry | IssueToken | VaultCreated | VaultUnsealed | VaultSealed | NodeEnrolled | TurnedAway => false,
+        NotifyExpiry | IssueToken | VaultCreated | VaultUnsealed | VaultSealed | NodeEnrolled | TurnedAway
+        | VaultActivated | TokenEnrolled => false,
     }
 }
 

@@ -147,6 +147,7 @@ pub(crate) fn rules() -> Vec<Rule> {
         rule(&post, "/rng", "random/generate", USERS, 200, Nothing, r#"{"count":16}"#),
         rule(&get, "/keys", "keys/list", READERS, 200, Nothing, ""),
         rule(&get, "/keys/{name}/versions", "keys/list", READERS, 200, EcKey, ""),
+        rule(&get, "/keys/{name}/{version?}/attestation", "keys/attestation/read", READERS, 200, EcKey, ""),
         rule(&get, "/keys/{name}/{version?}", "keys/read", READERS, 200, EcKey, ""),
         rule(&patch, "/keys/{name}/{version?}", "keys/update", USERS, 200, EcKey, r#"{"tags":{"a":"b"}}"#),
         rule(&delete, "/keys/{name}", "keys/delete", OFFICERS, 200, OwnKey, ""),
