@@ -67,7 +67,8 @@ async fn versions_are_listed_page_by_page_each_once() {
     let pages: Vec<_> = pages.into_iter().map(|page| page.into_model().unwrap().value).collect();
     assert!(pages.len() >= 3 && pages.iter().all(|page| page.len() <= 3));
     let mut listed: Vec<_> = pages.iter().flatten().map(version).collect();
-    (made.sort(), listed.sort());
+    made.sort();
+    listed.sort();
     assert_eq!(listed, made);
     let all: Vec<_> = client.list_key_properties_versions(&name, None).unwrap().try_collect().await.unwrap();
     assert_eq!(all.len(), 7);

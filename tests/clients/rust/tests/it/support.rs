@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// A variable that `keystead dev` says its clients need.
+#[expect(clippy::disallowed_methods, reason = "the environment is what the server gave its clients")]
 pub fn env(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run this through tests/run/rust-sdk"))
 }
