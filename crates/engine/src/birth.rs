@@ -1,10 +1,10 @@
 //! How a vault begins: domain key pair, root generation 1, its own random keys, built-in issuer, first policy. All of
 //! it goes into one transaction with the first record.
 
+use crate::enrol;
 use crate::error::Refusal;
 use crate::issuer;
 use crate::operate::OperateError;
-use crate::enrol;
 use crate::records::{BlobKey, HsmRecord, IssuerRecord, SecretsRecord, VaultRecord};
 use crate::room::{Place, seal_row};
 use crate::vault::Vault;

@@ -14,7 +14,9 @@ pub struct Hsms(Arc<BTreeMap<String, (Token, Placement)>>);
 impl Hsms {
     /// These tokens, each with the placement that new keys get.
     pub fn new(tokens: impl IntoIterator<Item = (Token, Placement)>) -> Self {
-        Self(Arc::new(tokens.into_iter().map(|(token, placement)| (token.name().to_owned(), (token, placement))).collect()))
+        Self(Arc::new(
+            tokens.into_iter().map(|(token, placement)| (token.name().to_owned(), (token, placement))).collect(),
+        ))
     }
 
     /// The names of all.

@@ -61,9 +61,10 @@ pub use commands::audit::{AuditEntry, ReadAudit};
 pub use commands::client::{AddCredential, CreateClient, CreatedClient, NewCredential, RemoveClient, RemoveCredential};
 pub use commands::issuer::{AddIssuer, RemoveIssuer};
 pub use commands::key::{
-    AttestedKey, BackupKey, CreateKey, Decrypt, DeleteKey, Encrypt, GetDeletedKey, GetKey, GetKeyAttestation, GetRotationPolicy, ImportKey,
-    Incoming, ListDeletedKeys, ListKeys, ListVersions, NotifyExpiry, PurgeKey, RecoverKey, RestoreKey, RotateKey, RotateWhen,
-    RotationPolicy, RotationPolicyView, SetRotationPolicy, Sign, UnwrapKey, UpdateKey, Verify, WrapKey,
+    AttestedKey, BackupKey, CreateKey, Decrypt, DeleteKey, Encrypt, GetDeletedKey, GetKey, GetKeyAttestation,
+    GetRotationPolicy, ImportKey, Incoming, ListDeletedKeys, ListKeys, ListVersions, NotifyExpiry, PurgeKey,
+    RecoverKey, RestoreKey, RotateKey, RotateWhen, RotationPolicy, RotationPolicyView, SetRotationPolicy, Sign,
+    UnwrapKey, UpdateKey, Verify, WrapKey,
 };
 pub use commands::policy::{AddAuthority, PolicyView, ReadPolicy, RemoveAuthority, RevokeTokens};
 pub use commands::random::RandomBytes;
@@ -75,6 +76,7 @@ pub use commands::token::{IssueToken, IssuedToken};
 pub use commands::vault::{GetSetting, ListSettings, SealVault, Setting};
 pub use error::{BadRelease, Refusal, TurnedAway};
 pub use gauges::Gauges;
+pub use hsms::Hsms;
 pub use info::{IssuerInfo, VaultInfo};
 pub use issuer::resource;
 pub use issuers::{Fetch, Issuers};
@@ -82,7 +84,6 @@ pub use keystead_audit::{Answer, TurnedAwayReason};
 pub use keystead_protection::{Assurance, BadKey, Description, ImportedKey, RsaNumbers, Standing, Token};
 pub use keystead_store::StoreState;
 pub use log::LogInfo;
-pub use hsms::Hsms;
 pub use node::{Activation, Health, Instance, NODE_LOG, NewVault, Parts, VaultSummary};
 pub use operate::OperateError;
 pub use records::backup::BadBackup;

@@ -110,7 +110,10 @@ impl Tokens {
         digest: &[u8],
         by: Instant,
     ) -> Result<Vec<u8>, KeyError> {
-        match self.any(|| Call::Sign { key: key.clone(), algorithm, digest: digest.to_vec() }, algorithm.wire(), by).await? {
+        match self
+            .any(|| Call::Sign { key: key.clone(), algorithm, digest: digest.to_vec() }, algorithm.wire(), by)
+            .await?
+        {
             Reply::Bytes(signature) => Ok(signature),
             _ => Err(KeyError::Stopped),
         }

@@ -71,7 +71,8 @@ impl Instance {
         enrol::give(&vault, &hsm, token, &key, at).await?;
         drop(key);
         let named = hsm.tokens.iter().any(|t| t == token);
-        let changes = if named { Changes::default() } else { joined(&vault, &open.records, secrets, hsm, token).await? };
+        let changes =
+            if named { Changes::default() } else { joined(&vault, &open.records, secrets, hsm, token).await? };
         self.set_status(&vault, VaultStatus::Active, changes, Action::TokenEnrolled, at).await?;
         if !named {
             self.reopen(&vault, at).await?;

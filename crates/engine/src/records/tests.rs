@@ -321,7 +321,8 @@ fn golden_secrets_of_the_second_layout() {
 
 #[test]
 fn golden_records_of_vaults_with_an_hsm() {
-    let release = ReleaseRecord { content_type: "application/json".to_owned(), data: vec![0x7b, 0x7d], immutable: true };
+    let release =
+        ReleaseRecord { content_type: "application/json".to_owned(), data: vec![0x7b, 0x7d], immutable: true };
     let record = VersionRecord { level: Some(2), ..exportable(release) };
     assert!(record.level().is_ok_and(|level| level == keystead_model::ProtectionLevel::Hsm));
     is_golden!("version-record-hsm-v3.hex", record);

@@ -134,7 +134,13 @@ fn rows() -> Vec<Row> {
         row(Method::POST, "vaults/unseal", "/keystead/v1/operator/vaults/{name}/unseal", StatusCode::OK, |p, _| {
             ask::unseal(p)
         }),
-        row(Method::POST, "vaults/activate", "/keystead/v1/operator/vaults/{name}/activate", StatusCode::OK, ask::activate),
+        row(
+            Method::POST,
+            "vaults/activate",
+            "/keystead/v1/operator/vaults/{name}/activate",
+            StatusCode::OK,
+            ask::activate,
+        ),
         row(Method::POST, "vaults/enrol", "/keystead/v1/operator/vaults/{name}/tokens", StatusCode::OK, |p, _| {
             ask::enrol(p)
         }),
