@@ -49,10 +49,11 @@ def sourced(script):
 class DevServer:
     """One running `keystead dev` with its own data directory."""
 
-    def __init__(self, data, limits=None):
-        """`limits`: lines of the section `[limits]`."""
+    def __init__(self, data, limits=None, more=()):
+        """`limits`: lines of the section `[limits]`; `more`: other arguments."""
         self.data = Path(data)
         self.limits = limits
+        self.more = list(map(str, more))
         self.port, self.hsm_port = free_ports(2)
         self.url = f"https://localhost:{self.port}"
         self.named_url = f"https://dev.localhost:{self.port}"
@@ -67,10 +68,13 @@ class DevServer:
             str(KEYSTEAD), "dev", "--data", str(self.data),
             "--listen", f"127.0.0.1:{self.port}", "--listen-hsm", f"127.0.0.1:{self.hsm_port}",
         ]  # fmt: skip
+        command += self.more
         if self.limits:
             file = self.data.parent / "limits.toml"
             file.write_text(f"[limits]\n{self.limits}\n")
             command += ["--limits", str(file)]
+        # An earlier start's would be taken for this one's until the server removes it.
+        self.env_file.unlink(missing_ok=True)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:

@@ -33,11 +33,11 @@ def number(data):
 
 def public_key(jwk):
     """The public key of the SDK's JsonWebKey."""
-    if jwk.kty == "EC":
+    if jwk.kty.startswith("EC"):
         curve = CURVES[jwk.crv]
         assert len(jwk.x) == len(jwk.y) == field_length(curve)
         return ec.EllipticCurvePublicNumbers(number(jwk.x), number(jwk.y), curve).public_key()
-    assert jwk.kty == "RSA" and jwk.n[0] != 0 and jwk.e[0] != 0
+    assert jwk.kty.startswith("RSA") and jwk.n[0] != 0 and jwk.e[0] != 0
     return rsa.RSAPublicNumbers(number(jwk.e), number(jwk.n)).public_key()
 
 

