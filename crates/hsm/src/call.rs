@@ -9,14 +9,14 @@ use minicbor::{Decode, Encode};
 use std::fmt;
 use zeroize::Zeroizing;
 
-/// A key's id in the token (CKA_ID): the id of its version, or of a wrapping key. A wrapping key's id is a value that only
-/// it makes: see [`IDENTIFYING`].
+/// A key's id in the token (CKA_ID): the id of its version, or of a wrapping key. A wrapping key's id is a value that
+/// only it makes: see [`IDENTIFYING`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
 #[cbor(transparent)]
 pub struct KeyId(#[cbor(n(0), with = "minicbor::bytes")] pub [u8; 16]);
 
-/// What a wrapping key wraps (RFC 5649) to make its own id: the last 16 bytes of the result. So nobody with the PIN can put
-/// a key that he knows in its place, and have new keys wrapped for him.
+/// What a wrapping key wraps (RFC 5649) to make its own id: the last 16 bytes of the result. So nobody with the PIN can
+/// put a key that he knows in its place, and have new keys wrapped for him.
 pub const IDENTIFYING: [u8; 16] = *b"keystead key id.";
 
 /// What is kept of a key outside the token.
@@ -99,8 +99,8 @@ pub enum Call {
     /// Whether the token holds this wrapping key.
     #[n(2)]
     HoldsWrapping(#[n(0)] KeyId),
-    /// Makes an RSA-3072 key in the token that lives until the next of these calls, or the worker's end. For bringing in a
-    /// wrapping key.
+    /// Makes an RSA-3072 key in the token that lives until the next of these calls, or the worker's end. For bringing
+    /// in a wrapping key.
     #[n(3)]
     TransferKey,
     /// Unwraps a wrapping key of 32 bytes (RSAES-OAEP under the transfer key, SHA-1 if the token has no SHA-256) into a
@@ -146,8 +146,8 @@ pub enum Call {
         #[n(3)]
         to: Destination,
     },
-    /// Takes a key from outside, wrapped as CKM_RSA_AES_KEY_WRAP with SHA-1 does (Azure's `.byok`): it never shows outside
-    /// the token.
+    /// Takes a key from outside, wrapped as CKM_RSA_AES_KEY_WRAP with SHA-1 does (Azure's `.byok`): it never shows
+    /// outside the token.
     #[n(7)]
     ImportWrapped {
         /// Its id.

@@ -310,7 +310,7 @@ fn banner(running: &Running, args: &Args, env: &Path) {
     for vault in running.instance.list() {
         let authority = vault.info.authorities.first().map(ToString::to_string).unwrap_or_default();
         let why = match vault.state {
-            "inactive" => "  (waits for an HSM: --softhsm makes one, --hsm FILE names yours in [[hsm]])",
+            "inactive" => "  (waits for an HSM, setting [[hsm]]: give --softhsm or --hsm FILE)",
             "sealed" => "  (its path key did not open it)",
             _ => "",
         };

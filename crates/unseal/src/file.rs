@@ -8,7 +8,7 @@ use keystead_custody::{
 };
 use keystead_model::VaultId;
 use rustix::fs::OFlags;
-use std::fs::{File, OpenOptions, remove_file};
+use std::fs::{File, OpenOptions, hard_link, remove_file};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -24,17 +24,15 @@ impl KeyFile {
     /// returns. What already stands at the path is never touched.
     pub fn create(path: &Path) -> Result<Self, UnsealError> {
         let bytes = Zeroizing::new(random());
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(|cause| {
-            match cause.kind() {
-                io::ErrorKind::AlreadyExists => UnsealError::Exists { path: path.into() },
-                _ => failed(path, cause),
-            }
+        let aside = beside(path);
+        // Left by an attempt that was interrupted: of no use to anyone.
+        drop(remove_file(&aside));
+        let made = written(&aside, path, &bytes);
+        drop(remove_file(&aside));
+        made.map_err(|cause| match cause.kind() {
+            io::ErrorKind::AlreadyExists => UnsealError::Exists { path: path.into() },
+            _ => failed(path, cause),
         })?;
-        if let Err(cause) = write_durably(&mut file, path, &bytes) {
-            // A half-written key is of no use to anyone, and would be in the way of the next attempt.
-            drop(remove_file(path));
-            return Err(failed(path, cause));
-        }
         Ok(Self { key: PathKey::from_bytes(&bytes) })
     }
 
@@ -103,10 +101,19 @@ impl UnsealPath for KeyFile {
 
 const KEY_LEN: usize = 32;
 
-fn write_durably(file: &mut File, path: &Path, bytes: &[u8; KEY_LEN]) -> io::Result<()> {
+/// The key gets its name when all of it is on disk: a power cut leaves no half of one there.
+fn written(aside: &Path, path: &Path, bytes: &[u8; KEY_LEN]) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(aside)?;
     file.write_all(bytes)?;
     file.sync_all()?;
+    hard_link(aside, path)?;
     File::open(directory_of(path))?.sync_all()
+}
+
+fn beside(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".new");
+    path.with_file_name(name)
 }
 
 fn directory_of(path: &Path) -> PathBuf {

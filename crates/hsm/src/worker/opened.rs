@@ -172,10 +172,9 @@ impl Shared {
         let is_refusal = |trouble: &Trouble| self.abilities.refusals.of_unwrapping(trouble);
         // Twice: a code that says "damaged" on one day and not on the other says something else.
         let unwrapped = match unwrap() {
-            Err(first) if is_refusal(&first) => unwrap().map_err(|second| match second.code() {
-                Some(code) if first.code() == Some(code) => HsmError::Damaged.into(),
-                _ => second,
-            }),
+            Err(first) if is_refusal(&first) => {
+                unwrap().map_err(|second| self.refused(seat, &first, second, HsmError::Damaged))
+            }
             other => other,
         }?;
         let of_its_kind = match spec.size() {
@@ -184,6 +183,20 @@ impl Shared {
             _ => is_of(seat, unwrapped.handle, spec)?,
         };
         if of_its_kind { Ok(unwrapped.keep()) } else { Err(HsmError::Damaged.into()) }
+    }
+}
+
+impl Shared {
+    /// What it means that a token refused some data twice. Where its code is also that of a broken device, the canary
+    /// must be there.
+    pub(super) fn refused(&self, seat: &Seat, first: &Trouble, second: Trouble, means: HsmError) -> Trouble {
+        if first.code() != second.code() {
+            return second;
+        }
+        match (second.class(), self.check(seat)) {
+            (Class::Fatal, Err(trouble)) => trouble,
+            _ => means.into(),
+        }
     }
 }
 

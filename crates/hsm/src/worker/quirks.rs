@@ -30,8 +30,21 @@ pub(super) enum Effect {
 const ROWS: &[Row] = &[
     Row { name: "softhsm2: OAEP with SHA-1 only", maker: "SoftHSM", effect: Effect::Found, tried: true },
     Row { name: "softhsm2: RFC 5649 is 0x210A, over zeros", maker: "SoftHSM", effect: Effect::Found, tried: true },
+    Row {
+        name: "softhsm2: not modifiable only by copy, so copyable",
+        maker: "SoftHSM",
+        effect: Effect::Found,
+        tried: true,
+    },
+    Row {
+        name: "softhsm2: HMAC wants a key as long as its hash",
+        maker: "SoftHSM",
+        effect: Effect::Found,
+        tried: true,
+    },
     Row { name: "softhsm2: wraps no bytes with AES", maker: "SoftHSM", effect: Effect::Found, tried: true },
     Row { name: "kryoptic: RFC 5649 is 0x210B", maker: "Kryoptic", effect: Effect::Found, tried: true },
+    Row { name: "kryoptic: CKA_EC_POINT is the point alone", maker: "Kryoptic", effect: Effect::Found, tried: true },
     Row { name: "kryoptic: no secp256k1", maker: "Kryoptic", effect: Effect::Found, tried: true },
     Row {
         name: "cloudhsm: RFC 5649 is 0x8000216F",
@@ -84,8 +97,8 @@ mod tests {
 
     #[test]
     fn rows_are_found_by_the_makers_name() {
-        assert_eq!(Quirks::of(&["SoftHSM project"]).names().len(), 3);
-        assert_eq!(Quirks::of(&["Kryoptic Project", ""]).names().len(), 2);
+        assert_eq!(Quirks::of(&["SoftHSM project"]).names().len(), 5);
+        assert_eq!(Quirks::of(&["Kryoptic Project", ""]).names().len(), 3);
         assert!(Quirks::of(&["", "somebody"]).names().is_empty());
     }
 

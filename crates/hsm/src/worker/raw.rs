@@ -143,19 +143,37 @@ impl Functions {
         Ok(unsafe { ObjectHandle::new_from_raw(key) })
     }
 
-    /// C_SetAttributeValue of CKA_UNWRAP_TEMPLATE: what an attacker tries.
-    pub(super) fn set_unwrap_template(
+    /// C_SetAttributeValue of attributes that hold others.
+    pub(super) fn change(&self, session: &Session, object: ObjectHandle, to: Template<'_>) -> Done {
+        let function = self.list.C_SetAttributeValue.ok_or(Error::NullFunctionPointer)?;
+        let (mut inner, mut allowed) = (attributes(to.unwrapped), to.allowed.to_vec());
+        let mut outer = attributes(to.plain);
+        outer.extend(list(CKA_UNWRAP_TEMPLATE, &mut inner));
+        outer.extend(list(CKA_ALLOWED_MECHANISMS, &mut allowed));
+        // SAFETY: everything that `outer` points to lives until the end of this function: `to`, `inner`, `allowed`.
+        let rv = unsafe { function(session.handle(), object.handle(), outer.as_mut_ptr(), ulong(outer.len())) };
+        done(rv, Function::SetAttributeValue)
+    }
+
+    /// C_CopyObject with attributes that hold others.
+    pub(super) fn copy(
         &self,
         session: &Session,
         object: ObjectHandle,
-        template: &[Attribute],
-    ) -> Result<(), Error> {
-        let function = self.list.C_SetAttributeValue.ok_or(Error::NullFunctionPointer)?;
-        let mut inner = attributes(template);
-        let mut outer: Vec<_> = list(CKA_UNWRAP_TEMPLATE, &mut inner).into_iter().collect();
-        // SAFETY: `outer` points to `inner`, which points to `template`; all live until the end of this function.
-        let rv = unsafe { function(session.handle(), object.handle(), outer.as_mut_ptr(), ulong(outer.len())) };
-        done(rv, Function::SetAttributeValue)
+        to: Template<'_>,
+    ) -> Result<ObjectHandle, Error> {
+        let function = self.list.C_CopyObject.ok_or(Error::NullFunctionPointer)?;
+        let (mut inner, mut allowed) = (attributes(to.unwrapped), to.allowed.to_vec());
+        let mut outer = attributes(to.plain);
+        outer.extend(list(CKA_UNWRAP_TEMPLATE, &mut inner));
+        outer.extend(list(CKA_ALLOWED_MECHANISMS, &mut allowed));
+        let mut copy: CK_OBJECT_HANDLE = 0;
+        // SAFETY: everything that `outer` points to lives until the end of this function: `to`, `inner`, `allowed`.
+        let rv =
+            unsafe { function(session.handle(), object.handle(), outer.as_mut_ptr(), ulong(outer.len()), &mut copy) };
+        done(rv, Function::CopyObject)?;
+        // SAFETY: "unsafe" as a handle could be made up; the library gave this one.
+        Ok(unsafe { ObjectHandle::new_from_raw(copy) })
     }
 
     /// CKA_ALLOWED_MECHANISMS as it reads back.

@@ -64,8 +64,8 @@ impl Seat {
     }
 
     /// Copies an object, with other attributes.
-    pub(super) fn copy(&self, object: ObjectHandle, template: &[Attribute]) -> Tried<Passing<'_>> {
-        Ok(self.passing(self.session.copy_object(object, template)?))
+    pub(super) fn copy(&self, object: ObjectHandle, to: Template<'_>) -> Tried<Passing<'_>> {
+        Ok(self.passing(self.library.functions.copy(&self.session, object, to)?))
     }
 
     /// Derives a secret.

@@ -226,10 +226,10 @@ pub(super) fn wrapping(id: Option<KeyId>, hardening: Hardening) -> (Vec<Attribut
     made.extend(id.map(|id| Attribute::Id(id.0.to_vec())));
     made.extend(hardening.attributes());
     made.extend(secret(false, false, true));
+    // In this order: some tokens change nothing more of an object that is not modifiable.
     let copy = copied.then(|| {
-        let mut copy = vec![Attribute::Token(id.is_some()), Attribute::Modifiable(false)];
-        copy.extend(hardening.single.then_some(Attribute::Copyable(false)));
-        copy
+        let single = hardening.single.then_some(Attribute::Copyable(false));
+        [Attribute::Token(id.is_some())].into_iter().chain(single).chain([Attribute::Modifiable(false)]).collect()
     });
     (made, copy)
 }

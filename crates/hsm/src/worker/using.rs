@@ -141,7 +141,7 @@ impl Shared {
                 let nonce = beside.iv.try_into().map_err(|_| failed())?;
                 let tag: &[u8; aes::TAG] = beside.tag.try_into().map_err(|_| failed())?;
                 let key = self.key(seat, held, Purpose::Work)?;
-                self.refusable(|| aes::open(seat, key.handle, nonce, beside.aad, cipher, tag))?
+                self.refusable(seat, || aes::open(seat, key.handle, nonce, beside.aad, cipher, tag))?
             }
             mode @ (CipherMode::Cbc | CipherMode::CbcPad) => {
                 let iv = beside.iv.try_into().map_err(|_| failed())?;
@@ -186,8 +186,8 @@ impl Shared {
                 self.check(seat)?;
                 Ok(plain)
             }
-            CipherAlgorithm::RsaOaep => self.refusable(|| Oaep::Sha1.decrypt(seat, key.handle, cipher)),
-            _ => self.refusable(|| Oaep::Sha256.decrypt(seat, key.handle, cipher)),
+            CipherAlgorithm::RsaOaep => self.refusable(seat, || Oaep::Sha1.decrypt(seat, key.handle, cipher)),
+            _ => self.refusable(seat, || Oaep::Sha256.decrypt(seat, key.handle, cipher)),
         }
     }
 
@@ -210,7 +210,7 @@ impl Shared {
         }
         let key = self.key(seat, held, Purpose::Work)?;
         let native = |number| {
-            self.refusable(|| {
+            self.refusable(seat, || {
                 let functions = &seat.library.functions;
                 Ok(Zeroizing::new(functions.decrypt(&seat.session, number, key.handle, cipher)?))
             })
@@ -243,11 +243,12 @@ impl Shared {
     }
 
     /// What fails twice with the code by which this token refuses wrong data has wrong data.
-    fn refusable(&self, decrypt: impl Fn() -> Tried<Zeroizing<Vec<u8>>>) -> Tried<Zeroizing<Vec<u8>>> {
+    fn refusable(&self, seat: &Seat, decrypt: impl Fn() -> Tried<Zeroizing<Vec<u8>>>) -> Tried<Zeroizing<Vec<u8>>> {
         let is_refusal = |trouble: &Trouble| self.abilities.refusals.of_decryption(trouble);
         match decrypt() {
-            Err(first) if is_refusal(&first) => decrypt()
-                .map_err(|second| if first.code() == second.code() { HsmError::DecryptFailed.into() } else { second }),
+            Err(first) if is_refusal(&first) => {
+                decrypt().map_err(|second| self.refused(seat, &first, second, HsmError::DecryptFailed))
+            }
             other => other,
         }
     }

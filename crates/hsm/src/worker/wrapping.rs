@@ -148,7 +148,7 @@ pub(super) fn made<'a>(
     let (plain, copy) = templates::wrapping(id, hardening);
     let key = bring(hardening.template(&plain, &[number]))?;
     match copy {
-        Some(copy) => seat.copy(key.handle, &copy),
+        Some(copy) => seat.copy(key.handle, Template { plain: &copy, ..Template::default() }),
         None => Ok(key),
     }
 }

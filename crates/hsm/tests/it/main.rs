@@ -1,5 +1,5 @@
-//! One suite for all tokens, run on SoftHSM2 and on Kryoptic; and tokens behind their workers: SoftHSM2, and a module that
-//! fails when it is told to.
+//! One suite for all tokens, run on SoftHSM2 and on Kryoptic; and tokens behind their workers: SoftHSM2, and a module
+//! that fails when it is told to.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::disallowed_methods,

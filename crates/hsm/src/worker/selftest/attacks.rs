@@ -12,6 +12,7 @@ use cryptoki::mechanism::Mechanism;
 use cryptoki::mechanism::misc::KeyDerivationStringData;
 use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle};
 use cryptoki::types::Ulong;
+use cryptoki_sys::CKM_AES_CBC;
 use keystead_model::KeySpec;
 
 /// What an attack got, in words; or nothing, and why.
@@ -69,7 +70,15 @@ pub(super) fn run(
         add(&format!("copy the wrapping key with another {name}"), raid.copy(trial.wrapping, &attribute))?;
         add(&format!("change {name} of the wrapping key"), raid.change(trial.wrapping, &attribute))?;
     }
-    add("change CKA_UNWRAP_TEMPLATE of the wrapping key", raid.drop_template())?;
+    let readable = [Attribute::Sensitive(false), Attribute::Extractable(true)];
+    let mechanisms = [CKM_AES_CBC];
+    for (name, lists) in [
+        ("CKA_UNWRAP_TEMPLATE", Template { unwrapped: &readable, ..Template::default() }),
+        ("CKA_ALLOWED_MECHANISMS", Template { allowed: &mechanisms, ..Template::default() }),
+    ] {
+        add(&format!("copy the wrapping key with another {name}"), raid.other_lists(lists, true))?;
+        add(&format!("change {name} of the wrapping key"), raid.other_lists(lists, false))?;
+    }
     Ok(attacks)
 }
 
@@ -192,7 +201,8 @@ impl<'a> Raid<'a> {
     }
 
     fn copy(&self, object: ObjectHandle, to: &Attribute) -> Loot {
-        let copy = self.trial.seat.copy(object, std::slice::from_ref(to))?;
+        let template = Template { plain: std::slice::from_ref(to), ..Template::default() };
+        let copy = self.trial.seat.copy(object, template)?;
         self.has(copy.handle, to)
     }
 
@@ -203,11 +213,28 @@ impl<'a> Raid<'a> {
         }
     }
 
-    fn drop_template(&self) -> Loot {
+    /// The wrapping key's copy, or itself, with other attributes that hold attributes; then what it unwraps is read.
+    fn other_lists(&self, wanted: Template<'_>, copied: bool) -> Loot {
         let seat = self.trial.seat;
-        let other = [Attribute::Sensitive(false), Attribute::Extractable(true)];
-        seat.library.functions.set_unwrap_template(&seat.session, self.trial.wrapping, &other)?;
-        self.unwrap_and_read(&self.ours_but(&Attribute::Sensitive(false)))
+        let copy = if copied {
+            Some(seat.copy(self.trial.wrapping, wanted)?)
+        } else {
+            seat.library.functions.change(&seat.session, self.trial.wrapping, wanted)?;
+            None
+        };
+        let wrapping = copy.as_ref().map_or(self.trial.wrapping, |copy| copy.handle);
+        if !wanted.allowed.is_empty() {
+            let allowed = seat.library.functions.allowed(&seat.session, wrapping)?;
+            return if allowed == wanted.allowed {
+                Ok(Ok("other mechanisms are allowed".to_owned()))
+            } else {
+                nothing("the attribute stays as it was")
+            };
+        }
+        let readable = wanted.unwrapped.iter().fold(self.ours(), but);
+        let template = Template { plain: &readable, ..Template::default() };
+        let key = seat.unwrap(Way::Number(self.trial.number), wrapping, self.stored, template)?;
+        self.read_or_wrap(key.handle, AttributeType::Value)
     }
 
     fn wrap(&self, wrapping: ObjectHandle, key: ObjectHandle) -> Loot {

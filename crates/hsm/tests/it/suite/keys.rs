@@ -60,6 +60,8 @@ fn resident_keys_are_listed_until_they_are_destroyed(bed: &Bed) {
     let listed = bed.with_pin(TOKEN, &["--list-objects"]);
     assert_eq!(listed.matches("keystead key").count(), 2, "{listed}");
     assert!(!listed.contains("Public Key Object"), "{listed}");
+    // From birth: both say so, and that they were made there.
+    assert_eq!(listed.matches("always sensitive, never extractable, local").count(), 3, "{listed}");
 
     // Nothing is lost by another worker.
     let (_token, mut hand) = bed.hand(TOKEN);

@@ -66,13 +66,11 @@ fn a_library_that_is_none_is_refused(bed: &Bed) {
 }
 
 fn a_description_says_what_the_token_is(bed: &Bed) {
-    let began = std::time::Instant::now();
     let token = bed.open(TOKEN);
-    println!("opened in {:?}", began.elapsed());
     let description = token.description();
     let (maker, wraps, quirks) = match bed.kind {
-        Kind::SoftHsm2 => ("SoftHSM project", "CKM_AES_KEY_WRAP_PAD", 3),
-        Kind::Kryoptic => ("Kryoptic Project", "CKM_AES_KEY_WRAP_KWP", 2),
+        Kind::SoftHsm2 => ("SoftHSM project", "CKM_AES_KEY_WRAP_PAD", 5),
+        Kind::Kryoptic => ("Kryoptic Project", "CKM_AES_KEY_WRAP_KWP", 3),
     };
     assert_eq!((description.label.as_str(), description.manufacturer.as_str()), (TOKEN, maker));
     assert_eq!(description.quirks.len(), quirks);

@@ -2,6 +2,7 @@
 
 use crate::support::{Http, Place, Reply, Server, Vault};
 use serde_json::{Value, json};
+use std::time::{Duration, Instant};
 
 /// Stands in a key's name, a tag and a plaintext: no answer to somebody who did not write it may hold it.
 const HIDDEN: &str = "Hidden-Treasure-77";
@@ -112,6 +113,15 @@ impl Desk {
         let log = self.server.log();
         assert!(!log.contains("panicked") && !log.contains("ERROR"), "{log}");
         assert!(self.server.stop().success());
+    }
+
+    /// Waits for a record of this action.
+    pub(crate) fn waits_for(&mut self, action: &str) {
+        let until = Instant::now() + Duration::from_secs(60);
+        while !self.vault.records(0).iter().any(|record| record["action"] == action) {
+            assert!(Instant::now() < until, "no record of {action}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
     }
 
     /// The revision of the newest change, from the audit log.
