@@ -28,12 +28,14 @@ pub(crate) struct Place {
     pub(crate) data: PathBuf,
     pub(crate) address: SocketAddr,
     hsm_address: SocketAddr,
+    /// Whether the vault that is asked is the one before a SoftHSM2 token.
+    pub(crate) softhsm: bool,
 }
 
 impl Place {
     pub(crate) fn new(binary: &Path, data: PathBuf) -> Result<Self, Failure> {
         let [address, hsm_address] = free_addresses()?;
-        Ok(Self { binary: binary.to_owned(), data, address, hsm_address })
+        Ok(Self { binary: binary.to_owned(), data, address, hsm_address, softhsm: false })
     }
 
     /// Starts the server without waiting for it.
@@ -41,6 +43,9 @@ impl Place {
         let mut command = Command::new(&self.binary);
         command.arg("dev").arg("--data").arg(&self.data);
         command.args(["--listen", &self.address.to_string(), "--listen-hsm", &self.hsm_address.to_string()]);
+        if self.softhsm {
+            command.arg("--softhsm");
+        }
         // One caller is the whole load: what is measured is the work, not the bound on a caller.
         let limits = self.data.with_extension("limits.toml");
         let rates = "caller_requests_per_second = 4000000\nvault_requests_per_second = 4000000\n";
@@ -87,7 +92,8 @@ async fn door(place: &Place, environment: &BTreeMap<String, String>) -> Result<D
     let value = |name: &str| environment.get(name).ok_or_else(|| format!("dev.env has no {name}"));
     let mut door = Door::new(place.address, Path::new(value("KEYSTEAD_CA_FILE")?))?;
     let tenant = value("AZURE_TENANT_ID")?;
-    let scope = format!("{}/.default", value("KEYSTEAD_VAULT_URL")?);
+    let url = if place.softhsm { "KEYSTEAD_HSM_URL" } else { "KEYSTEAD_VAULT_URL" };
+    let scope = format!("{}/.default", value(url)?);
     let form = [
         ("client_id", value("AZURE_CLIENT_ID")?.as_str()),
         ("client_secret", value("AZURE_CLIENT_SECRET")?),
@@ -95,6 +101,9 @@ async fn door(place: &Place, environment: &BTreeMap<String, String>) -> Result<D
         ("scope", &scope),
     ];
     let token = door.form(&format!("/{tenant}/oauth2/v2.0/token"), &form).await?;
+    if place.softhsm {
+        door = Door::new(place.hsm_address, Path::new(value("KEYSTEAD_CA_FILE")?))?;
+    }
     door.authorize("authorization", &format!("Bearer {}", text(&token, "/access_token")?))?;
     Ok(door)
 }

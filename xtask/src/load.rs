@@ -10,7 +10,7 @@ use crate::report::{self, Footprint, Report, sections};
 use crate::rounds::{Field, Plan};
 use crate::target::{Identity, Target};
 use crate::template::Template;
-use crate::{Failure, abuse, bao, bare, budget, fairness, keystead, out, profile, scale, start};
+use crate::{Failure, abuse, bao, bare, budget, fairness, hsm, keystead, out, profile, scale, start};
 use hyper::Method;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -25,7 +25,7 @@ Examples:
   cargo xtask load --scale --seconds 5 --out docs/performance.md
   cargo xtask load --ops encrypt --connections 16 --profile
 
---fairness, --abuse and --scale put their sections into the page and leave the rest of it alone.
+--fairness, --abuse, --scale and --hsm put their sections into the page and leave the rest of it alone.
 It ends with 0 whatever the figures say; the last lines tell which budgets are not met.")]
 pub(crate) struct Args {
     /// How long each server is loaded for each operation and number of connections
@@ -64,6 +64,9 @@ pub(crate) struct Args {
     /// Measure only what many keys, and many versions of one, do to start, reads, lists and creation
     #[arg(long)]
     scale: bool,
+    /// Measure only a vault with an HSM, beside the token's own rate (needs SoftHSM2)
+    #[arg(long)]
+    hsm: bool,
     /// Numbers of keys that --scale measures at
     #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "1000,10000,100000")]
     scale_keys: Vec<u64>,
@@ -87,7 +90,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     // Beside the build, not in /tmp, which may be memory: what is synced must meet a disk.
     let state = tempfile::Builder::new().prefix("load-").tempdir_in(target_directory(&binary)?)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    if args.fairness || args.abuse || args.scale {
+    if args.fairness || args.abuse || args.scale || args.hsm {
         return runtime.block_on(scenarios(&args, &binary, state.path()));
     }
     let report = runtime.block_on(measure(&args, &binary, state.path()))?;
@@ -119,6 +122,10 @@ async fn scenarios(args: &Args, binary: &Path, state: &Path) -> Result<(), Failu
         let sizes = scale::Sizes { keys: args.scale_keys.clone(), versions: args.scale_versions.clone() };
         let plan = scale::Plan::new(args.seconds, sizes)?;
         found.push((sections::SCALE, scale::measure(binary, state, &plan).await?.section()));
+    }
+    if args.hsm {
+        let hsm = hsm::measure(binary, state, &Plan::new(args.seconds, args.rounds)?).await?;
+        found.push((sections::HSM, hsm.section()));
     }
     if let Some(file) = &args.out {
         let mut page = std::fs::read_to_string(file).unwrap_or_else(|_| "# Performance\n".to_owned());

@@ -2,7 +2,7 @@
 //!
 //! - [`load`]: the command; [`rounds`]: who is measured when; [`drive`], [`client`]: the load itself
 //! - [`keystead`], [`bare`], [`bao`]: the servers under load; [`target`], [`template`]: what they have in common
-//! - [`fairness`], [`abuse`], [`scale`]: scenarios with runs of their own
+//! - [`fairness`], [`abuse`], [`hsm`], [`scale`]: scenarios with runs of their own
 //! - [`raw`], [`cipher`]: the primitives alone; [`start`]: start-up times; [`profile`]: where the time goes
 //! - [`timing`]: whether decryption tells by its time what was wrong
 //! - [`budget`], [`figures`], [`report`]: what the numbers mean and how they are written down
@@ -19,6 +19,7 @@ mod client;
 mod drive;
 mod fairness;
 mod figures;
+mod hsm;
 mod keystead;
 mod load;
 mod machine;
@@ -54,6 +55,9 @@ enum Command {
     Load(load::Args),
     /// Measure whether RSA1_5 decryption tells by its time what was wrong
     Timing(timing::Args),
+    /// Call a token directly, for `load --hsm`
+    #[command(hide = true)]
+    RawHsm(hsm::RawArgs),
     /// Serve the bare handlers that `load` compares with
     #[command(hide = true)]
     Bare(bare::Args),
@@ -63,6 +67,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Load(args) => load::run(args),
         Command::Timing(args) => timing::run(&args),
+        Command::RawHsm(args) => hsm::raw(&args),
         Command::Bare(args) => bare::run(&args),
     };
     match done {

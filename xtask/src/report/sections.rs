@@ -7,7 +7,8 @@ use crate::machine::Machine;
 pub(crate) const FAIRNESS: &str = "## Fairness";
 pub(crate) const ABUSE: &str = "## Memory under abuse";
 pub(crate) const SCALE: &str = "## Many keys, many versions";
-const ALL: [&str; 3] = [FAIRNESS, ABUSE, SCALE];
+pub(crate) const HSM: &str = "## HSM";
+const ALL: [&str; 4] = [FAIRNESS, ABUSE, SCALE, HSM];
 
 /// The page with this section new, at its old place or at the end.
 pub(crate) fn put(page: &str, heading: &str, command: &str, machine: &Machine, text: &str) -> String {
