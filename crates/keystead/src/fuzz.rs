@@ -133,11 +133,12 @@ mod tests {
         smoke(8_000, &[CONFIGURATION.as_bytes(), links, full.as_bytes(), unix, tcp, tls], configuration);
     }
 
-    /// `name = value` or `[section]`, and no sentence.
+    /// `name = value`, `[section]` or `[[section]]`, and no sentence.
     fn is_setting(text: &str) -> bool {
         let word = |w: &str| !w.is_empty() && w.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
         text.split_once(" = ").is_some_and(|(name, _)| word(name))
             || text.strip_prefix('[').and_then(|t| t.strip_suffix(']')).is_some_and(word)
+            || text.strip_prefix("[[").and_then(|t| t.strip_suffix("]]")).is_some_and(word)
     }
 
     #[test]

@@ -293,7 +293,7 @@ mod tests {
         for body in [
             r#"{"kty":"EC","release_policy":{"data":"e30"}}"#,
             r#"{"kty":"EC","attributes":{"external_key":{"id":"a"}}}"#,
-            r#"{"kty":"EC","key_ops":["export"]}"#,
+            r#"{"kty":"EC","key_ops":["secureWrapKey"]}"#,
         ] {
             assert!(create_of(body).is_err(), "{body}");
         }
