@@ -6,6 +6,7 @@
 use super::aes::odd;
 use super::public::{self, params};
 use super::raw::{Template, Way};
+use super::rsa15::Guard;
 use super::rv::{Class, Tried, Trouble};
 use super::seat::Seat;
 use super::templates::{self, Hardening, Life, Purpose};
@@ -15,7 +16,7 @@ use crate::error::HsmError;
 use cryptoki::object::{Attribute, AttributeType, ObjectHandle};
 use keystead_model::{KeySpec, Size};
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// How many keys are kept.
 const ROOM: usize = 256;
@@ -23,6 +24,8 @@ const ROOM: usize = 256;
 /// A key that can be used.
 pub(super) struct Key {
     pub(super) handle: ObjectHandle,
+    /// What goes with it when it decrypts RSAES-PKCS1-v1_5.
+    pub(super) rsa15: OnceLock<Guard>,
     /// What it was opened from: a row that says something else gets another key.
     stored: Stored,
 }
@@ -142,7 +145,7 @@ impl Shared {
                 }?
             }
         };
-        let key = Arc::new(Key { handle, stored: held.stored.clone() });
+        let key = Arc::new(Key { handle, rsa15: OnceLock::new(), stored: held.stored.clone() });
         self.opened.lock().keep(held.id, purpose, &key);
         Ok(key)
     }
@@ -231,7 +234,7 @@ mod tests {
     /// Handles are made up: nothing here reaches a token.
     fn key(wrapping: u8) -> Arc<Key> {
         let stored = Stored::Wrapped { wrapping: KeyId([wrapping; 16]), blob: vec![wrapping] };
-        Arc::new(Key { handle: crate::worker::raw::made_up(1), stored })
+        Arc::new(Key { handle: crate::worker::raw::made_up(1), rsa15: OnceLock::new(), stored })
     }
 
     fn held(id: u8, wrapping: u8) -> Held {

@@ -4,12 +4,14 @@
 //!
 //! What is left is the time that the token's own decryption takes to say that a padding is wrong.
 
-use super::rsa;
+use super::aes::odd;
 use super::rv::{Tried, Trouble};
 use super::seat::Seat;
+use super::{public, rsa};
 use cryptoki::error::RvError;
 use cryptoki::mechanism::Mechanism;
-use cryptoki::object::ObjectHandle;
+use cryptoki::object::{AttributeType, ObjectHandle};
+use keystead_model::PublicKey;
 use std::hint::black_box;
 use zeroize::Zeroizing;
 
@@ -22,22 +24,44 @@ const CANDIDATES: usize = 16;
 /// The shortest padding: 0, 2, eight bytes that are not zero, 0.
 const PADDING: usize = 11;
 
-/// Decrypts as many bytes as the modulus has. `wrong` are the codes by which the token says that a padding is wrong.
-/// Other codes are trouble; so is a token that says one thing and then another.
+/// What goes with a key: made once, when it first decrypts.
+pub(super) struct Guard {
+    /// The signature over [`SIGNED`].
+    secret: Zeroizing<Vec<u8>>,
+    /// A ciphertext of [`KNOWN`].
+    control: Vec<u8>,
+}
+
+const KNOWN: &[u8] = b"a key to be unwrapped, 32 bytes.";
+
+impl Guard {
+    pub(super) fn of(seat: &Seat, key: ObjectHandle) -> Tried<Self> {
+        let numbers = seat.session.get_attributes(key, &[AttributeType::Modulus, AttributeType::PublicExponent])?;
+        let Some(PublicKey::Rsa { n, e }) = public::rsa(&numbers) else { return Err(odd("no public half is shown")) };
+        let public = rsa::object(seat, &n, &e)?;
+        let control = seat.session.encrypt(&Mechanism::RsaPkcs, public.handle, KNOWN)?;
+        Ok(Self { secret: Zeroizing::new(seat.session.sign(&Mechanism::RsaPkcs, key, SIGNED)?), control })
+    }
+}
+
+/// Decrypts as many bytes as the modulus has. `wrong` are the codes by which the token says that a padding is wrong; as
+/// they may be those of a broken device, too, each decryption is made twice, and one whose result is known besides.
 pub(super) fn decrypt(
     seat: &Seat,
     key: ObjectHandle,
-    modulus_len: usize,
+    guard: &Guard,
     cipher: &[u8],
     wrong: &[RvError],
 ) -> Tried<Zeroizing<Vec<u8>>> {
-    let (other, length) = rejected(seat, key, modulus_len, cipher)?;
+    let (other, length) = rejected(seat, guard, cipher)?;
     let once = said(seat, key, cipher, wrong)?;
+    let known = said(seat, key, &guard.control, wrong)?;
     let again = said(seat, key, cipher, wrong)?;
     match (once, again) {
+        _ if known.as_ref().is_none_or(|plain| plain.as_slice() != KNOWN) => Err(odd("the token does not decrypt")),
         (Some(plain), Some(same)) if plain == same => Ok(plain),
         (None, None) => Ok(Zeroizing::new(other.get(..length).unwrap_or_default().to_vec())),
-        _ => Err(Trouble::Library("the token decrypts the same text in two ways".to_owned())),
+        _ => Err(odd("the token decrypts the same text in two ways")),
     }
 }
 
@@ -51,18 +75,17 @@ fn said(seat: &Seat, key: ObjectHandle, cipher: &[u8], wrong: &[RvError]) -> Tri
 }
 
 /// The other bytes, and how many of them.
-fn rejected(seat: &Seat, key: ObjectHandle, modulus_len: usize, cipher: &[u8]) -> Tried<(Zeroizing<Vec<u8>>, usize)> {
-    let secret = Zeroizing::new(seat.session.sign(&Mechanism::RsaPkcs, key, SIGNED)?);
+fn rejected(seat: &Seat, guard: &Guard, cipher: &[u8]) -> Tried<(Zeroizing<Vec<u8>>, usize)> {
     let mut stream = Zeroizing::new(Vec::new());
     let mut counter = 0u8;
-    while stream.len() < modulus_len.saturating_add(CANDIDATES.saturating_mul(2)) {
+    while stream.len() < cipher.len().saturating_add(CANDIDATES.saturating_mul(2)) {
         // All of fixed length, so nothing can be taken for something else.
-        let block = Zeroizing::new([secret.as_slice(), &[counter], cipher].concat());
+        let block = Zeroizing::new([guard.secret.as_slice(), &[counter], cipher].concat());
         stream.extend_from_slice(&seat.session.digest(&Mechanism::Sha256, &block)?);
         counter = counter.wrapping_add(1);
     }
     let bytes = stream.split_off(CANDIDATES.saturating_mul(2));
-    Ok((Zeroizing::new(bytes), length(&stream, modulus_len)))
+    Ok((Zeroizing::new(bytes), length(&stream, cipher.len())))
 }
 
 /// The last candidate that the modulus has room for.
@@ -80,15 +103,14 @@ fn length(candidates: &[u8], modulus_len: usize) -> usize {
 /// Whether the token decrypts RSAES-PKCS1-v1_5 with this key pair, and by which codes it says that a padding is wrong:
 /// by none if it never says so.
 pub(super) fn probe(seat: &Seat, public: ObjectHandle, key: ObjectHandle) -> Tried<Option<Vec<RvError>>> {
-    let plain = b"a key to be unwrapped, 32 bytes.";
-    let cipher = seat.session.encrypt(&Mechanism::RsaPkcs, public, plain)?;
-    if seat.session.decrypt(&Mechanism::RsaPkcs, key, &cipher)? != plain {
+    let cipher = seat.session.encrypt(&Mechanism::RsaPkcs, public, KNOWN)?;
+    if seat.session.decrypt(&Mechanism::RsaPkcs, key, &cipher)? != KNOWN {
         return Ok(None);
     }
     let mut wrong = Vec::new();
     // Padded for another scheme, for a signature, and the same with one bit changed.
-    let other = rsa::Oaep::Sha1.encrypt(seat, public, plain)?;
-    let signature = seat.session.sign(&Mechanism::RsaPkcs, key, plain)?;
+    let other = rsa::Oaep::Sha1.encrypt(seat, public, KNOWN)?;
+    let signature = seat.session.sign(&Mechanism::RsaPkcs, key, KNOWN)?;
     let mut changed = cipher;
     changed.last_mut().into_iter().for_each(|byte| *byte ^= 1);
     for text in [other, signature, changed] {
@@ -101,7 +123,7 @@ pub(super) fn probe(seat: &Seat, public: ObjectHandle, key: ObjectHandle) -> Tri
         }
     }
     // What is left must work, too.
-    rejected(seat, key, 256, &[0; 256])?;
+    rejected(seat, &Guard::of(seat, key)?, &[0; 256])?;
     wrong.dedup();
     Ok(Some(wrong))
 }

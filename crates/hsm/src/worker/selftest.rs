@@ -14,6 +14,7 @@ use super::seat::Seat;
 use super::templates::Hardening;
 use crate::describe::{Attack, Native, WrapClass};
 use cryptoki::error::RvError;
+use cryptoki_sys::{CKF_UNWRAP, CKF_WRAP};
 use keystead_model::{CipherAlgorithm, KeySpec, SignAlgorithm};
 
 /// What was found: all that work with the token depends on.
@@ -59,9 +60,16 @@ impl Refusals {
     }
 }
 
-/// The test as a whole, with the first of the candidates for a wrapping key's protections that the token takes. An
-/// error is that of a token that cannot be worked with at all.
+/// The test as a whole, with the first of the candidates for a wrapping key's protections that the token takes. An error
+/// is that of a token that cannot be worked with at all.
 pub(super) fn run(seat: &Seat, mechanisms: &Mechanisms, quirks: &Quirks, candidates: &[Hardening]) -> Tried<Abilities> {
+    let found = once(seat, mechanisms, quirks, candidates)?;
+    let should_wrap = quirks.wraps().into_iter().any(|number| mechanisms.can(number, CKF_WRAP | CKF_UNWRAP));
+    // Without it no stored key opens: not believed of one bad moment.
+    if found.class == WrapClass::None && should_wrap { once(seat, mechanisms, quirks, candidates) } else { Ok(found) }
+}
+
+fn once(seat: &Seat, mechanisms: &Mechanisms, quirks: &Quirks, candidates: &[Hardening]) -> Tried<Abilities> {
     let mut found = Abilities {
         class: WrapClass::None,
         wraps: None,

@@ -1,5 +1,6 @@
 //! A token, opened: its library loaded, its slot found, logged in once, tested.
 
+use super::aes::{self, BLOCK};
 use super::hand::Hand;
 use super::mechanisms::Mechanisms;
 use super::opened::Opened;
@@ -20,6 +21,7 @@ use cryptoki::object::{Attribute, AttributeType};
 use cryptoki::session::UserType;
 use cryptoki::slot::{Limit, TokenInfo};
 use cryptoki::types::AuthPin;
+use keystead_model::CipherAlgorithm;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// A token that is open, logged in and tested.
@@ -140,13 +142,25 @@ impl Shared {
         place.push(seat);
     }
 
-    /// Whether the token is there and is the one that was opened.
+    /// Whether the token is there, is the one that was opened, and works: its canary encrypts and decrypts.
     pub(super) fn check(&self, seat: &Seat) -> Tried<()> {
+        let down = |why: String| Trouble::Told(HsmError::Down { why });
         let mut wanted = templates::ours(templates::CANARY);
         wanted.push(Attribute::Id(self.canary.clone()));
-        match seat.find(&wanted)?.as_slice() {
-            [] => Err(Trouble::Told(HsmError::Down { why: "its canary is gone: it was cleared or lost".to_owned() })),
-            _ => Ok(()),
+        let found = seat.find(&wanted)?;
+        let Some(canary) = found.first() else {
+            return Err(down("its canary is gone: it was cleared or lost".to_owned()));
+        };
+        if !self.abilities.ciphers.iter().any(|(algorithm, _)| *algorithm == CipherAlgorithm::A128Cbc) {
+            return Ok(());
+        }
+        let plain = [0x3c; BLOCK];
+        let again = aes::cbc_encrypt(seat, *canary, [0; BLOCK], &plain)
+            .and_then(|cipher| aes::cbc_decrypt(seat, *canary, [0; BLOCK], &cipher));
+        match again {
+            Ok(again) if again.as_slice() == plain => Ok(()),
+            Ok(_) => Err(down("its canary does not decrypt to itself".to_owned())),
+            Err(trouble) => Err(down(format!("its canary does not work: {}", trouble.name()))),
         }
     }
 }

@@ -177,7 +177,14 @@ impl Shared {
         match algorithm {
             CipherAlgorithm::Rsa15 => {
                 let wrong = self.abilities.refusals.pkcs1.as_deref().unwrap_or_default();
-                let plain = rsa15::decrypt(seat, key.handle, modulus_len, cipher, wrong).map_err(|trouble| {
+                let guard = match key.rsa15.get() {
+                    Some(guard) => guard,
+                    None => {
+                        let made = rsa15::Guard::of(seat, key.handle)?;
+                        key.rsa15.get_or_init(|| made)
+                    }
+                };
+                let plain = rsa15::decrypt(seat, key.handle, guard, cipher, wrong).map_err(|trouble| {
                     // A number above the modulus, which everyone can see.
                     let refused = self.abilities.refusals.of_decryption(&trouble);
                     if refused { HsmError::DecryptFailed.into() } else { trouble }

@@ -11,6 +11,7 @@
 )]
 
 mod bed;
+mod broken;
 mod faults;
 mod load;
 mod process;
