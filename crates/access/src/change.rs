@@ -5,7 +5,7 @@
 //!   alone make administrators and take them away, and the last one stays.
 //! - A custom role holds nothing that whoever writes it does not have on the whole vault himself, unless he is an
 //!   administrator.
-//! - What is in use is not removed, built-in roles are not changed, an assignment is never made another.
+//! - A custom role goes with its assignments, built-in roles are not changed, an assignment is never made another.
 
 use crate::grantee::Grantee;
 use crate::permit::Who;
@@ -35,13 +35,13 @@ pub struct AssignmentView {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum NotChanged {
     /// No such role.
-    #[error("there is no role definition {id}")]
+    #[error("requested role definition not found: there is no {id}")]
     RoleNotFound {
         /// As asked.
         id: Guid,
     },
     /// No such assignment at that scope.
-    #[error("there is no role assignment {id} at this scope")]
+    #[error("requested role assignment not found: there is no {id} at this scope")]
     AssignmentNotFound {
         /// As asked.
         id: Guid,
@@ -72,12 +72,6 @@ pub enum NotChanged {
     /// Another custom role's name.
     #[error("another custom role has this name")]
     NameTaken,
-    /// It is assigned.
-    #[error("the role definition is in use by {assignments} role assignments: delete those first")]
-    InUse {
-        /// How many.
-        assignments: usize,
-    },
     /// More than its writer has.
     #[error("a custom role holds only what its writer has at / himself: {data_action} is missing")]
     Beyond {
@@ -98,6 +92,15 @@ pub enum NotChanged {
     /// The stored policy is none: a defect of ours, or damage.
     #[error("the stored policy is refused: {0}")]
     Damaged(BadPolicy),
+}
+
+/// A custom role that was removed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Undefined {
+    /// What it was.
+    pub definition: Definition,
+    /// Who had it where.
+    pub assignments: Vec<AssignmentView>,
 }
 
 /// A policy that is being changed.
@@ -213,19 +216,17 @@ impl Edit {
         Ok(definition)
     }
 
-    /// Removes a custom role that nobody has, and says what it was.
-    pub fn undefine(&mut self, id: Guid) -> Result<Definition, NotChanged> {
-        let found = self.policy.definition(id).ok_or(NotChanged::RoleNotFound { id })?;
-        if !found.custom {
+    /// Removes a custom role from all who have it, as Managed HSM does, and says what it was.
+    pub fn undefine(&mut self, id: Guid) -> Result<Undefined, NotChanged> {
+        let definition = self.policy.definition(id).ok_or(NotChanged::RoleNotFound { id })?.clone();
+        if !definition.custom {
             return Err(NotChanged::BuiltIn);
         }
-        let assignments = self.policy.assignments.iter().filter(|a| a.role.definition.id == id).count();
-        if assignments > 0 {
-            return Err(NotChanged::InUse { assignments });
-        }
-        let found = found.clone();
+        let assignments: Vec<_> = self.policy.assignments().filter(|a| a.role == id).collect();
+        let ids: BTreeSet<_> = assignments.iter().map(|a| *a.id.as_bytes()).collect();
+        self.document.assignments.retain(|a| !ids.contains(&a.id));
         self.document.roles.retain(|r| r.id != *id.as_bytes());
-        Ok(found)
+        Ok(Undefined { definition, assignments })
     }
 
     fn only_administrators(&self, by: &Who) -> Result<(), NotChanged> {

@@ -23,7 +23,7 @@ pub mod policy;
 pub mod role;
 pub mod way_in;
 
-pub use change::{AssignmentView, Edit, NotChanged};
+pub use change::{AssignmentView, Edit, NotChanged, Undefined};
 pub use grantee::Grantee;
 pub use permit::{Ask, Denial, Ground, Mandate, Permit, Who};
 pub use policy::{Assignment, BadPolicy, Policy, PolicyDocument};

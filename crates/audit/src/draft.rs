@@ -41,7 +41,7 @@ pub struct Detail {
     /// Why it was allowed. None for a denial.
     #[n(5)]
     pub ground: Option<String>,
-    /// Why it was refused or failed.
+    /// Why it was refused or failed; of what was done, what went with it.
     #[n(6)]
     pub reason: Option<String>,
 }

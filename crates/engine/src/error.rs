@@ -211,7 +211,7 @@ impl Refusal {
                 NotChanged::LastAdministrator => 66,
                 NotChanged::BuiltIn => 67,
                 NotChanged::NameTaken => 68,
-                NotChanged::InUse { .. } => 69,
+                // 69 was a definition in use: it goes with its assignments now.
                 NotChanged::Beyond { .. } => 70,
                 NotChanged::Role(_) => 71,
                 NotChanged::Full { .. } => 72,

@@ -46,6 +46,7 @@ type After = Box<dyn FnOnce(&Open, Revision) + Send>;
 pub struct Effect<T> {
     value: T,
     about: Option<(ObjectId, Option<Version>)>,
+    note: Option<String>,
     changes: Changes,
     status: Option<VaultStatus>,
     policy: Option<Policy>,
@@ -59,6 +60,7 @@ impl<T> Effect<T> {
         Self {
             value,
             about: None,
+            note: None,
             changes: Changes::default(),
             status: None,
             policy: None,
@@ -80,6 +82,12 @@ impl<T> Effect<T> {
     /// Which object the record names.
     pub(crate) fn about(mut self, id: ObjectId, version: Option<Version>) -> Self {
         self.about = Some((id, version));
+        self
+    }
+
+    /// What the record says besides, in its sealed part.
+    pub(crate) fn note(mut self, text: String) -> Self {
+        self.note = Some(text);
         self
     }
 
@@ -247,7 +255,7 @@ impl<'a> Run<'a> {
         effect: Effect<C::Output>,
     ) -> Result<Answer<C::Output, Refusal>, TurnedAway> {
         let draft = about(self.draft(permit), effect.about);
-        let record = draft.encode(Outcome::DONE, None, self.vault.node);
+        let record = draft.encode(Outcome::DONE, effect.note.as_deref(), self.vault.node);
         let receipt = write(self.slot, record).await?;
         if !self.vault.still_open(&self.open) {
             return Err(TurnedAway::Sealed);
@@ -267,10 +275,10 @@ impl Run<'_> {
     where
         Self: Sized,
     {
-        let Effect { value, about, changes, status, policy, after, used } = effect;
+        let Effect { value, about, note, changes, status, policy, after, used } = effect;
         let tags: Vec<[u8; 32]> = changes.puts.iter().map(|r| r.lookup).chain(removed(&changes)).collect();
         let held = Held::new(permit);
-        let make = self.make_record(&held, about, digest(&changes));
+        let make = self.make_record(&held, about, note, digest(&changes));
         let store = &self.vault.store;
         let span = trace_span!(target: "keystead::walk", "commit");
         let committed = match status {
@@ -314,6 +322,7 @@ impl Run<'_> {
         &self,
         held: &Held<C>,
         object: Option<(ObjectId, Option<Version>)>,
+        note: Option<String>,
         digest: [u8; 32],
     ) -> MakeRecord {
         let held = held.clone();
@@ -324,7 +333,8 @@ impl Run<'_> {
             let bytes = held.take().map_or_else(Vec::new, |permit| {
                 let draft = Draft::of(permit, operation, now, log, &details);
                 held.spend(draft.clone());
-                let mut record = about(draft.changed(digest), object).encode(Outcome::DONE, None, node);
+                let draft = about(draft.changed(digest), object);
+                let mut record = draft.encode(Outcome::DONE, note.as_deref(), node);
                 record.set_revision(revision);
                 journal.vouch(position, &record)
             });

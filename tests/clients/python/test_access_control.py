@@ -48,7 +48,11 @@ def test_all_built_in_roles_are_listed_with_their_data_actions(access):
         "Crypto Service Encryption User", "Crypto Service Release User", "Backup User", "Restore User",
     }  # fmt: skip
     assert {f"Managed HSM {n}" for n in managed} <= names
-    assert {"Key Vault Crypto Officer", "Key Vault Crypto User"} <= names
+    vaults = {
+        "Administrator", "Reader", "Crypto Officer", "Crypto User", "Crypto Service Encryption User",
+        "Crypto Service Release User",
+    }  # fmt: skip
+    assert {f"Key Vault {n}" for n in vaults} <= names
     user = listed[CRYPTO_USER]
     assert user.assignable_scopes == ["/"] and user.id.endswith(f"/roleDefinitions/{CRYPTO_USER}")
     given = {a for p in user.permissions for a in p.data_actions}
@@ -78,7 +82,7 @@ def test_a_custom_role_is_made_changed_in_place_and_removed(access):
         access.get_role_definition(ROOT, name)
 
 
-def test_built_in_roles_and_roles_in_use_stay(access, principal):
+def test_built_in_roles_stay_and_a_custom_role_goes_with_its_assignments(access, principal):
     with pytest.raises(HttpResponseError, match="built-in role") as refused:
         access.set_role_definition(ROOT, name=CRYPTO_USER, role_name="mine")
     assert codes(refused) == (400, "BadParameter", None)
@@ -86,11 +90,21 @@ def test_built_in_roles_and_roles_in_use_stay(access, principal):
         access.delete_role_definition(ROOT, CRYPTO_USER)
     definition = access.set_role_definition(ROOT, role_name=f"test-{principal}")
     held = access.create_role_assignment(KEYS, definition.id, principal)
-    with pytest.raises(HttpResponseError) as refused:
-        access.delete_role_definition(ROOT, definition.name)
-    assert refused.value.status_code == 409
-    access.delete_role_assignment(KEYS, held.name)
     access.delete_role_definition(ROOT, definition.name)
+    with pytest.raises(ResourceNotFoundError, match="Requested role assignment not found"):
+        access.get_role_assignment(KEYS, held.name)
+
+
+def test_what_is_deleted_by_a_name_that_cannot_be_is_not_there_and_that_is_no_error(dev, credential):
+    # Nothing of this reaches a decision, so there are no receipts to be heard.
+    access = KeyVaultAccessControlClient(dev.url, credential, verify_challenge_resource=False)
+    access.delete_role_definition(ROOT, "foobar")
+    access.delete_role_assignment(ROOT, "foobar")
+    with pytest.raises(ResourceNotFoundError, match="Requested role definition not found"):
+        access.get_role_definition(ROOT, "does_not_exist")
+    with pytest.raises(HttpResponseError) as refused:
+        access.set_role_definition(ROOT, name="foo unique value", role_name="foo")
+    assert codes(refused)[0] == 400
 
 
 def test_assignments_are_made_listed_read_and_removed_at_every_scope(access, principal, name):

@@ -8,7 +8,7 @@ use crate::format::kid;
 use hyper::StatusCode;
 use hyper::header::{ALLOW, WWW_AUTHENTICATE};
 use keystead_api_table::{BadParameter, Context, NoRoute, Reply, Shown};
-use keystead_engine::{BadRelease, Refusal, TurnedAway};
+use keystead_engine::{BadBackup, BadRelease, Refusal, TurnedAway};
 use keystead_identity::NotAuthenticated;
 use keystead_model::{CipherAlgorithm, KeySpec, Name, SignAlgorithm, Size, Version};
 use std::fmt::Write as _;
@@ -41,9 +41,12 @@ pub fn turned_away(why: &TurnedAway, _: &Context<'_>) -> Reply {
     }
 }
 
-/// 400 `BadParameter`.
+/// 400 `BadParameter`, or 404 where the path names what cannot be there.
 pub fn bad_parameter(why: &BadParameter, _: &Context<'_>) -> Reply {
-    bad(&why.to_string())
+    match why {
+        BadParameter::NoSuch { code, .. } => Reply::error(StatusCode::NOT_FOUND, code, None, why.to_string()),
+        why => bad(&why.to_string()),
+    }
 }
 
 /// A path of ours with another method, an operation that is not served, or nothing of ours.
@@ -94,6 +97,7 @@ pub fn refusal(why: &Refusal, context: &Context<'_>) -> Reply {
         Refusal::BadRelease(BadRelease::NotExportable) => bad("Non-exportable keys must not have release policy."),
         Refusal::BadRelease(BadRelease::Settled) => bad(&sentence(why)),
         Refusal::BadRelease(BadRelease::Immutable) => forbidden("ReleasePolicyImmutable", &sentence(why)),
+        Refusal::BadBackup(BadBackup::NotABackup) => bad("Backup blob contains invalid or corrupt version."),
         Refusal::BadImport(_) | Refusal::BadBackup(_) | Refusal::BadRotationPolicy { .. } => bad(&sentence(why)),
         Refusal::UnknownLog => Reply::error(StatusCode::NOT_FOUND, "LogNotFound", None, sentence(why)),
         Refusal::Conflict => conflict(None, &sentence(why)),

@@ -103,6 +103,16 @@ pub enum BadParameter {
         /// Why.
         why: &'static str,
     },
+    /// The path names something that cannot be there.
+    #[error("Requested {what} not found: '{given}' is no name of one.")]
+    NoSuch {
+        /// What.
+        what: &'static str,
+        /// The protocol's code for that.
+        code: &'static str,
+        /// What stands there.
+        given: Shown,
+    },
     /// A value of the wrong form.
     #[error("Property {what} has an invalid value: {expected} is expected.")]
     Malformed {

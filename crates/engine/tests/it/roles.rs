@@ -5,8 +5,8 @@ use keystead_access::{AssignmentView, Definition, NotChanged, Permission, Role};
 use keystead_audit::Outcome;
 use keystead_engine::{
     AssignmentsOf, CreateRoleAssignment, DeleteRoleAssignment, DeleteRoleDefinition, GetKey, GetRoleAssignment,
-    GetRoleDefinition, GetSetting, ListRoleAssignments, ListRoleDefinitions, ListSettings, Refusal, SealVault,
-    SetRoleDefinition, Sign, TurnedAway,
+    GetRoleDefinition, GetSetting, ListRoleAssignments, ListRoleDefinitions, ListSettings, ReadAudit, Refusal,
+    SealVault, SetRoleDefinition, Sign, TurnedAway,
 };
 use keystead_identity::Principal;
 use keystead_model::{DataAction, Guid, KeySpec, ObjectId, SignAlgorithm, Target};
@@ -153,11 +153,14 @@ async fn assignments_and_custom_roles_survive_a_restart() {
     assert_eq!(node.run(ask()).await.unwrap(), given);
     assert!(node.run_as(NARROW, sign(), T0).await.is_ok());
     assert!(matches!(node.run_as(NARROW, GetKey { key: key("k") }, T0).await, Err(Refusal::Denied(_))));
-    let in_use = node.run(DeleteRoleDefinition { id: id(5) }).await;
-    assert!(matches!(in_use, Err(Refusal::Role(NotChanged::InUse { assignments: 1 }))));
-    node.run(take(6, "/keys/k")).await.unwrap();
     assert_eq!(node.run(DeleteRoleDefinition { id: id(5) }).await.unwrap(), made);
+    let record = node.records().pop().unwrap();
     assert!(matches!(node.run(ask()).await, Err(Refusal::Role(NotChanged::AssignmentNotFound { .. }))));
+    assert!(matches!(node.run_as(NARROW, sign(), T0).await, Err(Refusal::Denied(_))), "it went with its role");
+    assert_eq!(record.object(), Some(ObjectId::from_bytes(*id(5).as_bytes())));
+    let log = node.run(ReadAudit { log: None, from: None, limit: 500 }).await.unwrap();
+    let entry = log.iter().find(|e| e.operation == record.operation()).unwrap();
+    assert_eq!(entry.detail.reason, Some(format!("with 1 role assignments: {} at /keys/k", id(6))));
     node.stop_and_verify().await;
 }
 

@@ -89,7 +89,9 @@ impl Define {
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
-  keystead role remove Signer")]
+  keystead role remove Signer
+
+Whoever has it loses it: `keystead role assignments` shows who that is.")]
 pub(crate) struct Remove {
     /// GUID or name
     role: String,

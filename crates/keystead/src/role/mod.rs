@@ -40,7 +40,7 @@ enum Command {
     Show(definitions::Show),
     /// Make a custom role, or change one for all who have it
     Define(definitions::Define),
-    /// Remove a custom role that nobody has
+    /// Remove a custom role, and take it from all who have it
     Remove(definitions::Remove),
     /// List who has which role
     Assignments(assignments::List),

@@ -15,7 +15,6 @@ pub(super) fn not_changed(why: &NotChanged) -> Reply {
         NotChanged::AssignmentExists { .. } => with(StatusCode::CONFLICT, "RoleAssignmentExists"),
         NotChanged::AssignmentFixed => with(StatusCode::CONFLICT, "RoleAssignmentUpdateNotPermitted"),
         NotChanged::NameTaken => with(StatusCode::CONFLICT, "RoleDefinitionWithSameNameExists"),
-        NotChanged::InUse { .. } => with(StatusCode::CONFLICT, "RoleDefinitionHasAssignments"),
         NotChanged::Full { .. } => with(StatusCode::CONFLICT, "RoleLimitExceeded"),
         NotChanged::LastAdministrator => conflict(Some("LastAdministrator"), &text),
         NotChanged::AdministratorsOnly | NotChanged::Beyond { .. } => forbidden("ForbiddenByRbac", &text),

@@ -30,12 +30,12 @@ pub fn definitions(parts: &Parts<'_>) -> Result<ListRoleDefinitions, BadParamete
 
 /// `GET .../roleDefinitions/{role}`
 pub fn definition(parts: &Parts<'_>) -> Result<GetRoleDefinition, BadParameter> {
-    Ok(GetRoleDefinition { id: id(parts, "role")? })
+    Ok(GetRoleDefinition { id: definition_id(parts)? })
 }
 
 /// `DELETE .../roleDefinitions/{role}`
 pub fn delete_definition(parts: &Parts<'_>) -> Result<DeleteRoleDefinition, BadParameter> {
-    Ok(DeleteRoleDefinition { id: id(parts, "role")? })
+    Ok(DeleteRoleDefinition { id: definition_id(parts)? })
 }
 
 #[derive(Deserialize)]
@@ -149,12 +149,12 @@ pub(crate) fn filter(text: &str) -> Result<AssignmentsOf, BadParameter> {
 
 /// `GET .../roleAssignments/{assignment}`
 pub fn assignment(parts: &Parts<'_>) -> Result<GetRoleAssignment, BadParameter> {
-    Ok(GetRoleAssignment { scope: scope(parts)?, id: id(parts, "assignment")? })
+    Ok(GetRoleAssignment { scope: scope(parts)?, id: assignment_id(parts)? })
 }
 
 /// `DELETE .../roleAssignments/{assignment}`
 pub fn unassign(parts: &Parts<'_>) -> Result<DeleteRoleAssignment, BadParameter> {
-    Ok(DeleteRoleAssignment { scope: scope(parts)?, id: id(parts, "assignment")? })
+    Ok(DeleteRoleAssignment { scope: scope(parts)?, id: assignment_id(parts)? })
 }
 
 #[derive(Deserialize)]
@@ -195,6 +195,26 @@ fn scope(parts: &Parts<'_>) -> Result<Target, BadParameter> {
     Ok(if keys { Target::Keys } else { Target::Vault })
 }
 
+/// Of what is only looked for: where there can be none of that name, there is none.
+fn definition_id(parts: &Parts<'_>) -> Result<Guid, BadParameter> {
+    sought(parts, "role", "role definition", "RoleDefinitionNotFound")
+}
+
+fn assignment_id(parts: &Parts<'_>) -> Result<Guid, BadParameter> {
+    sought(parts, "assignment", "role assignment", "RoleAssignmentNotFound")
+}
+
+fn sought(
+    parts: &Parts<'_>,
+    parameter: &'static str,
+    what: &'static str,
+    code: &'static str,
+) -> Result<Guid, BadParameter> {
+    let given = parts.parameter(parameter).unwrap_or_default();
+    given.parse().map_err(|_| BadParameter::NoSuch { what, code, given: Shown::of(given) })
+}
+
+/// Of what is to be made.
 fn id(parts: &Parts<'_>, what: &'static str) -> Result<Guid, BadParameter> {
     guid(parts.parameter(what).unwrap_or_default(), what)
 }
@@ -257,6 +277,24 @@ mod tests {
                 "permissions":[{{"actions":[],"dataActions":["{sign}","{sign}"],"x":1}}]}},"y":2}}"#
         );
         assert_eq!(define(&body).unwrap().definition.permissions[0].data_actions, [DataAction::HsmKeysSign]);
+    }
+
+    #[test]
+    fn what_is_sought_by_a_name_that_is_no_guid_is_not_there_and_nothing_is_made_under_it() {
+        const ROLE: &str = "/providers/Microsoft.Authorization/roleDefinitions/{role}";
+        const ASSIGNMENT: &str = "/providers/Microsoft.Authorization/roleAssignments/{assignment}";
+        let of = |pattern: &str| pattern.replace("{role}", "foobar").replace("{assignment}", "foobar");
+        let not_found = |why: Option<BadParameter>, code| match why {
+            Some(BadParameter::NoSuch { code: found, .. }) => found == code,
+            _ => false,
+        };
+        assert!(not_found(parts(&of(ROLE), ROLE, "", definition).err(), "RoleDefinitionNotFound"));
+        assert!(not_found(parts(&of(ROLE), ROLE, "", delete_definition).err(), "RoleDefinitionNotFound"));
+        assert!(not_found(parts(&of(ASSIGNMENT), ASSIGNMENT, "", assignment).err(), "RoleAssignmentNotFound"));
+        assert!(not_found(parts(&of(ASSIGNMENT), ASSIGNMENT, "", unassign).err(), "RoleAssignmentNotFound"));
+        let malformed = |why: Option<BadParameter>| matches!(why, Some(BadParameter::Malformed { .. }));
+        assert!(malformed(parts(&of(ROLE), ROLE, r#"{"properties":{}}"#, set_definition).err()));
+        assert!(malformed(parts(&of(ASSIGNMENT), ASSIGNMENT, r#"{"properties":{}}"#, assign).err()));
     }
 
     #[test]

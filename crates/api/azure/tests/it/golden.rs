@@ -218,6 +218,7 @@ fn errors() {
         ("error-setting-not-found.json", Refusal::SettingNotFound { name: "No".to_owned() }),
         ("error-name-taken.json", Refusal::NameTaken { name: name() }),
         ("error-purge-protected.json", Refusal::PurgeProtected),
+        ("error-not-a-backup.json", Refusal::BadBackup(BadBackup::NotABackup)),
         ("error-backup-foreign.json", Refusal::BadBackup(BadBackup::Foreign)),
         ("error-policy-needed.json", Refusal::BadRelease(BadRelease::PolicyNeeded)),
         ("error-policy-immutable.json", Refusal::BadRelease(BadRelease::Immutable)),

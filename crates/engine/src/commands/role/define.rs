@@ -27,7 +27,7 @@ impl Execute for SetRoleDefinition {
     }
 }
 
-/// Removes a custom role that nobody has.
+/// Removes a custom role, and takes it from all who have it.
 pub struct DeleteRoleDefinition {
     /// Which.
     pub id: Guid,
@@ -41,6 +41,11 @@ impl Execute for DeleteRoleDefinition {
         let id = permit.ask().id;
         let mut editing = Editing::of(permit, room).await?;
         let was = editing.edit.undefine(id)?;
-        Ok(editing.done(room, was)?.about(object(id), None))
+        let taken: Vec<_> = was.assignments.iter().map(|a| format!("{} at {}", a.id, a.scope)).collect();
+        let effect = editing.done(room, was.definition)?.about(object(id), None);
+        Ok(match taken.as_slice() {
+            [] => effect,
+            all => effect.note(format!("with {} role assignments: {}", all.len(), all.join(", "))),
+        })
     }
 }
