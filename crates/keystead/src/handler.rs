@@ -5,10 +5,10 @@ use crate::watch::gather::Sources;
 use crate::watch::metrics::Metrics;
 use hyper::StatusCode;
 use keystead_api_own::Operator;
-use keystead_api_table::{ClientCertificates, Reply, Table};
+use keystead_api_table::{ClientCertificates, NotAdmitted, Reply, Table};
 use keystead_engine::{Instance, TurnedAwayReason};
 use keystead_model::Authority;
-use keystead_server::{Fault, FaultAnswer, Handler, Limits, Request, Response, Server};
+use keystead_server::{Fault, FaultAnswer, Gate, Handler, Limits, Peer, Request, Response, Server, Verdict};
 use std::sync::{Arc, OnceLock};
 use tracing::{Instrument as _, Span};
 
@@ -46,6 +46,7 @@ impl Front {
     /// A server without listeners that answers with this.
     pub(crate) fn server(&self, limits: Limits) -> Server {
         Server::new(limits, self.handler(), faults(&self.instance, &self.table))
+            .gated_by(self.gate())
             .observed_by(watch::observe(&self.metrics))
     }
 
@@ -53,6 +54,25 @@ impl Front {
     pub(crate) fn show(&self, sources: &Arc<Sources>) {
         // Said once, at the start.
         let _ = self.sources.set(Arc::clone(sources));
+    }
+
+    /// Whose long bodies are read.
+    fn gate(&self) -> Gate {
+        let (instance, table) = (Arc::clone(&self.instance), Arc::clone(&self.table));
+        Arc::new(move |head, peer, at| {
+            let (instance, table) = (Arc::clone(&instance), Arc::clone(&table));
+            Box::pin(async move {
+                let head = with_certificates(head, &peer);
+                let Some(vault) = authority(&head).and_then(|a| instance.vault(&a)) else {
+                    return Verdict::Answer(unknown(&instance, &table, &head));
+                };
+                match table.admit(&vault, &head, peer.address.map(|a| a.ip()), at).await {
+                    Ok(()) => Verdict::Read,
+                    Err(NotAdmitted::TooLong) => Verdict::TooLong,
+                    Err(NotAdmitted::Answer(answer)) => Verdict::Answer(answer),
+                }
+            })
+        })
     }
 
     /// The handler of every listener: vaults' tables over TLS, the operator's over the local socket.
@@ -66,10 +86,7 @@ impl Front {
                 if peer.unix_uid.is_some() {
                     return operator.dispatch(&instance, request, at).await;
                 }
-                let mut request = request;
-                if let Some(chain) = peer.certificates {
-                    request.extensions_mut().insert(ClientCertificates(chain));
-                }
+                let request = with_certificates(request, &peer);
                 let span = ratio.map_or_else(Span::none, |ratio| root(ratio, &request));
                 let answer = async {
                     match authority(&request).and_then(|a| instance.vault(&a)) {
@@ -83,6 +100,14 @@ impl Front {
             })
         })
     }
+}
+
+/// What the handshake proved, where proofs are looked for.
+fn with_certificates(mut request: Request, peer: &Peer) -> Request {
+    if let Some(chain) = &peer.certificates {
+        request.extensions_mut().insert(ClientCertificates(Arc::clone(chain)));
+    }
+    request
 }
 
 fn root(ratio: f64, request: &Request) -> Span {

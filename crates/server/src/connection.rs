@@ -70,7 +70,7 @@ pub(crate) async fn serve<S>(shared: Arc<Shared>, stream: S, peer: Peer, mut sto
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let pace = Arc::new(Pace::new());
+    let pace = Arc::new(Pace::new(Arc::clone(&shared.lingering)));
     let io = TokioIo::new(Paced::new(stream, Arc::clone(&pace)));
     let service = service_fn(|request| {
         let (shared, pace, peer) = (Arc::clone(&shared), Arc::clone(&pace), peer.clone());

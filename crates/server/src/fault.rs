@@ -49,8 +49,7 @@ impl Fault {
     pub(crate) const fn leaves_body(self, body_read: bool) -> bool {
         match self {
             Self::BodyTooLarge | Self::BodyLate | Self::BodyBroken => true,
-            Self::Busy => !body_read,
-            Self::Deadline | Self::Panicked => false,
+            Self::Busy | Self::Deadline | Self::Panicked => !body_read,
         }
     }
 

@@ -3,6 +3,7 @@
 //! itself it says through the embedder's [`FaultAnswer`].
 //!
 //! What it promises, whoever connects:
+//! - long bodies are read of those only whom the embedder knows ([`Gate`])
 //! - memory and connections are bounded ([`Limits`]); over a bound the answer is prompt, a close or a [`Fault`]
 //! - each stage of a connection has a time limit: handshake, head, body, work, writing, idling
 //! - a panic in the handler costs its own request a 500 and nothing else
@@ -75,6 +76,20 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// Answers requests. The moment is when the whole request was there, with the deadline it has from then on. The future
 /// is dropped when the client hangs up: work that must end is spawned by whoever does it.
 pub type Handler = Arc<dyn Fn(Request, Peer, Moment) -> BoxFuture<'static, Response> + Send + Sync>;
+
+/// What becomes of a request whose body is longer than [`Limits::free_body`].
+pub enum Verdict {
+    /// The rest of its body is read.
+    Read,
+    /// It is not: it is answered 413.
+    TooLong,
+    /// It is not: this is the answer.
+    Answer(Response),
+}
+
+/// Asked with the head of a request before more than [`Limits::free_body`] of its body is read, so that nobody who is
+/// unknown makes the server take in and keep long bodies.
+pub type Gate = Arc<dyn Fn(Request, Peer, Moment) -> BoxFuture<'static, Verdict> + Send + Sync>;
 
 /// Is told of each answer before it is written. Must be quick and must not panic.
 pub type Observe = Arc<dyn Fn(&Seen<'_>) + Send + Sync>;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Bounds of one [`Server`](crate::Server). All are hard; memory held for clients is at most about
-/// `max_connections * (max_header_bytes + 16 KiB + TLS buffers) + body_memory`.
+/// `max_connections * (max_header_bytes + free_body + TLS buffers) + body_memory`.
 #[derive(Debug, Clone)]
 pub struct Limits {
     /// Connections over TCP at once; one more is accepted and closed.
@@ -14,8 +14,13 @@ pub struct Limits {
     pub max_in_flight: usize,
     /// Bytes of one request's body.
     pub max_body: usize,
-    /// Bytes of all bodies being received, beyond the first 16 KiB of each.
+    /// Bytes of a body that anybody may send; more is read only if the [`Gate`](crate::Gate) says so.
+    pub free_body: usize,
+    /// Bytes of all bodies being received, beyond the free ones of each.
     pub body_memory: usize,
+    /// Refused bodies at once whose rest is read and thrown away, so that their senders can read the refusal; others'
+    /// connections are closed.
+    pub max_lingering: usize,
     /// Bytes of request line and headers, at least 8,192; more is answered 431.
     pub max_header_bytes: usize,
     /// Number of headers; more is answered 431. 100 is the fastest to parse.
@@ -45,7 +50,9 @@ impl Default for Limits {
             max_local_connections: 32,
             max_in_flight: 512,
             max_body: 1 << 20,
+            free_body: 32 << 10,
             body_memory: 64 << 20,
+            max_lingering: 64,
             max_header_bytes: 32 << 10,
             max_headers: 100,
             handshake_timeout: Duration::from_secs(10),

@@ -5,12 +5,13 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use crate::Limits;
@@ -19,6 +20,7 @@ use crate::Limits;
 /// refusal instead of a reset connection.
 const LINGER: Duration = Duration::from_secs(2);
 const LINGER_BYTES: usize = 16 << 20;
+const LINGER_PIECE: usize = 64 << 10;
 
 /// A stage of a connection. The discriminants stand in [`Pace::state`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +42,9 @@ pub(crate) struct Pace {
     born: Instant,
     /// Milliseconds from `born` to the phase's start, then three bits of the phase.
     state: AtomicU64,
-    linger: AtomicBool,
+    /// Places of those who may linger, and this connection's once it has one.
+    lingering: Arc<Semaphore>,
+    linger: OnceLock<OwnedSemaphorePermit>,
 }
 
 /// What the connection's timer has to do.
@@ -53,8 +57,9 @@ pub(crate) enum Next {
 
 impl Pace {
     /// A connection that may now send its first request.
-    pub(crate) fn new() -> Self {
-        Self { born: Instant::now(), state: AtomicU64::new(Phase::Head as u64), linger: AtomicBool::new(false) }
+    pub(crate) fn new(lingering: Arc<Semaphore>) -> Self {
+        let state = AtomicU64::new(Phase::Head as u64);
+        Self { born: Instant::now(), state, lingering, linger: OnceLock::new() }
     }
 
     /// Starts a phase.
@@ -63,9 +68,12 @@ impl Pace {
         self.state.store((millis << 3) | phase as u64, Relaxed);
     }
 
-    /// The close to come waits for the peer to read what was said.
+    /// The close to come waits for the peer to read what was said, unless too many others wait.
     pub(crate) fn linger_at_close(&self) {
-        self.linger.store(true, Relaxed);
+        if let Ok(place) = Arc::clone(&self.lingering).try_acquire_owned() {
+            // Said twice, the first place stays and the second is given back.
+            let _ = self.linger.set(place);
+        }
     }
 
     /// When the connection must be looked at again.
@@ -182,24 +190,31 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Paced<S> {
         }
         if this.rest.is_none() {
             ready!(Pin::new(&mut this.inner).poll_shutdown(cx))?;
-            this.rest = Some(if this.pace.linger.load(Relaxed) { LINGER_BYTES } else { 0 });
+            this.rest = Some(if this.pace.linger.get().is_some() { LINGER_BYTES } else { 0 });
         }
         throw_away(&mut this.inner, &mut this.rest, cx)
     }
 }
 
-/// Reads up to the end, an error, or as many bytes as are left in `rest`.
+/// Reads up to the end, an error, or as many bytes as are left in `rest`; a piece at a time, so that whoever sends as
+/// fast as it can leaves others their turn.
 fn throw_away<S: AsyncRead + Unpin>(
     stream: &mut S,
     rest: &mut Option<usize>,
     cx: &mut Context<'_>,
 ) -> Poll<io::Result<()>> {
     let mut scratch = [0; 4096];
+    let mut piece = LINGER_PIECE;
     while let Some(left) = rest.filter(|left| *left > 0) {
         let mut buf = ReadBuf::new(&mut scratch);
         match ready!(Pin::new(&mut *stream).poll_read(cx, &mut buf)) {
             Ok(()) if !buf.filled().is_empty() => *rest = Some(left.saturating_sub(buf.filled().len())),
             _ => *rest = Some(0),
+        }
+        piece = piece.saturating_sub(scratch.len());
+        if piece == 0 {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
         }
     }
     Poll::Ready(Ok(()))

@@ -16,7 +16,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::connection::{greet, serve};
 use crate::listen::{self, ListenError, LocalSocket};
 use crate::tls::TlsIdentity;
-use crate::{Counters, FaultAnswer, Handler, Limits, Observe, Peer};
+use crate::{Counters, FaultAnswer, Gate, Handler, Limits, Observe, Peer};
 
 /// Number of headers that the HTTP parser takes without a setting of its own.
 const PARSER_HEADERS: usize = 100;
@@ -48,6 +48,15 @@ impl Server {
     pub fn observed_by(mut self, observe: Observe) -> Self {
         if let Some(shared) = Arc::get_mut(&mut self.shared) {
             shared.observe = Some(observe);
+        }
+        self
+    }
+
+    /// With somebody who is asked before a long body is read; without, every body is. To be said before it runs.
+    #[must_use]
+    pub fn gated_by(mut self, gate: Gate) -> Self {
+        if let Some(shared) = Arc::get_mut(&mut self.shared) {
+            shared.gate = Some(gate);
         }
         self
     }
@@ -131,10 +140,12 @@ pub(crate) struct Shared {
     pub(crate) limits: Limits,
     pub(crate) handler: Handler,
     pub(crate) fault: FaultAnswer,
+    pub(crate) gate: Option<Gate>,
     pub(crate) observe: Option<Observe>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) in_flight: Semaphore,
     pub(crate) body_memory: Semaphore,
+    pub(crate) lingering: Arc<Semaphore>,
     pub(crate) http: http1::Builder,
     remote: Arc<Semaphore>,
     local: Arc<Semaphore>,
@@ -153,12 +164,14 @@ impl Shared {
         Self {
             in_flight: places(limits.max_in_flight),
             body_memory: places(limits.body_memory),
+            lingering: Arc::new(places(limits.max_lingering)),
             remote: Arc::new(places(limits.max_connections)),
             local: Arc::new(places(limits.max_local_connections)),
             counters: Arc::default(),
             limits,
             handler,
             fault,
+            gate: None,
             observe: None,
             http,
         }

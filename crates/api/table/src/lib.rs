@@ -7,7 +7,8 @@
 //!
 //! - [`route()`]: a row of the table; [`OpenRoute`] and [`ProofRoute`] for what needs no caller
 //! - [`protocol`]: the rows together with their matches, and how they are listed
-//! - [`table`]: [`Table::dispatch`], the one order in which a request is looked at
+//! - [`table`]: [`Table::dispatch`], the one order in which a request is looked at; [`Table::admit`], whose long bodies
+//!   are read
 //! - [`path`], [`query`], [`parts`]: what parsers and formatters see of a request
 //! - [`peer`]: what the listener knows of the other end
 //! - [`bad`], [`reply`]: what goes back
@@ -38,4 +39,4 @@ pub use query::Query;
 pub use reply::{Body, Reply, Response};
 pub use route::{OpenRoute, ProofRoute, Route, TokenAsk, TokenFault, TokenProof, route};
 pub use stamp::Stamp;
-pub use table::Table;
+pub use table::{NotAdmitted, Table};

@@ -26,6 +26,14 @@ pub struct Table {
     stamp: Stamp,
 }
 
+/// Why the rest of a long body is not read.
+pub enum NotAdmitted {
+    /// Nothing that is asked for without a caller has a body of that length.
+    TooLong,
+    /// Nobody has proven himself, or nobody is let in: this is the answer.
+    Answer(Response),
+}
+
 /// A reply, its receipt, and the route that made it.
 struct Outcome {
     reply: Reply,
@@ -64,13 +72,44 @@ impl Table {
         at: Moment,
     ) -> Response {
         let path = Segments::parse(request.uri().path()).unwrap_or(Segments::none());
-        let Some(authority) = authority(&request, vault) else {
-            let message = "This vault answers at no authority.";
-            let reply = Reply::error(hyper::StatusCode::BAD_REQUEST, "BadParameter", None, message);
-            return self.stamp.finish(request.headers(), reply, None);
+        let outcome = match authority(&request, vault) {
+            Some(authority) => {
+                let request = &request;
+                let visit = Visit { table: self, vault, request, path: &path, authority: &authority, peer, at };
+                visit.answer().await
+            }
+            None => nowhere(),
         };
-        let visit = Visit { table: self, vault, request: &request, path: &path, authority: &authority, peer, at };
-        let outcome = visit.answer().await;
+        self.finish(&request, outcome)
+    }
+
+    /// Whether more of a long body is to be read: asked with the head alone. Bodies without a caller are short, and of
+    /// callers those count who have proven themselves.
+    pub async fn admit(
+        &self,
+        vault: &Arc<Vault>,
+        head: &Request<Bytes>,
+        peer: Option<IpAddr>,
+        at: Moment,
+    ) -> Result<(), NotAdmitted> {
+        let path = Segments::parse(head.uri().path()).unwrap_or(Segments::none());
+        let outcome = match authority(head, vault) {
+            Some(authority) => {
+                let visit = Visit { table: self, vault, request: head, path: &path, authority: &authority, peer, at };
+                if visit.is_without_caller() {
+                    return Err(NotAdmitted::TooLong);
+                }
+                match visit.known().await {
+                    Ok(_) => return Ok(()),
+                    Err(outcome) => outcome,
+                }
+            }
+            None => nowhere(),
+        };
+        Err(NotAdmitted::Answer(self.finish(head, outcome)))
+    }
+
+    fn finish(&self, request: &Request<Bytes>, outcome: Outcome) -> Response {
         let receipt = outcome.receipt.as_ref().map(|(text, _)| text.as_str());
         let mut response = self.stamp.finish(request.headers(), outcome.reply, receipt);
         if let Some((_, operation)) = outcome.receipt {
@@ -93,6 +132,11 @@ impl Table {
     fn proof_routes(&self) -> impl Iterator<Item = (&Protocol, &ProofRoute)> {
         self.protocols.iter().flat_map(|p| p.proof_routes.iter().map(move |r| (p, r)))
     }
+}
+
+fn nowhere() -> Outcome {
+    let message = "This vault answers at no authority.";
+    Outcome::of(Reply::error(hyper::StatusCode::BAD_REQUEST, "BadParameter", None, message))
 }
 
 /// Host and port as the client wrote them, if they are the vault's; else its first authority. Ids, links and the
@@ -125,17 +169,9 @@ impl<'a> Visit<'a> {
             return self.token(protocol, route).await;
         }
         let context = self.context(None);
-        let identity = trace_span!(target: "keystead::walk", "identity");
-        let caller = match self.caller().instrument(identity).await {
+        let caller = match self.known().await {
             Ok(caller) => caller,
-            Err(NotLetIn::TurnedAway(why)) => {
-                self.count_state(why);
-                return Outcome::of((self.table.front.turned_away)(&why, &context));
-            }
-            Err(NotLetIn::NotAuthenticated(why)) => {
-                self.count(TurnedAwayReason::NotAuthenticated);
-                return Outcome::of((self.table.front.not_authenticated)(&why, &context));
-            }
+            Err(outcome) => return outcome,
         };
         match self.find(self.table.routes(), |r| (&r.method, &r.pattern)) {
             Some((protocol, route)) => self.command(protocol, route, caller).await,
@@ -144,6 +180,27 @@ impl<'a> Visit<'a> {
                 Outcome::of((self.table.front.no_route)(&self.no_route(), &context))
             }
         }
+    }
+
+    fn is_without_caller(&self) -> bool {
+        self.find(self.table.open_routes(), |r| (&r.method, &r.pattern)).is_some()
+            || self.find(self.table.proof_routes(), |r| (&r.method, &r.pattern)).is_some()
+    }
+
+    /// The caller, or what whoever is none is told.
+    async fn known(&self) -> Result<Caller, Outcome> {
+        let context = self.context(None);
+        let identity = trace_span!(target: "keystead::walk", "identity");
+        self.caller().instrument(identity).await.map_err(|why| match why {
+            NotLetIn::TurnedAway(why) => {
+                self.count_state(why);
+                Outcome::of((self.table.front.turned_away)(&why, &context))
+            }
+            NotLetIn::NotAuthenticated(why) => {
+                self.count(TurnedAwayReason::NotAuthenticated);
+                Outcome::of((self.table.front.not_authenticated)(&why, &context))
+            }
+        })
     }
 
     async fn open(&self, protocol: &Protocol, route: &'a OpenRoute) -> Outcome {

@@ -7,7 +7,7 @@ use keystead_server::{Handler, Limits, Response};
 use tokio::io::AsyncWriteExt;
 use tokio::sync::Semaphore;
 
-use crate::support::{answer, ask, closed, echo, get, in_time, patient, post, start, until};
+use crate::support::{answer, ask, closed, echo, get, in_time, patient, post, post_long, start, until};
 
 const HEAD: &str = "POST / HTTP/1.1\r\nhost: v\r\n";
 
@@ -189,13 +189,14 @@ async fn one_request_too_many_is_refused_at_once_and_its_connection_kept() {
 #[tokio::test]
 async fn memory_for_bodies_is_bounded_over_all_connections() {
     let gate = Arc::new(Semaphore::new(0));
-    let server = start(Limits { body_memory: 100 << 10, ..patient() }, gated(Arc::clone(&gate))).await;
+    let server =
+        start(Limits { body_memory: 100 << 10, free_body: 16 << 10, ..patient() }, gated(Arc::clone(&gate))).await;
     let mut holder = server.connect().await;
-    holder.write_all(post("/", &"x".repeat(100_000)).as_bytes()).await.unwrap();
+    holder.write_all(post_long("/", &"x".repeat(100_000)).as_bytes()).await.unwrap();
     holder.flush().await.unwrap();
     // Its body is held as long as its handler works.
     until(|| server.counters.read().requests_in_flight == 1).await;
-    let said = ask(&mut server.connect().await, &post("/", &"y".repeat(110_000))).await.unwrap();
+    let said = ask(&mut server.connect().await, &post_long("/", &"y".repeat(110_000))).await.unwrap();
     assert_eq!((said.status, said.body.as_str()), (429, "FAULT Busy"));
     let mut small = server.connect().await;
     small.write_all(post("/", &"y".repeat(8000)).as_bytes()).await.unwrap();
@@ -204,7 +205,54 @@ async fn memory_for_bodies_is_bounded_over_all_connections() {
     gate.add_permits(3);
     assert_eq!(answer(&mut small).await.unwrap().status, 200);
     assert_eq!(answer(&mut holder).await.unwrap().status, 200);
-    assert_eq!(ask(&mut server.connect().await, &post("/", &"y".repeat(110_000))).await.unwrap().status, 200);
+    assert_eq!(ask(&mut server.connect().await, &post_long("/", &"y".repeat(110_000))).await.unwrap().status, 200);
+}
+
+#[tokio::test]
+async fn a_long_body_is_read_of_those_only_whom_the_gate_knows() {
+    let server = start(Limits { free_body: 1000, ..patient() }, echo()).await;
+    let mut stream = server.connect().await;
+    assert_eq!(ask(&mut stream, &post("/", &"x".repeat(1000))).await.unwrap().status, 200);
+    let long = "x".repeat(300_000);
+    assert_eq!(ask(&mut stream, &post_long("/", &long)).await.unwrap().body.len(), "POST / ".len() + long.len());
+    // Only its head has come: nothing more is waited for.
+    let said = ask(&mut stream, &format!("{HEAD}content-length: 300000\r\n\r\n")).await.unwrap();
+    assert_eq!((said.status, said.body.as_str()), (401, "say the word"));
+    assert!(said.head.contains("connection: close"), "{}", said.head);
+    closed(&mut stream).await;
+    for (word, status) in [("no", 413), ("panic", 500)] {
+        let head = format!("{HEAD}word: {word}\r\nexpect: 100-continue\r\ncontent-length: 300000\r\n\r\n");
+        assert_eq!(ask(&mut server.connect().await, &head).await.unwrap().status, status, "{word}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_say_its_length_is_asked_about_when_it_becomes_long() {
+    let server = start(Limits { free_body: 1000, ..patient() }, echo()).await;
+    let chunk = "x".repeat(0x300);
+    let twice = format!("300\r\n{chunk}\r\n300\r\n{chunk}\r\n0\r\n\r\n");
+    let mut stream = server.connect().await;
+    let said = ask(&mut stream, &format!("{HEAD}word: please\r\ntransfer-encoding: chunked\r\n\r\n{twice}")).await;
+    assert_eq!(said.unwrap().status, 200);
+    let said = ask(&mut stream, &format!("{HEAD}transfer-encoding: chunked\r\n\r\n{twice}")).await;
+    assert_eq!(said.unwrap().status, 401);
+}
+
+#[tokio::test]
+async fn of_refused_bodies_no_more_than_the_bound_are_read_to_their_end() {
+    let server = start(Limits { max_lingering: 2, ..patient() }, echo()).await;
+    let mut open = Vec::new();
+    for n in 0..4 {
+        let mut stream = server.connect().await;
+        let said = ask(&mut stream, &format!("{HEAD}content-length: 1000000\r\n\r\n")).await.unwrap();
+        assert_eq!(said.status, 401, "{n}");
+        open.push(stream);
+    }
+    until(|| server.counters.read().connections_open == 2).await;
+    for mut stream in open {
+        closed(&mut stream).await;
+    }
+    until(|| server.counters.read().connections_open == 0).await;
 }
 
 #[tokio::test]

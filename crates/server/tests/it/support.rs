@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keystead_server::{
-    Counters, Ended, Fault, FaultAnswer, Handler, Limits, Response, Server, TlsIdentity, tls_config,
+    Counters, Ended, Fault, FaultAnswer, Gate, Handler, Limits, Response, Server, TlsIdentity, Verdict, tls_config,
 };
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
@@ -54,7 +54,7 @@ pub(crate) async fn start(limits: Limits, handler: Handler) -> Running {
 pub(crate) async fn start_with(limits: Limits, handler: Handler, more: impl FnOnce(&mut Server)) -> Running {
     let made = rcgen::generate_simple_self_signed(["vault.localhost".to_owned()]).unwrap();
     let config = tls_config(made.cert.pem().as_bytes(), made.signing_key.serialize_pem().as_bytes()).unwrap();
-    let mut server = Server::new(limits, handler, faults());
+    let mut server = Server::new(limits, handler, faults()).gated_by(gate());
     let identity = TlsIdentity::from(config);
     let address = server.listen_tls("127.0.0.1:0".parse().unwrap(), identity.clone()).await.unwrap();
     more(&mut server);
@@ -79,6 +79,25 @@ pub(crate) fn client_config(
     let mut config = builder.with_root_certificates(roots).with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Arc::new(config)
+}
+
+/// Reads long bodies of those only who say the word.
+pub(crate) fn gate() -> Gate {
+    Arc::new(|head, _, _| {
+        Box::pin(async move {
+            assert!(head.body().is_empty());
+            match head.headers().get("word").map(|w| w.as_bytes()) {
+                Some(b"please") => Verdict::Read,
+                Some(b"panic") => panic!("a gate that fails"),
+                Some(_) => Verdict::TooLong,
+                None => {
+                    let mut answer = Response::new("say the word".into());
+                    *answer.status_mut() = hyper::StatusCode::UNAUTHORIZED;
+                    Verdict::Answer(answer)
+                }
+            }
+        })
+    })
 }
 
 /// Faults in a form no other answer here has.
@@ -161,6 +180,11 @@ pub(crate) fn get(path: &str) -> String {
 
 pub(crate) fn post(path: &str, body: &str) -> String {
     format!("POST {path} HTTP/1.1\r\nhost: vault.localhost\r\ncontent-length: {}\r\n\r\n{body}", body.len())
+}
+
+/// A long body of somebody who may send one.
+pub(crate) fn post_long(path: &str, body: &str) -> String {
+    post(path, body).replacen("\r\n", "\r\nword: please\r\n", 1)
 }
 
 /// Waits for the other end to close, whatever it still sends.
