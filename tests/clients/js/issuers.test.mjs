@@ -5,13 +5,12 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { createHash, createHmac, generateKeyPairSync, randomUUID, sign as signed } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
-import { once } from "node:events";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { certificate, exchange, startIssuer } from "./issuer.mjs";
+import { freePort } from "./port.mjs";
 
 const { env } = process;
 const [data, port] = [env.KEYSTEAD_TEST_DATA, Number(env.KEYSTEAD_TEST_PORT)];
@@ -33,7 +32,7 @@ function cli(...args) {
 const call = (method, path, token, body, more = {}) => {
   const headers = { "content-type": "application/json", ...(token ? { authorization: `Bearer ${token}` } : {}), ...more.headers };
   const text = body === undefined ? undefined : JSON.stringify(body);
-  return exchange({ port, ca: pem, host, method, path, headers, body: text, tls: more.tls });
+  return exchange({ port, ca: pem, host: more.host ?? host, method, path, headers, body: text, tls: more.tls });
 };
 const administer = async (method, path, body) => {
   const answer = await call(method, `/keystead/v1/policy${path}`, await admin(), body);
@@ -48,10 +47,18 @@ const uses = async (token, status = 200, more = {}) => {
   return answer;
 };
 
-async function grant(form, status = 200) {
+/** Gives a principal the use of keys. */
+async function assign(path, principalId, at = host, token) {
+  const roleDefinitionId = "Microsoft.KeyVault/providers/Microsoft.Authorization/roleDefinitions/21dbd100-6940-42c2-9190-5d6cb909625b";
+  const answer = await call("PUT", path, token ?? (await admin()), { properties: { roleDefinitionId, principalId } }, { host: at });
+  assert.equal(answer.status, 201, answer.text);
+  assert.equal(answer.json().properties.principalId, principalId);
+}
+
+async function grant(form, status = 200, at = host) {
   const body = new URLSearchParams({ grant_type: "client_credentials", scope: `${audience}/.default`, ...form }).toString();
   const headers = { "content-type": "application/x-www-form-urlencoded" };
-  const answer = await exchange({ port, ca: pem, host, method: "POST", path: "/adfs/oauth2/v2.0/token", headers, body });
+  const answer = await exchange({ port, ca: pem, host: at, method: "POST", path: "/adfs/oauth2/v2.0/token", headers, body });
   assert.equal(answer.status, status, answer.text);
   return answer.json().access_token;
 }
@@ -68,12 +75,7 @@ const claims = (more = {}) => ({ iss: idp.iss, sub: "caller", aud: audience, iat
 const good = (more, header = {}) => forge({ alg: idp.key().alg, typ: "at+jwt", kid: idp.key().kid, ...header }, claims(more), idp.key().privateKey, `sha${idp.key().alg.slice(2)}`);
 
 before(async () => {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const free = server.address().port;
-  server.close();
-  await once(server, "close");
-  idp = await startIssuer({ directory, ca, port: free, audience });
+  idp = await startIssuer({ directory, ca, port: await freePort(), audience });
   const clients = "subjectAltName=DNS:machine.localhost\nextendedKeyUsage=clientAuth\n";
   clientCertificate = certificate(directory, ca, "machine", clients);
   const print = createHash("sha256").update(Buffer.from(pem.toString().replace(/-----[^-]+-----|\s/g, ""), "base64")).digest("hex");
@@ -112,21 +114,26 @@ test("an issuer's tokens are believed from the answer that adds it, and refused 
   assert.deepEqual(idp.asked.keys, 1, "the keys were still known");
 });
 
-test("a new key of the issuer is noticed by its first token", async () => {
+test("a new key of the issuer is noticed half a minute after the last look at the latest", async () => {
   const old = await idp.token();
   await uses(old);
   idp.rotate("ES384");
-  const token = await idp.token();
+  const [token, rotated] = [await idp.token(), Date.now()];
   assert.equal(JSON.parse(Buffer.from(token.split(".")[0], "base64url")).alg, "ES384");
-  await uses(token);
+  while ((await list(token)).status !== 200) {
+    assert.ok(Date.now() - rotated < 32_000, "not noticed");
+    await pause(250);
+  }
   assert.equal(idp.asked.keys, 2);
   await uses(old, 401); // its key is no longer the issuer's
 });
 
-test("ten thousand tokens with unknown keys cost no more fetches, little memory, and nobody else's service", async () => {
+test("ten thousand tokens with unknown keys cost no more fetches, little memory, and nobody's service at the same address", async () => {
   const resident = () => Number(readFileSync(`/proc/${env.KEYSTEAD_TEST_PID}/status`, "utf8").match(/VmRSS:\s+(\d+)/)[1]);
   const token = await idp.token();
   await uses(token);
+  const made = await administer("POST", "/clients", { name: "beside the flood", credential: "secret" });
+  const secret = { client_id: made.client.id, client_secret: made.secret };
   const flood = async (n) => {
     for (let i = 0; i < n; i += 1) await uses(good({}, { kid: randomUUID() }), 401);
   };
@@ -136,7 +143,9 @@ test("ten thousand tokens with unknown keys cost no more fetches, little memory,
   let [over, served] = [false, 0];
   floods.finally(() => (over = true));
   while (!over) {
-    await uses(token);
+    await uses(token); // was proven before
+    await uses(good({ jti: randomUUID() })); // is new
+    await uses(await grant(secret), 403); // is new, and without a role
     served += 1;
     await pause(20);
   }
@@ -174,7 +183,7 @@ test("forged and misdirected tokens are refused, each with a challenge", async (
     "another issuer": good({ iss: "https://elsewhere.example" }),
     expired: good({ exp: now() - 120 }),
     "not yet valid": good({ nbf: now() + 600 }),
-    oversized: good({ filler: "x".repeat(9000) }),
+    oversized: good({ filler: "x".repeat(13_000) }),
     "no subject": good({ sub: undefined }),
     "critical extension": good({}, { crit: ["exp"] }),
     "another type": good({}, { typ: "logout+jwt" }),
@@ -193,6 +202,39 @@ test("a group of the issuer's tokens has what is assigned to it, and the subject
   await uses(good({ sub: "signers" }), 403);
   await uses(good({ sub: "member", groups: ["caller"] }), 403);
   await uses(good({ sub: "member" }), 403);
+});
+
+test("a group gets a role over REST by the id that the command line prints, and loses it so", async () => {
+  const member = () => good({ sub: "member", groups: ["auditors"] });
+  const principalId = cli("role", "principal-id", idp.iss, "auditors", "--group").trim();
+  const path = `/keys/providers/Microsoft.Authorization/roleAssignments/${randomUUID()}?api-version=7.6`;
+  await uses(member(), 403);
+  await assign(path, principalId);
+  await uses(member());
+  await uses(good({ sub: "auditors" }), 403);
+  await uses(good({ sub: "member", groups: ["Auditors"] }), 403);
+  const taken = await call("DELETE", path, await admin());
+  assert.equal(taken.status, 200, taken.text);
+  await uses(member(), 403);
+});
+
+test("a GUID in the directory's groups has what is assigned to that GUID, and another issuer's has not", async () => {
+  const at = `directory.localhost:${port}`;
+  const file = join(directory, "directory.toml");
+  writeFileSync(file, `directory = "${idp.iss}"\n[[issuers]]\niss = "${idp.iss}"\naudiences = ["${audience}"]\nsubject_claim = "oid"\nmetadata = "${idp.iss}/.well-known/openid-configuration"\n`);
+  const made = cli("vault", "create", "directory", "--authority", at, "--retention", "7", "--policy", file, "--client", "admin", "--role", OFFICER);
+  const own = { client_id: made.match(/AZURE_CLIENT_ID=(\S+)/)[1], client_secret: made.match(/AZURE_CLIENT_SECRET=(\S+)/)[1] };
+  const token = await grant({ ...own, scope: `https://${at}/.default` }, 200, at);
+  const [group, path] = [randomUUID(), `/keys/providers/Microsoft.Authorization/roleAssignments/${randomUUID()}?api-version=7.6`];
+  const member = (more) => good({ sub: undefined, oid: randomUUID(), groups: [randomUUID(), group], ...more });
+  await uses(member(), 403, { host: at });
+  await assign(path, group, at, token);
+  await uses(member(), 200, { host: at });
+  await uses(good({ sub: undefined, oid: group }), 200, { host: at }); // the GUID is one object of the directory
+  await uses(member({ groups: [group.toUpperCase()] }), 403, { host: at });
+  // In the vault whose directory is another issuer the same GUID is nobody's group.
+  await assign(path, group);
+  await uses(good({ sub: "member", groups: [group] }), 403);
 });
 
 test("a tenant that the policy names is required", async () => {
