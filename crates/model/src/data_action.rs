@@ -183,6 +183,8 @@ mod tests {
                     | A::VaultSealed
                     | A::NodeEnrolled
                     | A::TurnedAway
+                    | A::VaultActivated
+                    | A::TokenEnrolled
             );
             for kind in [VaultKind::Vault, VaultKind::Hsm] {
                 assert_eq!(DataAction::of(*action, kind).is_none(), by_no_role, "{action}: give it a data action");
