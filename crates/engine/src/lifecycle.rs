@@ -21,13 +21,11 @@ pub(crate) fn usable(v: &VersionRecord, op: KeyOperation, now: Time) -> Result<(
     if !v.ops.contains(&op) {
         return Err(Refusal::OperationNotPermitted { op: name });
     }
-    // An import brings a new key in.
-    let protects_new_data =
-        matches!(op, KeyOperation::Encrypt | KeyOperation::WrapKey | KeyOperation::Sign | KeyOperation::Import);
-    if protects_new_data && v.not_before.is_some_and(|t| now.0 < t) {
+    let reads_old_data = matches!(op, KeyOperation::Decrypt | KeyOperation::UnwrapKey | KeyOperation::Verify);
+    if !reads_old_data && v.not_before.is_some_and(|t| now.0 < t) {
         return Err(Refusal::KeyNotYetValid { op: name });
     }
-    if protects_new_data && v.expires.is_some_and(|t| now.0 >= t) {
+    if !reads_old_data && v.expires.is_some_and(|t| now.0 >= t) {
         return Err(Refusal::KeyExpired { op: name });
     }
     Ok(())
