@@ -198,14 +198,14 @@ async fn plaintexts_are_as_long_as_their_algorithm_takes() {
     let protection = Protection::software(1);
     let (_, rsa) = new_key(&protection, KeySpec::Rsa2048).await;
     let (_, oct) = new_key(&protection, KeySpec::Oct192).await;
-    let multiple = Limit::Multiple { of: 8, least: 16, most: 4096 };
+    let multiple = Limit::Multiple { of: 8, least: 16, most: 65_536 };
     for (key, algorithm, wanted, good, bad) in [
         (&rsa, CipherAlgorithm::RsaOaep256, Limit::AtMost(190), &[0, 190][..], &[191, 300][..]),
         (&rsa, CipherAlgorithm::RsaOaep, Limit::AtMost(214), &[0, 214], &[215]),
         (&rsa, CipherAlgorithm::Rsa15, Limit::AtMost(245), &[0, 245], &[246]),
-        (&oct, CipherAlgorithm::A192Kw, multiple, &[16, 24, 4096], &[0, 8, 15, 17, 4104]),
-        (&oct, CipherAlgorithm::CkmAesKeyWrap, multiple, &[16, 4096], &[0, 17]),
-        (&oct, CipherAlgorithm::CkmAesKeyWrapPad, Limit::Between(1, 4096), &[1, 17, 4096], &[0, 4097]),
+        (&oct, CipherAlgorithm::A192Kw, multiple, &[16, 24, 65_536], &[0, 8, 15, 17, 65_544]),
+        (&oct, CipherAlgorithm::CkmAesKeyWrap, multiple, &[16, 65_536], &[0, 17]),
+        (&oct, CipherAlgorithm::CkmAesKeyWrapPad, Limit::Between(1, 65_536), &[1, 17, 65_536], &[0, 65_537]),
     ] {
         for length in good.iter().copied() {
             let sealed = key.encrypt(algorithm, &vec![7; length], None, b"", soon()).await.unwrap();
