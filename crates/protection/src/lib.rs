@@ -94,7 +94,7 @@ impl Protection {
         let (Self::Software(pool), key) = (self, key.into());
         let material = match key.spec.size() {
             Size::Modulus(_) => pool.run(Weight::Heavy, by, move || Material::generate(key)).await?,
-            _ if work::is_quick(key.spec) => Material::generate(key)?,
+            _ if work::is_quick(key.spec) => pool.at_once(|| Material::generate(key))?,
             _ => pool.run(Weight::Light, by, move || Material::generate(key)).await?,
         };
         Ok(Generated::of(&material, sealer, binding))
@@ -164,7 +164,7 @@ impl Protection {
     ) -> Result<bool, KeyError> {
         let Self::Software(pool) = self;
         if work::verifies_quickly(public) {
-            return Ok(work::verify(public, algorithm, digest, signature));
+            return Ok(pool.at_once(|| work::verify(public, algorithm, digest, signature)));
         }
         let (public, digest, signature) = (public.clone(), digest.to_vec(), signature.to_vec());
         pool.run(Weight::Light, by, move || Ok(work::verify(&public, algorithm, &digest, &signature))).await
