@@ -124,7 +124,9 @@ impl OpenKey {
         self.takes(algorithm, digest)?;
         let material = match &self.place {
             Place::Token(key) => return key.tokens.sign(&key.held, algorithm, digest, by).await,
-            Place::Here(material) if work::is_quick(self.spec()) => return material.sign(algorithm, digest),
+            Place::Here(material) if work::is_quick(self.spec()) => {
+                return self.pool.at_once(|| material.sign(algorithm, digest));
+            }
             Place::Here(material) => Arc::clone(material),
         };
         let digest = digest.to_vec();
@@ -148,7 +150,7 @@ impl OpenKey {
             }
             Place::Token(key) => return Ok(work::verify(&key.public, algorithm, digest, signature)),
             Place::Here(material) if work::is_quick(self.spec()) => {
-                return Ok(material.verify(algorithm, digest, signature));
+                return Ok(self.pool.at_once(|| material.verify(algorithm, digest, signature)));
             }
             Place::Here(material) => Arc::clone(material),
         };
@@ -180,7 +182,7 @@ impl OpenKey {
             // The public half needs no token.
             Place::Token(key) => return work::encrypt_to(&key.public, algorithm, plain, beside),
             Place::Here(material) if work::encrypts_quickly(self.spec()) && work::is_short(algorithm, plain) => {
-                return material.encrypt(algorithm, plain, beside);
+                return self.pool.at_once(|| material.encrypt(algorithm, plain, beside));
             }
             Place::Here(material) => Arc::clone(material),
         };
@@ -212,7 +214,7 @@ impl OpenKey {
                 return key.tokens.decrypt(&key.held, algorithm, value, (iv, tag, aad), by).await;
             }
             Place::Here(material) if work::is_quick(self.spec()) && work::is_short(algorithm, value) => {
-                return material.decrypt(algorithm, value, beside);
+                return self.pool.at_once(|| material.decrypt(algorithm, value, beside));
             }
             Place::Here(material) => Arc::clone(material),
         };

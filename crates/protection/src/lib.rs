@@ -139,7 +139,7 @@ impl Protection {
         }
         let material = match key.spec.size() {
             Size::Modulus(_) => pool.run(Weight::Heavy, by, move || Material::generate(key)).await?,
-            _ if work::is_quick(key.spec) => Material::generate(key)?,
+            _ if work::is_quick(key.spec) => pool.at_once(|| Material::generate(key))?,
             _ => pool.run(Weight::Light, by, move || Material::generate(key)).await?,
         };
         Ok(Generated::of(&material, sealer, binding))
@@ -250,7 +250,7 @@ impl Protection {
         by: Instant,
     ) -> Result<bool, KeyError> {
         if work::verifies_quickly(public) {
-            return Ok(work::verify(public, algorithm, digest, signature));
+            return Ok(pool.at_once(|| work::verify(public, algorithm, digest, signature)));
         }
         let (public, digest, signature) = (public.clone(), digest.to_vec(), signature.to_vec());
         self.pool.run(Weight::Light, by, move || Ok(work::verify(&public, algorithm, &digest, &signature))).await

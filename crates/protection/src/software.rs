@@ -2,6 +2,7 @@
 //!
 //! Callers take turns by the time each has had ([`turns`]); one caller's work is done in the order it came. Heavy work
 //! (making RSA keys, up to hundreds of milliseconds) leaves one thread free for light work, if there is more than one.
+//! Short work is done where it is asked for; while there is some, the pool leaves it one processor of several.
 //! A job whose deadline has passed, or whose caller has gone, is dropped when its turn comes. A panic ends its job and
 //! nothing else.
 
@@ -11,10 +12,10 @@ mod turns;
 pub use turns::Lane;
 
 use crate::KeyError;
-use queue::{Job, Queue};
+use queue::{Job, Queue, Seat};
 use std::sync::Arc;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 /// How long a piece of work holds its thread.
@@ -55,13 +56,26 @@ impl Drop for Owner {
 /// How many jobs wait for each thread before more are refused.
 const WAITING_PER_THREAD: usize = 64;
 
+/// So long after short work one processor is left to more of it.
+const AWAY: Duration = Duration::from_millis(20);
+
 impl Pool {
     /// Starts the threads: as many as asked for, at least one. If the system gives none, every job is refused with
     /// [`KeyError::Stopped`].
     pub(crate) fn new(threads: usize) -> Self {
+        Self::with(threads, AWAY)
+    }
+
+    fn with(threads: usize, away: Duration) -> Self {
         let threads = threads.max(1);
-        let queue = Arc::new(Queue::new(threads, threads.saturating_mul(WAITING_PER_THREAD)));
-        let started = (0..threads).filter(|number| start(*number, &queue)).count();
+        let queue = Arc::new(Queue::new(threads, threads.saturating_mul(WAITING_PER_THREAD), away));
+        let mut started = 0_usize;
+        for number in 0..threads {
+            // The last, but never the only one.
+            let is_spare = number.saturating_add(1) == threads && started > 0;
+            let seat = if is_spare { Seat::Spare } else { Seat::Steady };
+            started = started.saturating_add(usize::from(start(number, seat, &queue)));
+        }
         if started == 0 {
             queue.close();
         }
@@ -77,6 +91,12 @@ impl Pool {
     #[must_use]
     pub(crate) fn lane(&self, lane: Lane) -> Self {
         Self { owner: Arc::clone(&self.owner), lane }
+    }
+
+    /// Does short work here and now.
+    pub(crate) fn at_once<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.owner.0.note_short_work();
+        work()
     }
 
     /// Runs work on the pool. [`KeyError::Busy`] if the queue is full of others' work or of one's own;
@@ -123,11 +143,11 @@ fn unless_in_vain<T>(
     drop(answer.send(result));
 }
 
-fn start(number: usize, queue: &Arc<Queue>) -> bool {
+fn start(number: usize, seat: Seat, queue: &Arc<Queue>) -> bool {
     let queue = Arc::clone(queue);
     let started = thread::Builder::new().name(format!("cipher-{number}")).spawn(move || {
         give_way();
-        queue.serve();
+        queue.serve(seat);
     });
     started.is_ok()
 }

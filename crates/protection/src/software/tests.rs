@@ -3,7 +3,6 @@
 use super::*;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
-use std::time::Duration;
 
 fn soon() -> Instant {
     Instant::now() + Duration::from_secs(30)
@@ -247,4 +246,51 @@ async fn work_of_another_caller_is_done_after_one_job_of_a_flood_and_not_behind_
     for task in flooding {
         assert!(task.await.unwrap().is_ok());
     }
+}
+
+/// The thread that did the work.
+async fn done_by(pool: &Pool, weight: Weight) -> String {
+    pool.run(weight, soon(), || Ok(thread::current().name().unwrap_or_default().to_owned())).await.unwrap()
+}
+
+#[tokio::test]
+async fn while_short_work_is_done_beside_the_pool_one_processor_is_left_to_it() {
+    let pool = Pool::with(2, Duration::from_secs(3600));
+    // The threads may already wait for work, or not yet.
+    done_by(&pool, Weight::Light).await;
+    assert_eq!(pool.at_once(|| 7), 7);
+    for _ in 0..100 {
+        assert_eq!(done_by(&pool, Weight::Light).await, "cipher-0");
+    }
+    let alone = Pool::with(1, Duration::from_secs(3600));
+    alone.at_once(|| ());
+    assert_eq!(done_by(&alone, Weight::Light).await, "cipher-0", "the only thread works on");
+}
+
+#[tokio::test]
+async fn heavy_work_begins_whichever_thread_is_woken() {
+    let pool = Pool::with(2, Duration::from_millis(1));
+    for _ in 0..500 {
+        pool.at_once(|| ());
+        assert_eq!(done_by(&pool, Weight::Heavy).await, "cipher-0");
+    }
+}
+
+#[tokio::test]
+async fn light_work_does_not_wait_behind_heavy_work_for_the_sake_of_short_work() {
+    let pool = Pool::with(2, Duration::from_secs(3600));
+    pool.at_once(|| ());
+    assert_eq!(done_by(&pool, Weight::Light).await, "cipher-0");
+    let release = hold(&pool, Weight::Heavy).await;
+    assert_eq!(done_by(&pool, Weight::Light).await, "cipher-1");
+    drop(release);
+}
+
+#[tokio::test]
+async fn when_short_work_has_ended_all_threads_work_again() {
+    let pool = Pool::with(2, Duration::from_millis(1));
+    pool.at_once(|| ());
+    let held = hold(&pool, Weight::Light).await;
+    assert_eq!(pool.run(Weight::Light, soon(), || Ok(7)).await, Ok(7));
+    drop(held);
 }
