@@ -11,9 +11,12 @@ from azure.identity import ClientSecretCredential, DefaultAzureCredential
 from azure.keyvault.keys import KeyClient
 from azure.keyvault.keys.crypto import CryptographyClient
 
+import tokens
 from dev_server import API_VERSION, DevServer
 
 RECEIPT = re.compile(r"^1\.[0-9a-f]{32}\.(0|[1-9][0-9]*)\.[A-Za-z0-9_-]{43}$")
+# What each token lacks is refused by name.
+LACKS = {"softhsm2": {"RSA-OAEP-256", "short HMAC keys"}, "kryoptic": {"ES256K"}}
 
 
 @pytest.fixture(scope="session")
@@ -87,6 +90,31 @@ def vault(dev, credential, answers):
     vault = Vault(dev.url, credential, verify_challenge_resource=False, raw_response_hook=answers)
     with vault.keys:
         yield vault
+
+
+@pytest.fixture(scope="module", params=["softhsm2", "kryoptic"])
+def hsm_server(request, tmp_path_factory):
+    """A server whose vault `dev-hsm` stands before a token; each token in turn."""
+    directory = tmp_path_factory.mktemp(request.param)
+    file = directory / "hsm.toml"
+    file.write_text(tokens.configured(request.param, directory / "token"))
+    server = DevServer(directory / "data", more=["--hsm", file])
+    server.kind = request.param
+    server.start()
+    yield server
+    assert server.stop() == 0, server.log.read_text(errors="replace")
+
+
+@pytest.fixture
+def hsm(hsm_server, answers, monkeypatch):
+    """Its vault `dev-hsm`."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", hsm_server.setting("REQUESTS_CA_BUNDLE"))
+    client, secret = hsm_server.setting("AZURE_CLIENT_ID"), hsm_server.setting("AZURE_CLIENT_SECRET")
+    with ClientSecretCredential("adfs", client, secret, authority=hsm_server.url) as credential:
+        vault = Vault(hsm_server.hsm_url, credential, verify_challenge_resource=False, raw_response_hook=answers)
+        vault.lacks = LACKS[hsm_server.kind]
+        with vault.keys:
+            yield vault
 
 
 @pytest.fixture

@@ -5,42 +5,12 @@ import uuid
 
 import pytest
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
-from azure.identity import ClientSecretCredential
 from azure.keyvault.administration import KeyVaultAccessControlClient, KeyVaultRoleScope, KeyVaultSettingsClient
 from azure.keyvault.keys import KeyRotationPolicy
 from azure.keyvault.keys.crypto import EncryptionAlgorithm, KeyWrapAlgorithm, SignatureAlgorithm
 
-import tokens
-from conftest import Vault
-from dev_server import DevServer
 from test_algorithms import check_signature
 from verify_with import OAEP_1, b64, public_key, unb64
-
-# What each token lacks is refused by name.
-LACKS = {"softhsm2": {"RSA-OAEP-256", "short HMAC keys"}, "kryoptic": {"ES256K"}}
-
-
-@pytest.fixture(scope="module", params=["softhsm2", "kryoptic"])
-def hsm_server(request, tmp_path_factory):
-    directory = tmp_path_factory.mktemp(request.param)
-    file = directory / "hsm.toml"
-    file.write_text(tokens.configured(request.param, directory / "token"))
-    server = DevServer(directory / "data", more=["--hsm", file])
-    server.kind = request.param
-    server.start()
-    yield server
-    assert server.stop() == 0, server.log.read_text(errors="replace")
-
-
-@pytest.fixture
-def hsm(hsm_server, answers, monkeypatch):
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", hsm_server.setting("REQUESTS_CA_BUNDLE"))
-    client, secret = hsm_server.setting("AZURE_CLIENT_ID"), hsm_server.setting("AZURE_CLIENT_SECRET")
-    with ClientSecretCredential("adfs", client, secret, authority=hsm_server.url) as credential:
-        vault = Vault(hsm_server.hsm_url, credential, verify_challenge_resource=False, raw_response_hook=answers)
-        vault.lacks = LACKS[hsm_server.kind]
-        with vault.keys:
-            yield vault
 
 
 @pytest.mark.parametrize("curve, algorithm", [("P-256", "ES256"), ("P-384", "ES384"), ("P-521", "ES512"), ("P-256K", "ES256K")])
