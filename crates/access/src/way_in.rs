@@ -1,7 +1,7 @@
 //! Whether anybody is left who can prove himself and administers the vault: nobody else could ever change that again.
 //!
-//! What cannot be known here counts as given for an issuer (its keys can be fetched, a group of its has members), and as
-//! missing for a GUID that cannot be traced to anybody.
+//! What cannot be known here counts as given for an issuer (its keys can be fetched, a group of its has members), and
+//! as missing for a GUID that cannot be traced to anybody.
 
 use crate::grantee::Grantee;
 use crate::permit::Who;

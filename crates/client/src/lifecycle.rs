@@ -26,7 +26,8 @@ impl PrivateJwk {
         Self::of(vec![("kty", "oct".to_owned()), ("k", base64url::encode(key))])
     }
 
-    /// A key of this kind (`EC-HSM`, `RSA-HSM`, ...) that a transfer blob (`.byok`) holds; of an EC key the curve is said.
+    /// A key of this kind (`EC-HSM`, `RSA-HSM`, ...) that a transfer blob (`.byok`) holds; of an EC key the curve is
+    /// said.
     pub fn transfer_blob(kty: &str, curve: Option<Curve>, file: &[u8]) -> Self {
         let mut members = vec![("kty", kty.to_owned()), ("key_hsm", base64url::encode(file))];
         members.extend(curve.map(|curve| ("crv", curve.wire().to_owned())));

@@ -253,7 +253,8 @@ fn kept<T>(cell: &OnceLock<T>, make: impl FnOnce() -> Result<T, CryptoError>) ->
     }
 }
 
-/// Encrypts at most [`Scheme::most`] bytes to a public key (modulus and exponent, big-endian; of a size that is served):
+/// Encrypts at most [`Scheme::most`] bytes to a public key (modulus and exponent, big-endian; of a size that is
+/// served):
 /// as many bytes as the modulus.
 pub fn encrypt_to(n: &[u8], e: &[u8], scheme: Scheme, plain: &[u8]) -> Result<Vec<u8>, CryptoError> {
     let size = Size::of(n).ok_or(CryptoError::BadKey)?;

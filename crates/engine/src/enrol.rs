@@ -1,5 +1,5 @@
-//! How a vault's wrapping key enters a token: wrapped for a transfer key that was made in it. Whoever has the domain can do
-//! that with an empty token: the same act is a second token, fail-over and disaster recovery.
+//! How a vault's wrapping key enters a token: wrapped for a transfer key that was made in it. Whoever has the domain
+//! can do that with an empty token: the same act is a second token, fail-over and disaster recovery.
 
 use crate::error::Refusal;
 use crate::operate::OperateError;

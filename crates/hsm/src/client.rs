@@ -1,5 +1,5 @@
-//! The server's side of a token: a [`Client`] keeps one worker process alive, asks it within bounds, and never waits for
-//! it longer than a caller does.
+//! The server's side of a token: a [`Client`] keeps one worker process alive, asks it within bounds, and never waits
+//! for it longer than a caller does.
 //!
 //! - [`queue`]: calls that wait for a session; over its bound they are refused at once
 //! - [`supervisor`]: starts workers, one after the other, with back-off

@@ -33,7 +33,8 @@ pub(crate) enum ToWorker<C = Call> {
     /// [`FromWorker::Failed`].
     #[n(0)]
     Confine(#[n(0)] Confinement),
-    /// Second, once it is [`FromWorker::Confined`]: which token, and its PIN. Answered by [`FromWorker::Ready`] or [`FromWorker::Failed`].
+    /// Second, once it is [`FromWorker::Confined`]: which token, and its PIN. Answered by [`FromWorker::Ready`] or
+    /// [`FromWorker::Failed`].
     #[n(1)]
     Open(#[cbor(n(0), with = "settings")] Settings),
     /// Then, at most as many at once as the worker has sessions. Answered by [`FromWorker::Answered`].

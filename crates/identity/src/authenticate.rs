@@ -170,7 +170,8 @@ impl Identity {
         Some((&issuer.trusted, issuer.published.as_ref().map(|p| p.at)))
     }
 
-    /// Checks of a proof what can be seen without cryptography. `address` is where it came from, for the caller to carry.
+    /// Checks of a proof what can be seen without cryptography. `address` is where it came from, for the caller to
+    /// carry.
     pub fn look<'a>(
         &'a self,
         proof: Proof<'a>,

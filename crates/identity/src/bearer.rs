@@ -1,7 +1,7 @@
 //! A signed token: a JWT (RFC 7519) of a trusted issuer, read with the care of RFC 8725.
 //!
-//! Before the signature is checked, the claims serve two purposes: to find the issuer whose key must have signed, and to
-//! refuse what would be no good under any signature. Nothing else is made of them.
+//! Before the signature is checked, the claims serve two purposes: to find the issuer whose key must have signed, and
+//! to refuse what would be no good under any signature. Nothing else is made of them.
 
 use crate::authenticate::{NotAuthenticated, Proven};
 use crate::keys::{self, Key};

@@ -6,7 +6,8 @@
 //! - [`trust`]: whom a vault believes: issuers with their keys, and built-in clients; [`credential`]: what those prove
 //!   themselves with; [`certificate`]: who vouches for certificates; [`callers`]: and whose tokens are no good any more
 //! - [`discovery`], [`keys`]: what an issuer publishes about itself, and its keys
-//! - [`authenticate`]: [`Identity`], the only maker of a [`Caller`]; [`claimed`]: a proof before its signature is verified
+//! - [`authenticate`]: [`Identity`], the only maker of a [`Caller`]; [`claimed`]: a proof before its signature is
+//! verified
 //! - [`token`]: how a built-in issuer writes its tokens and shows its keys
 //!
 //! A principal is an issuer and a subject. The subject is the one claim that the vault's policy names for the issuer;

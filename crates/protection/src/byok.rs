@@ -1,4 +1,5 @@
-//! A key that comes wrapped for one of ours, as CKM_RSA_AES_KEY_WRAP does (PKCS#11 3.1, section 6.1.22; Azure's `.byok`):
+//! A key that comes wrapped for one of ours, as CKM_RSA_AES_KEY_WRAP does (PKCS#11 3.1, section 6.1.22; Azure's
+//! `.byok`):
 //!
 //! ```text
 //! RSAES-OAEP with SHA-1 under the key exchange key: an AES key of 32 bytes | AES key wrap with padding under that: the key
@@ -12,8 +13,8 @@ use keystead_crypto::aes::wrap;
 use keystead_crypto::rsa::Scheme;
 use keystead_model::KeySpec;
 
-/// Unwraps a key of one of these kinds. Which step failed is not told: the blob is made by others, and the key exchange key decrypts
-/// for whoever may import.
+/// Unwraps a key of one of these kinds. Which step failed is not told: the blob is made by others, and the key exchange
+/// key decrypts for whoever may import.
 pub(crate) fn unwrap(kek: &Material, specs: &[KeySpec], wrapped: &[u8]) -> Result<Material, ImportError> {
     let Material::Rsa(kek) = kek else { return Err(KeyError::WrongAlgorithm.into()) };
     let bad = || ImportError::Failed(KeyError::BadWrappedKey);

@@ -176,7 +176,8 @@ impl Protection {
         Ok(Generated::held(spec, made, sealer, binding))
     }
 
-    /// Takes a key that came wrapped for one of the vault's own keys, the key exchange key (`.byok`): one of these kinds.
+    /// Takes a key that came wrapped for one of the vault's own keys, the key exchange key (`.byok`): one of these
+    /// kinds.
     pub async fn import_wrapped(
         &self,
         sealer: &Sealer,
@@ -250,7 +251,7 @@ impl Protection {
         by: Instant,
     ) -> Result<bool, KeyError> {
         if work::verifies_quickly(public) {
-            return Ok(pool.at_once(|| work::verify(public, algorithm, digest, signature)));
+            return Ok(self.pool.at_once(|| work::verify(public, algorithm, digest, signature)));
         }
         let (public, digest, signature) = (public.clone(), digest.to_vec(), signature.to_vec());
         self.pool.run(Weight::Light, by, move || Ok(work::verify(&public, algorithm, &digest, &signature))).await

@@ -62,9 +62,9 @@ impl Reply {
         Self { status, body, headers: Vec::new() }
     }
 
-    /// `{"error":{"code":..,"message":..,"innererror":{"code":..}}}`, the shape of Key Vault's and of our own errors. The
-    /// code stands in a header, too, as Azure's API guidelines ask: the SDK for Rust finds it in no body whose message
-    /// has an escape.
+    /// `{"error":{"code":..,"message":..,"innererror":{"code":..}}}`, the shape of Key Vault's and of our own errors.
+    /// The code stands in a header, too, as Azure's API guidelines ask: the SDK for Rust finds it in no body whose
+    /// message has an escape.
     pub fn error(status: StatusCode, code: &str, inner: Option<&str>, message: impl AsRef<str>) -> Self {
         let message = message.as_ref();
         let error = Error { code, message, innererror: inner.map(|code| Inner { code }) };

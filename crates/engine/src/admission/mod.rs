@@ -36,8 +36,8 @@ pub struct Bounds {
     pub caller: Share,
     /// Of one vault.
     pub vault: Share,
-    /// Of wrong signatures from one network address (of IPv6: one /64), and of wrong secrets and assertions from one for
-    /// each built-in client. What is wrong at sight is not counted.
+    /// Of wrong signatures from one network address (of IPv6: one /64), and of wrong secrets and assertions from one
+    /// for each built-in client. What is wrong at sight is not counted.
     pub wrong_proofs: Rate,
 }
 
@@ -194,8 +194,8 @@ impl Admission {
     }
 }
 
-/// Wrong proofs, by network address, over all vaults of the node. Those that name a built-in client are counted for that
-/// client alone, so that nobody's guesses at one client keep another out.
+/// Wrong proofs, by network address, over all vaults of the node. Those that name a built-in client are counted for
+/// that client alone, so that nobody's guesses at one client keep another out.
 pub(crate) struct WrongProofs {
     rate: Rate,
     sources: Mutex<Known<Source, Mutex<Bucket>>>,

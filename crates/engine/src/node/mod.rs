@@ -41,8 +41,8 @@ pub struct NewVault {
     pub purge_protection: bool,
     /// The tenant its clients configure.
     pub tenant: String,
-    /// The names of the tokens of its HSM, in the order in which they are asked. None: kind vault has software keys only,
-    /// and kind hsm waits for its activation.
+    /// The names of the tokens of its HSM, in the order in which they are asked. None: kind vault has software keys
+    /// only, and kind hsm waits for its activation.
     pub tokens: Vec<String>,
     /// Its first policy.
     pub policy: PolicyDocument,

@@ -56,8 +56,8 @@ impl Instance {
         Ok(summary(&vault))
     }
 
-    /// Gives a token the wrapping key of an open vault: a new token, or one that was cleared. One that the vault did not
-    /// name joins those that serve it, behind them.
+    /// Gives a token the wrapping key of an open vault: a new token, or one that was cleared. One that the vault did
+    /// not name joins those that serve it, behind them.
     pub async fn enrol_token(&self, name: &str, token: &str, at: Moment) -> Result<VaultSummary, OperateError> {
         let _one_at_a_time = self.operating.lock().await;
         let vault = self.known(name)?;

@@ -1,5 +1,5 @@
-//! One worker's life as the server sees it. One task does everything: calls out while sessions are free, answers in, the
-//! canary now and then, and the end of a worker that holds a call past its deadline.
+//! One worker's life as the server sees it. One task does everything: calls out while sessions are free, answers in,
+//! the canary now and then, and the end of a worker that holds a call past its deadline.
 
 use super::queue::Job;
 use super::{Config, Shared};

@@ -1,6 +1,7 @@
 //! The worker's process: `keystead hsm-worker`, which the server starts with one end of a socket pair as its standard
 //! input. It confines itself, opens its token, and then each of its threads owns a session and does one call after the
-//! other. It ends when the server hangs up or dies, and when the token is lost: a new worker starts with a clean library.
+//! other. It ends when the server hangs up or dies, and when the token is lost: a new worker starts with a clean
+//! library.
 
 use super::confine::confine;
 use super::link::Link;

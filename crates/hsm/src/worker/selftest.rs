@@ -60,8 +60,8 @@ impl Refusals {
     }
 }
 
-/// The test as a whole, with the first of the candidates for a wrapping key's protections that the token takes. An error
-/// is that of a token that cannot be worked with at all.
+/// The test as a whole, with the first of the candidates for a wrapping key's protections that the token takes. An
+/// error is that of a token that cannot be worked with at all.
 pub(super) fn run(seat: &Seat, mechanisms: &Mechanisms, quirks: &Quirks, candidates: &[Hardening]) -> Tried<Abilities> {
     let found = once(seat, mechanisms, quirks, candidates)?;
     let should_wrap = quirks.wraps().into_iter().any(|number| mechanisms.can(number, CKF_WRAP | CKF_UNWRAP));

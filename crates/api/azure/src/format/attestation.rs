@@ -1,5 +1,5 @@
-//! `KeyAttestation`. A statement of this server, base64url of JSON: what the token said of itself, where the key is, and that
-//! no device signed it.
+//! `KeyAttestation`. A statement of this server, base64url of JSON: what the token said of itself, where the key is,
+//! and that no device signed it.
 
 use super::key::attested;
 use base64::Engine as _;

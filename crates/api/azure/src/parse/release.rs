@@ -49,8 +49,8 @@ pub(crate) fn policy(given: Option<PolicyBody<'_>>) -> Result<Option<ReleasePoli
     Ok(Some(ReleasePolicy { content_type, data, immutable: given.immutable.unwrap_or(false) }))
 }
 
-/// The document in its present form, and whether it had another: version 1.0, and `condition` and `value` for an operator
-/// and its value.
+/// The document in its present form, and whether it had another: version 1.0, and `condition` and `value` for an
+/// operator and its value.
 fn modern(mut document: Value) -> (Value, bool) {
     let mut changed = false;
     if document.get("version").and_then(Value::as_str) == Some("1.0") {
@@ -97,7 +97,8 @@ fn is_authority(authority: &Value) -> bool {
 /// What a claim can be compared by.
 const OPERATORS: [&str; 6] = ["equals", "notEquals", "less", "lessOrEquals", "greater", "greaterOrEquals"];
 
-/// A group of conditions, or `{"claim":"..","equals":VALUE}` with one of the operators, or `"exists"` and a truth value.
+/// A group of conditions, or `{"claim":"..","equals":VALUE}` with one of the operators, or `"exists"` and a truth
+/// value.
 fn is_condition(condition: &Value, depth: usize) -> bool {
     let (Some(members), Some(deeper)) = (condition.as_object(), depth.checked_sub(1)) else { return false };
     match (group(members), members.len()) {
