@@ -8,8 +8,8 @@ mod numbers;
 pub use numbers::{BadNumbers, Numbers};
 
 use crate::{CryptoError, Hash, der, sure};
-use aws_lc_rs::error::Unspecified;
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
+use aws_lc_rs::error::Unspecified;
 use aws_lc_rs::rsa::{
     OAEP_SHA1_MGF1SHA1, OAEP_SHA256_MGF1SHA256, OaepAlgorithm, OaepPrivateDecryptingKey, OaepPublicEncryptingKey,
     Pkcs1PublicEncryptingKey, PrivateDecryptingKey, PublicEncryptingKey,

@@ -296,9 +296,7 @@ impl From<KeyError> for Refusal {
             KeyError::NoToken => Self::NoHsm,
             KeyError::TokenAway | KeyError::NoWrappingKey | KeyError::NotInToken => Self::HsmAway(e),
             KeyError::TokenCannot { what } => Self::HsmCannot { what },
-            KeyError::TokenFull | KeyError::BadWrappedKey | KeyError::KekElsewhere | KeyError::Resident => {
-                Self::Hsm(e)
-            }
+            KeyError::TokenFull | KeyError::BadWrappedKey | KeyError::KekElsewhere | KeyError::Resident => Self::Hsm(e),
             _ => Self::Fault,
         }
     }

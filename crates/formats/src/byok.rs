@@ -11,8 +11,8 @@
 
 use base64::Engine as _;
 use base64::alphabet::{STANDARD, URL_SAFE};
-use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, URL_SAFE_NO_PAD};
 use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 
 /// A key transfer blob.
@@ -151,11 +151,9 @@ mod tests {
     #[test]
     fn the_spellings_of_other_tools_are_read() {
         let json = blob().to_json();
-        for (from, to) in [
-            ("-_8B", "+/8B"),
-            ("1.0.0", "1.0"),
-            ("\"generator\":\"a tool\"", "\"generator\":\"a tool\",\"more\":[1]"),
-        ] {
+        for (from, to) in
+            [("-_8B", "+/8B"), ("1.0.0", "1.0"), ("\"generator\":\"a tool\"", "\"generator\":\"a tool\",\"more\":[1]")]
+        {
             let other = json.replacen(from, to, 1);
             assert_ne!(other, json, "{from}");
             assert_eq!(TransferBlob::parse(other.as_bytes()), Ok(blob()), "{to}");

@@ -108,11 +108,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
 }
 
 /// Makes the two vaults at the first start; later the client is the one in the environment file.
-async fn vaults(
-    running: &Running,
-    data: &Path,
-    port: u16,
-) -> Result<(String, Zeroizing<String>), Failure> {
+async fn vaults(running: &Running, data: &Path, port: u16) -> Result<(String, Zeroizing<String>), Failure> {
     let client = match running.instance.named("dev") {
         Some(vault) => kept_at(&vault.info().authorities, port).and_then(|()| kept(&data.join(CLIENT_FILE)))?,
         None => {
@@ -143,7 +139,8 @@ async fn hsm_vault(running: &Running, client: &str, port: u16, tokens: Vec<Strin
         return Ok(());
     }
     let issuer = running.instance.named("dev").and_then(|dev| dev.issuer().ok());
-    let issuer = issuer.ok_or_else(|| Failure::unavailable("the vault dev is not open, so dev-hsm can trust nobody"))?;
+    let issuer =
+        issuer.ok_or_else(|| Failure::unavailable("the vault dev is not open, so dev-hsm can trust nobody"))?;
     let policy = trusting(issuer, client, &vault.info().authorities);
     let activation = Activation { tokens, purge_protection: false, policy };
     let failed = |e| Failure::unavailable(format!("cannot activate dev-hsm: {e}"));

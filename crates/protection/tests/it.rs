@@ -28,7 +28,10 @@ fn sealer() -> Sealer {
 
 async fn open(spec: KeySpec, sealed: &str) -> OpenKey {
     let protection = Protection::software(1);
-    protection.open(&sealer(), &PLACE, StoredKey { spec, public: &PublicKey::Symmetric, material: &golden(sealed) }, soon()).await.unwrap()
+    protection
+        .open(&sealer(), &PLACE, StoredKey { spec, public: &PublicKey::Symmetric, material: &golden(sealed) }, soon())
+        .await
+        .unwrap()
 }
 
 /// Signs with the key and checks that with its public half.

@@ -2,7 +2,8 @@
 
 use crate::support::*;
 use keystead_engine::{
-    BadKey, Decrypt, DeleteKey, Encrypt, GetKey, ImportKey, ImportedKey, Incoming, KeyView, Refusal, SetAttributes, Sign, Verify,
+    BadKey, Decrypt, DeleteKey, Encrypt, GetKey, ImportKey, ImportedKey, Incoming, KeyView, Refusal, SetAttributes,
+    Sign, Verify,
 };
 use keystead_model::{CipherAlgorithm, Curve, KeyOperation, KeySpec, ProtectionLevel, PublicKey, SignAlgorithm};
 use zeroize::Zeroizing;
@@ -10,7 +11,15 @@ use zeroize::Zeroizing;
 fn import(named: &str, key: ImportedKey) -> ImportKey {
     let attributes = SetAttributes::default();
     let (key, level) = (Incoming::Clear(key), ProtectionLevel::Software);
-    ImportKey { name: name(named), key, level, ops: None, attributes, tags: tags(&[("from", "elsewhere")]), release: None }
+    ImportKey {
+        name: name(named),
+        key,
+        level,
+        ops: None,
+        attributes,
+        tags: tags(&[("from", "elsewhere")]),
+        release: None,
+    }
 }
 
 /// RFC 7515, appendix A.3.1.

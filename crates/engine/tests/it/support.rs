@@ -155,17 +155,16 @@ impl Node {
         let (store_of_node, journal_of_node) = (store.clone(), journal.clone());
         let protection = Protection::software(2);
         let issuers = Issuers::unreachable();
-        let parts =
-            Parts {
-                node: NODE,
-                store: store_of_node,
-                journal: journal_of_node,
-                protection,
-                hsms: Hsms::default(),
-                paths,
-                bounds,
-                issuers,
-            };
+        let parts = Parts {
+            node: NODE,
+            store: store_of_node,
+            journal: journal_of_node,
+            protection,
+            hsms: Hsms::default(),
+            paths,
+            bounds,
+            issuers,
+        };
         match Instance::start(parts, at(T0)).await {
             Ok(instance) => Ok(Self { instance, store, faults, journal, dir, limits }),
             Err(why) => {

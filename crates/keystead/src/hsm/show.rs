@@ -26,18 +26,28 @@ pub(super) fn table(name: &str, token: &Description) -> Result<(), Failure> {
     output::text("")?;
     output::table(&["algorithm", "how"], algorithms(token).map(|(name, how)| vec![name.to_owned(), how.to_owned()]))?;
     output::text("")?;
-    let mechanisms = token.mechanisms.iter().map(|m| {
-        vec![m.name.clone(), m.least.to_string(), m.most.to_string(), m.uses.join(" ")]
-    });
+    let mechanisms = token
+        .mechanisms
+        .iter()
+        .map(|m| vec![m.name.clone(), m.least.to_string(), m.most.to_string(), m.uses.join(" ")]);
     output::table(&["mechanism", "least", "most", "uses"], mechanisms)
 }
 
 /// The same for programs.
 pub(super) fn json(tokens: &[(String, Description)]) -> Value {
     let one = |(name, token): &(String, Description)| {
-        let attacks: Vec<_> = token.attacks.iter().map(|a| json!({"name": a.name, "outcome": outcome(a.outcome), "shown_by": a.detail})).collect();
-        let mechanisms: Vec<_> = token.mechanisms.iter().map(|m| json!({"name": m.name, "least": m.least, "most": m.most, "uses": m.uses})).collect();
-        let algorithms: serde_json::Map<String, Value> = algorithms(token).map(|(name, how)| (name.to_owned(), how.into())).collect();
+        let attacks: Vec<_> = token
+            .attacks
+            .iter()
+            .map(|a| json!({"name": a.name, "outcome": outcome(a.outcome), "shown_by": a.detail}))
+            .collect();
+        let mechanisms: Vec<_> = token
+            .mechanisms
+            .iter()
+            .map(|m| json!({"name": m.name, "least": m.least, "most": m.most, "uses": m.uses}))
+            .collect();
+        let algorithms: serde_json::Map<String, Value> =
+            algorithms(token).map(|(name, how)| (name.to_owned(), how.into())).collect();
         json!({
             "token": name, "label": token.label, "serial": token.serial, "manufacturer": token.manufacturer,
             "model": token.model, "firmware": token.firmware, "library": token.library, "sessions": token.sessions,

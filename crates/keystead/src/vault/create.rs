@@ -133,7 +133,6 @@ impl Create {
         let vault = client.create_vault(&document).await.map_err(|e| failure(&e))?.value;
         print(&vault, made.as_ref(), shown)
     }
-
 }
 
 impl Activate {

@@ -242,7 +242,10 @@ async fn material_from_elsewhere_or_of_another_kind_is_damaged() {
         let records = Sealer::new(&[0x11; 32], Usage::Records, 1);
         assert_eq!(protection.open(&records, &PLACE, made.stored(), soon()).await.err(), damaged);
         for other in KeySpec::ALL.iter().filter(|other| *other != spec) {
-            assert_eq!(protection.open(&sealer(), &PLACE, StoredKey { spec: *other, ..made.stored() }, soon()).await.err(), damaged);
+            assert_eq!(
+                protection.open(&sealer(), &PLACE, StoredKey { spec: *other, ..made.stored() }, soon()).await.err(),
+                damaged
+            );
         }
     }
 }

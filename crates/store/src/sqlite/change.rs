@@ -85,7 +85,12 @@ fn apply(conn: &Connection, outbox: &Outbox, work: Work) -> Result<Done, CommitE
             let revision = next_revision(conn, vault)?;
             let changed = conn
                 .prepare_cached("UPDATE vault SET status = ?2, custody = ?3 WHERE id = ?1 AND status = ?4")?
-                .execute(params![vault.as_bytes(), VaultStatus::Active.name(), custody, VaultStatus::Inactive.name()])?;
+                .execute(params![
+                    vault.as_bytes(),
+                    VaultStatus::Active.name(),
+                    custody,
+                    VaultStatus::Inactive.name()
+                ])?;
             hold(changed == 1)?;
             change_rows(conn, vault, &changes, revision)?;
             put_record(conn, outbox, revision, record)

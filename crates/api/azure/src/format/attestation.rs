@@ -79,7 +79,9 @@ fn statement(of: &AttestedKey) -> Statement<'_> {
         },
         Standing::Token { placement: Placement::Wrapped, token } => Statement {
             placement: Some("wrapped"),
-            attributes: Some("wrapped in the token for the vault's wrapping key; CKA_LOCAL is false once it is unwrapped"),
+            attributes: Some(
+                "wrapped in the token for the vault's wrapping key; CKA_LOCAL is false once it is unwrapped",
+            ),
             token: token.as_deref().map(told),
             ..bare
         },

@@ -4,7 +4,9 @@ use super::release::{self, PolicyBody};
 use super::tags::Tags;
 use super::{Text, json, key_ref, name, required, time};
 use keystead_api_table::{BadParameter, Parts, Shown};
-use keystead_engine::{CreateKey, DeleteKey, GetDeletedKey, GetKey, GetKeyAttestation, PurgeKey, RecoverKey, SetAttributes, UpdateKey};
+use keystead_engine::{
+    CreateKey, DeleteKey, GetDeletedKey, GetKey, GetKeyAttestation, PurgeKey, RecoverKey, SetAttributes, UpdateKey,
+};
 use keystead_model::{Curve, KeyOperation, KeySpec, ProtectionLevel, PublicExponent, Size};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -145,10 +147,12 @@ fn sized(bits: i64, of: fn(u16) -> Size, served: &'static str) -> Result<KeySpec
 /// The public exponent of an RSA key. With other kinds it means nothing and is ignored, as `key_size` is with EC.
 fn exponent(body: &CreateBody<'_>) -> Result<PublicExponent, BadParameter> {
     match body.public_exponent {
-        Some(given) if body.kty.as_ref().is_some_and(|kty| ProtectionLevel::of_kty(&kty.0).0 == "RSA") => u32::try_from(given)
-            .ok()
-            .and_then(PublicExponent::new)
-            .ok_or_else(|| unsupported("public_exponent", &given.to_string(), EXPONENTS)),
+        Some(given) if body.kty.as_ref().is_some_and(|kty| ProtectionLevel::of_kty(&kty.0).0 == "RSA") => {
+            u32::try_from(given)
+                .ok()
+                .and_then(PublicExponent::new)
+                .ok_or_else(|| unsupported("public_exponent", &given.to_string(), EXPONENTS))
+        }
         _ => Ok(PublicExponent::default()),
     }
 }

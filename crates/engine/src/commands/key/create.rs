@@ -77,7 +77,12 @@ pub(super) enum Source<'a> {
     Generate(NewKey),
     Import(&'a ImportedKey, ProtectionLevel),
     /// Under a key exchange key of the vault's own.
-    Unwrap { kek: OpenKey, wrapped: &'a [u8], specs: &'a [KeySpec], level: ProtectionLevel },
+    Unwrap {
+        kek: OpenKey,
+        wrapped: &'a [u8],
+        specs: &'a [KeySpec],
+        level: ProtectionLevel,
+    },
 }
 
 /// What a new version is to be.

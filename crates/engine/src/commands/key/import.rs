@@ -73,13 +73,8 @@ impl Execute for ImportKey {
         };
         let ops = lifecycle::operations(spec, ask.ops.as_deref())?;
         let head = free_or_live(room, &ask.name).await?;
-        let new = NewVersion {
-            source,
-            ops,
-            attributes: &ask.attributes,
-            tags: &ask.tags,
-            release: ask.release.as_ref(),
-        };
+        let new =
+            NewVersion { source, ops, attributes: &ask.attributes, tags: &ask.tags, release: ask.release.as_ref() };
         add_version(room, &ask.name, head, new).await
     }
 }

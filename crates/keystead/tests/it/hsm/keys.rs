@@ -27,7 +27,8 @@ fn keys_of_an_hsm_vault_are_the_hsms_whatever_was_asked_and_do_all_that_the_toke
     ] {
         assert_eq!(create(&mut vault, name, &asked)["key"]["kty"], shown, "{name}");
     }
-    for (key, alg, length) in [("ec", "ES256", 32), ("ec384", "ES384", 48), ("rsa", "PS256", 32), ("rsa", "RS512", 64)] {
+    for (key, alg, length) in [("ec", "ES256", 32), ("ec384", "ES384", 48), ("rsa", "PS256", 32), ("rsa", "RS512", 64)]
+    {
         let digest = b64(&vec![7; length]);
         let signed = use_key(&mut vault, key, "sign", &json!({"alg": alg, "value": digest}));
         let check = json!({"alg": alg, "digest": digest, "value": signed["value"]});

@@ -13,9 +13,9 @@ pub(super) fn worker(server: &Server) -> u32 {
         let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", server.pid())).unwrap_or_default();
         let all = fs::read_dir(format!("/proc/{}/task", server.pid())).unwrap();
         let of_threads = all.filter_map(|t| fs::read_to_string(t.ok()?.path().join("children")).ok());
-        let found = of_threads.chain([children]).flat_map(|c| {
-            c.split_whitespace().filter_map(|p| p.parse::<u32>().ok()).collect::<Vec<_>>()
-        });
+        let found = of_threads
+            .chain([children])
+            .flat_map(|c| c.split_whitespace().filter_map(|p| p.parse::<u32>().ok()).collect::<Vec<_>>());
         let is_worker = |pid: &u32| {
             fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line.windows(10).any(|w| w == b"hsm-worker"))
         };
