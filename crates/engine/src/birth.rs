@@ -1,10 +1,10 @@
 //! How a vault begins: domain key pair, root generation 1, its own random keys, built-in issuer, first policy. All of
 //! it goes into one transaction with the first record.
 
+use crate::enrol;
 use crate::error::Refusal;
 use crate::issuer;
 use crate::operate::OperateError;
-use crate::enrol;
 use crate::records::{BlobKey, HsmRecord, IssuerRecord, SecretsRecord, VaultRecord};
 use crate::room::{Place, seal_row};
 use crate::vault::Vault;
@@ -78,9 +78,9 @@ async fn hsm(
     at: Moment,
 ) -> Result<(HsmRecord, Vec<u8>), OperateError> {
     let key = WrappingKey::generate();
-    let record = HsmRecord { wrapping: key.id(), tokens: tokens.to_vec() };
+    let mut record = HsmRecord { wrapping: key.id(), tokens: tokens.to_vec(), class: None };
     for token in tokens {
-        enrol::give(vault, &record, token, &key, at).await?;
+        record.class = Some(enrol::give(vault, &record, token, &key, at).await?);
     }
     let sealed = domain.seal_wrapping(vault.info().id, &key).map_err(|_| OperateError::Damaged)?;
     Ok((record, sealed))

@@ -21,9 +21,10 @@ mod work;
 pub use error::{ImportError, KeyError, Limit};
 pub use imported::{BadKey, ImportedKey, RsaNumbers};
 pub use key::{Encrypted, OpenKey, Standing};
-pub use keystead_hsm::{Assurance, Description};
-pub use software::Lane;
 pub use keystead_hsm::Client as Token;
+pub use keystead_hsm::client::Figures;
+pub use keystead_hsm::{Assurance, Description, TokenState, WrapClass};
+pub use software::Lane;
 pub use tokens::Tokens;
 
 use keystead_crypto::sealed::{Binding, Sealer};

@@ -321,15 +321,22 @@ fn golden_secrets_of_the_second_layout() {
 
 #[test]
 fn golden_records_of_vaults_with_an_hsm() {
-    let release = ReleaseRecord { content_type: "application/json".to_owned(), data: vec![0x7b, 0x7d], immutable: true };
+    let release =
+        ReleaseRecord { content_type: "application/json".to_owned(), data: vec![0x7b, 0x7d], immutable: true };
     let record = VersionRecord { level: Some(2), ..exportable(release) };
     assert!(record.level().is_ok_and(|level| level == keystead_model::ProtectionLevel::Hsm));
     is_golden!("version-record-hsm-v3.hex", record);
     let bytes = golden(include_str!("../../tests/golden/secrets-record-v3.hex"));
     let decoded: SecretsRecord = decode(&bytes).unwrap();
-    let hsm = HsmRecord { wrapping: [0x77; 16], tokens: vec!["a".to_owned(), "b".to_owned()] };
+    let hsm = HsmRecord { wrapping: [0x77; 16], tokens: vec!["a".to_owned(), "b".to_owned()], class: None };
     assert_eq!(decoded.hsm.as_ref(), Some(&hsm));
     assert_eq!(*encode(&decoded).unwrap(), bytes);
+    let bytes = golden(include_str!("../../tests/golden/secrets-record-v4.hex"));
+    let decoded: SecretsRecord = decode(&bytes).unwrap();
+    let class = Some(class_code(WrapClass::Kwp));
+    assert_eq!(decoded.hsm.as_ref(), Some(&HsmRecord { class, ..hsm }));
+    assert_eq!(*encode(&decoded).unwrap(), bytes);
+    assert_eq!([WrapClass::KwpZeroExtended, WrapClass::None].map(class_code), [2, 3]);
 }
 
 proptest! {

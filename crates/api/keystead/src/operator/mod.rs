@@ -134,7 +134,13 @@ fn rows() -> Vec<Row> {
         row(Method::POST, "vaults/unseal", "/keystead/v1/operator/vaults/{name}/unseal", StatusCode::OK, |p, _| {
             ask::unseal(p)
         }),
-        row(Method::POST, "vaults/activate", "/keystead/v1/operator/vaults/{name}/activate", StatusCode::OK, ask::activate),
+        row(
+            Method::POST,
+            "vaults/activate",
+            "/keystead/v1/operator/vaults/{name}/activate",
+            StatusCode::OK,
+            ask::activate,
+        ),
         row(Method::POST, "vaults/enrol", "/keystead/v1/operator/vaults/{name}/tokens", StatusCode::OK, |p, _| {
             ask::enrol(p)
         }),
@@ -180,6 +186,7 @@ fn refused(why: &OperateError) -> Reply {
             Reply::error(StatusCode::BAD_REQUEST, "BadParameter", None, text)
         }
         OperateError::UnknownToken { .. } => conflict("UnknownToken"),
+        OperateError::OtherClass { .. } => conflict("OtherClass"),
         OperateError::NoHsm => conflict("NoHsm"),
         OperateError::WrongState { .. } => conflict("WrongState"),
         OperateError::NoPath { .. } => conflict("NoUnsealPath"),
