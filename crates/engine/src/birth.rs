@@ -78,9 +78,9 @@ async fn hsm(
     at: Moment,
 ) -> Result<(HsmRecord, Vec<u8>), OperateError> {
     let key = WrappingKey::generate();
-    let record = HsmRecord { wrapping: key.id(), tokens: tokens.to_vec() };
+    let mut record = HsmRecord { wrapping: key.id(), tokens: tokens.to_vec(), class: None };
     for token in tokens {
-        enrol::give(vault, &record, token, &key, at).await?;
+        record.class = Some(enrol::give(vault, &record, token, &key, at).await?);
     }
     let sealed = domain.seal_wrapping(vault.info().id, &key).map_err(|_| OperateError::Damaged)?;
     Ok((record, sealed))

@@ -3,26 +3,38 @@
 
 use crate::error::Refusal;
 use crate::operate::OperateError;
-use crate::records::HsmRecord;
+use crate::records::{HsmRecord, class_code};
 use crate::vault::Vault;
 use keystead_custody::WrappingKey;
 use keystead_model::Moment;
+use keystead_protection::{KeyError, Tokens};
 
-/// Gives the token of this name the wrapping key, unless it has it.
+/// Gives the token of this name the wrapping key, unless it has it. How it wraps must be how the vault's tokens do.
 pub(crate) async fn give(
     vault: &Vault,
     hsm: &HsmRecord,
     token: &str,
     key: &WrappingKey,
     at: Moment,
-) -> Result<(), OperateError> {
+) -> Result<u8, OperateError> {
     let unknown = || OperateError::UnknownToken { name: token.to_owned() };
-    let one = HsmRecord { wrapping: hsm.wrapping, tokens: vec![token.to_owned()] };
-    let tokens = vault.hsms.tokens(&one).ok_or_else(unknown)?;
+    let one = HsmRecord { tokens: vec![token.to_owned()], ..hsm.clone() };
+    let tokens = vault.hsms.tokens(vault.info().id, &one).ok_or_else(unknown)?;
+    let class = class(&tokens, at).await?;
+    if hsm.class.is_some_and(|known| known != class) {
+        return Err(OperateError::OtherClass { name: token.to_owned() });
+    }
     if tokens.without_wrapping_key(at.deadline).await.map_err(Refusal::from)?.is_empty() {
-        return Ok(());
+        return Ok(class);
     }
     tokens.give(token, key.expose(), at.deadline).await.map_err(Refusal::from)?;
     let without = tokens.without_wrapping_key(at.deadline).await.map_err(Refusal::from)?;
-    if without.is_empty() { Ok(()) } else { Err(Refusal::Damaged.into()) }
+    if without.is_empty() { Ok(class) } else { Err(Refusal::Damaged.into()) }
+}
+
+/// How the one token wraps.
+async fn class(tokens: &Tokens, at: Moment) -> Result<u8, OperateError> {
+    let found = tokens.describe(at.deadline).await.into_iter().next().map(|(_, found)| found);
+    let found = found.unwrap_or(Err(KeyError::TokenAway)).map_err(Refusal::from)?;
+    Ok(class_code(found.wrap))
 }

@@ -2,7 +2,8 @@
 
 use crate::node::Instance;
 use crate::vault::{State, Vault};
-use keystead_model::VaultId;
+use keystead_model::{VaultId, VaultKind};
+use keystead_protection::{Figures, Token, TokenState, Tokens};
 use keystead_store::Store;
 use std::time::Duration;
 
@@ -23,6 +24,36 @@ pub struct Gauges {
     pub tokens: usize,
     /// Jobs that wait for the cipher pool.
     pub waiting: usize,
+}
+
+/// How a token of the node is, and what was counted since the start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenHealth {
+    /// Its name in the configuration.
+    pub name: String,
+    /// One of [`TokenHealth::STATES`].
+    pub state: &'static str,
+    /// Why it does not answer, and what helps.
+    pub reason: Option<String>,
+    /// Calls of its worker.
+    pub figures: Figures,
+}
+
+impl TokenHealth {
+    /// What a token can be.
+    pub const STATES: [&'static str; 4] = ["starting", "ready", "down", "refused"];
+
+    fn of(token: &Token) -> Self {
+        let (state, reason) = match token.state() {
+            TokenState::Starting => ("starting", None),
+            TokenState::Ready => ("ready", None),
+            TokenState::Down { why, .. } => ("down", Some(why.to_string())),
+            TokenState::Refused => {
+                ("refused", Some("it refused the PIN: correct its file, then start the server again".to_owned()))
+            }
+        };
+        Self { name: token.name().to_owned(), state, reason, figures: token.figures() }
+    }
 }
 
 /// How long the store may take to answer the question whether it does.
@@ -49,6 +80,11 @@ impl Instance {
         all
     }
 
+    /// How each configured token is, by name.
+    pub fn tokens(&self) -> Vec<TokenHealth> {
+        self.hsms().each().map(TokenHealth::of).collect()
+    }
+
     /// Whether the store answers.
     pub async fn store_answers(&self) -> bool {
         answers(self.store()).await
@@ -61,6 +97,12 @@ impl Instance {
 }
 
 impl Vault {
+    /// Whether nothing of it can be used because none of its HSM's tokens answers. Software keys need none.
+    pub fn lacks_its_hsm(&self) -> bool {
+        let State::Open(open) = self.state() else { return false };
+        self.info.kind == VaultKind::Hsm && !open.protection.tokens().is_ok_and(Tokens::are_there)
+    }
+
     /// Whether its store answers.
     pub async fn store_answers(&self) -> bool {
         answers(&self.store).await

@@ -2,7 +2,7 @@
 //! configuration says what a node can reach, never what a vault believes.
 
 use crate::records::HsmRecord;
-use keystead_model::Placement;
+use keystead_model::{Placement, VaultId};
 use keystead_protection::{Protection, Token, Tokens};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -34,15 +34,16 @@ impl Hsms {
         self.0.contains_key(name)
     }
 
-    /// The tokens that a vault names and this node has. The first decides where new keys go.
-    pub(crate) fn tokens(&self, hsm: &HsmRecord) -> Option<Tokens> {
+    /// The tokens that this vault names and this node has. The first decides where new keys go.
+    pub(crate) fn tokens(&self, vault: VaultId, hsm: &HsmRecord) -> Option<Tokens> {
         let found: Vec<_> = hsm.tokens.iter().filter_map(|name| self.0.get(name)).collect();
         let (_, placement) = found.first()?;
-        Some(Tokens::new(found.iter().map(|(token, _)| token.clone()).collect(), hsm.wrapping, *placement))
+        let clients = found.iter().map(|(token, _)| token.clone()).collect();
+        Some(Tokens::new(clients, *vault.as_bytes(), hsm.wrapping, *placement))
     }
 
-    /// Where the keys of a vault with this HSM are.
-    pub(crate) fn protection(&self, software: &Protection, hsm: Option<&HsmRecord>) -> Protection {
-        software.clone().with_tokens(hsm.and_then(|hsm| self.tokens(hsm)))
+    /// Where the keys of this vault with this HSM are.
+    pub(crate) fn protection(&self, vault: VaultId, software: &Protection, hsm: Option<&HsmRecord>) -> Protection {
+        software.clone().with_tokens(hsm.and_then(|hsm| self.tokens(vault, hsm)))
     }
 }

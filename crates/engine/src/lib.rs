@@ -10,7 +10,7 @@
 //!   [`operate`]: why that was not done
 //! - [`schedule`]: stored decisions of the customer, carried out by mandate
 //! - [`view`]: what commands take and give; [`records`]: what stands in the sealed rows
-//! - [`hsms`]: the tokens of the node; [`enrol`]: how a wrapping key enters one
+//! - [`hsms`]: the tokens of the node; [`enrol`]: how a wrapping key enters one; [`sweep`]: what leaves them
 //! - [`gauges`]: how full the node is
 //! - [`issuers`]: the keys of other issuers, fetched within bounds
 //! - [`lifecycle`]: what a key may be used for; [`log`]: the vault's log as anyone may see it
@@ -50,6 +50,7 @@ pub mod records;
 pub mod room;
 pub mod run;
 pub mod schedule;
+pub(crate) mod sweep;
 pub(crate) mod to_end;
 pub(crate) mod uses;
 pub mod vault;
@@ -75,13 +76,13 @@ pub use commands::role::{
 pub use commands::token::{IssueToken, IssuedToken};
 pub use commands::vault::{GetSetting, ListSettings, SealVault, Setting};
 pub use error::{BadRelease, Refusal, TurnedAway};
-pub use gauges::Gauges;
+pub use gauges::{Gauges, TokenHealth};
 pub use hsms::Hsms;
 pub use info::{IssuerInfo, VaultInfo};
 pub use issuer::resource;
 pub use issuers::{Fetch, Issuers};
 pub use keystead_audit::{Answer, TurnedAwayReason};
-pub use keystead_protection::{Assurance, BadKey, Description, ImportedKey, RsaNumbers, RsaPrimes, Standing, Token};
+pub use keystead_protection::{Assurance, BadKey, Description, Figures, ImportedKey, RsaNumbers, RsaPrimes, Standing, Token};
 pub use keystead_store::StoreState;
 pub use log::LogInfo;
 pub use node::{Activation, Health, Instance, NODE_LOG, NewVault, Parts, VaultSummary};

@@ -46,7 +46,7 @@ pub(crate) async fn open(vault: &Vault, root: &Root, stored: VaultStatus, at: Mo
     let index = Mac::new(&secrets.index_key);
     let keys = VaultKeys { details, index, blobs: blobs(&secrets) };
     let purge_protection = secrets.purge_protection.unwrap_or(false);
-    let protection = vault.hsms.protection(&vault.protection, secrets.hsm.as_ref());
+    let protection = vault.hsms.protection(vault.info().id, &vault.protection, secrets.hsm.as_ref());
     Ok(Open::new(root, keys, (purge_protection, protection), policy, trust, BuiltInIssuer::new(issuer, key)))
 }
 

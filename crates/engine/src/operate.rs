@@ -38,6 +38,15 @@ pub enum OperateError {
         /// As asked.
         name: String,
     },
+    /// What the one wrapped, the other does not unwrap.
+    #[error(
+        "token '{name}' wraps keys in another way than the tokens that serve the vault, and would not open their keys: \
+         name one of the same kind (`keystead hsm probe` shows the class)"
+    )]
+    OtherClass {
+        /// The token's.
+        name: String,
+    },
     /// The vault has no HSM.
     #[error("the vault was made without an HSM")]
     NoHsm,

@@ -8,7 +8,7 @@ pub(crate) use rotation::{RotationRecord, Work};
 
 use crate::error::Refusal;
 use keystead_model::{KeyOperation, KeySpec, Name, ProtectionLevel, PublicKey, Version};
-use keystead_protection::StoredKey;
+use keystead_protection::{StoredKey, WrapClass};
 use minicbor::bytes::ByteArray;
 use minicbor::{Decode, Encode};
 use std::collections::BTreeMap;
@@ -133,6 +133,19 @@ pub(crate) struct HsmRecord {
     /// The names of the tokens, as nodes are configured with them, in the order in which they are asked.
     #[n(1)]
     pub(crate) tokens: Vec<String>,
+    /// How they wrap: what one wrapped, only tokens of its class unwrap. [`class_code`]; vaults that were made before it
+    /// was kept have none.
+    #[n(2)]
+    pub(crate) class: Option<u8>,
+}
+
+/// What stands for a class of wrapping, for ever.
+pub(crate) const fn class_code(class: WrapClass) -> u8 {
+    match class {
+        WrapClass::Kwp => 1,
+        WrapClass::KwpZeroExtended => 2,
+        WrapClass::None => 3,
+    }
 }
 
 /// The key that seals backups of keys.

@@ -9,6 +9,7 @@ use crate::info::{IssuerInfo, VaultInfo};
 use crate::issuer::BuiltInIssuer;
 use crate::issuers::Issuers;
 use crate::room::KeyVersion;
+use crate::sweep::Purged;
 use crate::uses::Uses;
 use arc_swap::ArcSwap;
 use keystead_access::Policy;
@@ -67,6 +68,8 @@ pub struct Open {
     pub(crate) issuer: BuiltInIssuer,
     pub(crate) keys: KeyCache<Arc<KeyVersion>>,
     pub(crate) uses: Uses,
+    /// What is to leave the tokens.
+    pub(crate) purged: Purged,
     used: Used,
 }
 
@@ -103,6 +106,7 @@ impl Open {
             issuer,
             keys: KeyCache::new(CACHED),
             uses: Uses::default(),
+            purged: Purged::default(),
             used: Used::default(),
         }
     }

@@ -15,6 +15,11 @@ use zeroize::Zeroizing;
 #[cbor(transparent)]
 pub struct KeyId(#[cbor(n(0), with = "minicbor::bytes")] pub [u8; 16]);
 
+/// Whose a resident key is: the vault's id. Several vaults, and other servers, may have keys in one token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+#[cbor(transparent)]
+pub struct Owner(#[cbor(n(0), with = "minicbor::bytes")] pub [u8; 16]);
+
 /// What a wrapping key wraps (RFC 5649) to make its own id: the last 16 bytes of the result. So nobody with the PIN can
 /// put a key that he knows in its place, and have new keys wrapped for him.
 pub const IDENTIFYING: [u8; 16] = *b"keystead key id.";
@@ -54,9 +59,9 @@ pub struct Held {
 /// Where a new key goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 pub enum Destination {
-    /// Into the token, for good.
+    /// Into the token, for good, as this owner's.
     #[n(0)]
-    Resident,
+    Resident(#[n(0)] Owner),
     /// Out again at once, wrapped by this key.
     #[n(1)]
     Wrapped(#[n(0)] KeyId),
@@ -227,12 +232,12 @@ pub enum Call {
         #[n(0)]
         count: u8,
     },
-    /// Destroys a resident key. One that is not there is gone already.
+    /// Destroys a resident key of this owner's. One that is not there is gone already.
     #[n(12)]
-    Destroy(#[n(0)] KeyId),
-    /// The ids of all keys of ours in the token, but wrapping keys and the canary: for the sweep of orphans.
+    Destroy(#[n(0)] Owner, #[n(1)] KeyId),
+    /// The ids of all resident keys of this owner's: for the sweep of orphans.
     #[n(13)]
-    Residents,
+    Residents(#[n(0)] Owner),
 }
 
 /// What is answered to each call.
@@ -301,7 +306,7 @@ impl Call {
                 | Self::ImportWrapped { .. }
                 | Self::InstallWrapping { .. }
                 | Self::TransferKey
-                | Self::Destroy(_)
+                | Self::Destroy(..)
         )
     }
 
@@ -320,8 +325,8 @@ impl Call {
             Self::Encrypt { .. } => "encrypt",
             Self::Decrypt { .. } => "decrypt",
             Self::Random { .. } => "random",
-            Self::Destroy(_) => "destroy",
-            Self::Residents => "residents",
+            Self::Destroy(..) => "destroy",
+            Self::Residents(_) => "residents",
         }
     }
 }

@@ -12,14 +12,14 @@ pub(crate) mod words;
 
 use crate::call::{Answer, Call};
 use crate::error::HsmError;
-use crate::worker::Settings;
 use crate::worker::confine::Confinement;
+use crate::worker::{Found, Settings};
 use minicbor::encode::Write;
 use minicbor::{Decode, Decoder, Encode, Encoder};
 use zeroize::{Zeroize as _, Zeroizing};
 
 /// Changes with any change of a message.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// Longest message in bytes.
 pub(crate) const MAX: usize = 1 << 20;
@@ -33,10 +33,10 @@ pub(crate) enum ToWorker<C = Call> {
     /// [`FromWorker::Failed`].
     #[n(0)]
     Confine(#[n(0)] Confinement),
-    /// Second, once it is [`FromWorker::Confined`]: which token, and its PIN. Answered by [`FromWorker::Ready`] or
-    /// [`FromWorker::Failed`].
+    /// Second, once it is [`FromWorker::Confined`]: which token, its PIN, and what an earlier worker's self-test found, so
+    /// that it need not be made again. Answered by [`FromWorker::Ready`] or [`FromWorker::Failed`].
     #[n(1)]
-    Open(#[cbor(n(0), with = "settings")] Settings),
+    Open(#[cbor(n(0), with = "settings")] Settings, #[n(1)] Option<Box<Found>>),
     /// Then, at most as many at once as the worker has sessions. Answered by [`FromWorker::Answered`].
     #[n(2)]
     Ask {
@@ -58,9 +58,9 @@ pub(crate) enum FromWorker {
     /// It may have the PIN.
     #[n(0)]
     Confined,
-    /// The token is open, with this many sessions.
+    /// The token is open, with this many sessions; what its self-test found is for the worker that comes after this one.
     #[n(1)]
-    Ready(#[n(0)] u16),
+    Ready(#[n(0)] u16, #[n(1)] Box<Found>),
     /// It is not; the worker ends.
     #[n(2)]
     Failed(#[n(0)] HsmError),

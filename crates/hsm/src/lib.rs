@@ -18,7 +18,7 @@ pub mod fuzz;
 pub mod worker;
 
 pub use account::{Account, NoAccount};
-pub use call::{Call, Destination, Held, KeyId, Parts, Reply, Stored};
+pub use call::{Call, Destination, Held, KeyId, Owner, Parts, Reply, Stored};
 pub use client::{Client, Config, TokenState};
 pub use describe::{Assurance, Attack, Description, Mechanism, Native, Outcome, WrapClass};
 pub use error::HsmError;

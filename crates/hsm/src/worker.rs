@@ -29,12 +29,13 @@ mod seat;
 mod selftest;
 mod settings;
 mod slot;
-mod templates;
+pub(crate) mod templates;
 mod token;
 mod using;
 mod wrapped_import;
 mod wrapping;
 
 pub use hand::Hand;
+pub(crate) use selftest::Found;
 pub use settings::{Select, Settings};
 pub use token::Token;

@@ -237,6 +237,7 @@ impl Running {
     /// Serves until SIGTERM or Ctrl-C, then makes all state durable.
     pub(crate) async fn serve(self) -> Result<(), Failure> {
         let beats = tokio::spawn(beat(Arc::clone(&self.instance), self.held));
+        let sweeps = tokio::spawn(sweep(Arc::clone(&self.instance)));
         let following = self.follower.map(|follower| tokio::spawn(follower.run()));
         let port = self.port.map(|port| tokio::spawn(port.run(std::future::pending())));
         let ended = self.server.run(self.stop.received()).await;
@@ -244,6 +245,7 @@ impl Running {
             tracing::warn!("{} requests were still under way when the grace time ended", ended.cut);
         }
         beats.abort();
+        sweeps.abort();
         following.inspect(JoinHandle::abort);
         // Probes are answered until here, so that whoever watches sees the stop.
         port.inspect(JoinHandle::abort);
@@ -284,6 +286,20 @@ async fn beat(instance: Arc<Instance>, held: Arc<Held>) {
         }
         let health = instance.journal().health();
         said.journal(&health.state, health.publish_error.as_ref());
+    }
+}
+
+/// Destroys what no row names in the tokens. It waits for them, so it has a beat of its own.
+async fn sweep(instance: Arc<Instance>) {
+    let mut guard = ClockGuard::default();
+    let before = instance.last_recorded();
+    let mut every = tokio::time::interval(Duration::from_secs(1));
+    every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        every.tick().await;
+        let at = moment(60);
+        let irreversible = guard.beat(at.now, steady_millis(), before);
+        instance.sweep(at, irreversible).await;
     }
 }
 

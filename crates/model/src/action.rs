@@ -141,6 +141,8 @@ actions! {
     VaultActivated = 1005, "vault/activated";
     /// A token got a vault's wrapping key.
     TokenEnrolled = 1006, "vault/token-enrolled";
+    /// Resident keys that no row names were destroyed in a token (node's log): the clear body has their ids.
+    OrphansDestroyed = 1007, "vault/orphans-destroyed";
 }
 
 impl fmt::Display for Action {

@@ -22,7 +22,8 @@ pub use error::{ImportError, KeyError, Limit};
 pub use imported::{BadKey, ImportedKey, RsaNumbers, RsaPrimes};
 pub use key::{Encrypted, OpenKey, Standing};
 pub use keystead_hsm::Client as Token;
-pub use keystead_hsm::{Assurance, Description};
+pub use keystead_hsm::client::Figures;
+pub use keystead_hsm::{Assurance, Description, TokenState, WrapClass};
 pub use software::Lane;
 pub use tokens::Tokens;
 

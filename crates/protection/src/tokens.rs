@@ -3,7 +3,9 @@
 
 use crate::{ImportError, KeyError, NewKey};
 use keystead_crypto::rsa::{self, Scheme};
-use keystead_hsm::{Call, Client, Description, Destination, Held, HsmError, KeyId, Parts, Reply, Stored, TokenState};
+use keystead_hsm::{
+    Call, Client, Description, Destination, Held, HsmError, KeyId, Owner, Parts, Reply, Stored, TokenState,
+};
 use keystead_model::{CipherAlgorithm, KeySpec, Placement, PublicKey, SignAlgorithm};
 use std::sync::Arc;
 use std::time::Instant;
@@ -13,8 +15,9 @@ use zeroize::Zeroizing;
 #[derive(Clone)]
 pub struct Tokens {
     clients: Arc<[Client]>,
+    owner: Owner,
     wrapping: KeyId,
-    placement: Placement,
+    to: Destination,
 }
 
 /// A key that a token made or took.
@@ -24,14 +27,24 @@ pub(crate) struct Made {
 }
 
 impl Tokens {
-    /// These tokens, for the vault whose wrapping key has this id.
-    pub fn new(clients: Vec<Client>, wrapping: [u8; 16], placement: Placement) -> Self {
-        Self { clients: clients.into(), wrapping: KeyId(wrapping), placement }
+    /// These tokens, for the vault of this id, whose wrapping key has that id.
+    pub fn new(clients: Vec<Client>, vault: [u8; 16], wrapping: [u8; 16], placement: Placement) -> Self {
+        let (owner, wrapping) = (Owner(vault), KeyId(wrapping));
+        let to = match placement {
+            Placement::Resident => Destination::Resident(owner),
+            Placement::Wrapped => Destination::Wrapped(wrapping),
+        };
+        Self { clients: clients.into(), owner, wrapping, to }
     }
 
     /// Their names.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.clients.iter().map(Client::name)
+    }
+
+    /// Whether one of them may answer.
+    pub fn are_there(&self) -> bool {
+        self.clients.iter().any(|client| away(client).is_none())
     }
 
     /// What each is, or why that is not known now.
@@ -74,8 +87,7 @@ impl Tokens {
     }
 
     pub(crate) async fn generate(&self, id: KeyId, key: NewKey, by: Instant) -> Result<Made, KeyError> {
-        let to = self.destination();
-        let call = Call::Generate { id, spec: key.spec, exponent: key.exponent, to };
+        let call = Call::Generate { id, spec: key.spec, exponent: key.exponent, to: self.to };
         made(self.once(call, by).await, key.spec.kty())
     }
 
@@ -86,7 +98,7 @@ impl Tokens {
         parts: Parts,
         by: Instant,
     ) -> Result<Made, ImportError> {
-        let call = Call::Import { id, spec, parts, to: self.destination() };
+        let call = Call::Import { id, spec, parts, to: self.to };
         made(self.once(call, by).await, spec.kty()).map_err(ImportError::from)
     }
 
@@ -99,7 +111,7 @@ impl Tokens {
         wrapped: Vec<u8>,
         by: Instant,
     ) -> Result<Made, KeyError> {
-        let call = Call::ImportWrapped { id, spec, kek, wrapped, to: self.destination() };
+        let call = Call::ImportWrapped { id, spec, kek, wrapped, to: self.to };
         made(self.once(call, by).await, spec.kty())
     }
 
@@ -174,28 +186,17 @@ impl Tokens {
         }
     }
 
-    /// The ids of the resident keys of ours that each token has.
-    pub async fn residents(&self, by: Instant) -> Result<Vec<(String, [u8; 16])>, KeyError> {
-        let mut all = Vec::new();
-        for client in self.clients.iter() {
-            match asked(client, Call::Residents, by).await? {
-                Reply::Ids(ids) => all.extend(ids.into_iter().map(|id| (client.name().to_owned(), id.0))),
-                _ => return Err(KeyError::Stopped),
-            }
+    /// The ids of the vault's resident keys in the token of this name.
+    pub async fn residents(&self, token: &str, by: Instant) -> Result<Vec<[u8; 16]>, KeyError> {
+        match asked(self.named(token)?, Call::Residents(self.owner), by).await? {
+            Reply::Ids(ids) => Ok(ids.into_iter().map(|id| id.0).collect()),
+            _ => Err(KeyError::Stopped),
         }
-        Ok(all)
     }
 
-    /// Destroys a resident key in the token of this name.
+    /// Destroys a resident key of the vault's in the token of this name, if it is there.
     pub async fn destroy(&self, token: &str, id: [u8; 16], by: Instant) -> Result<(), KeyError> {
-        done(asked(self.named(token)?, Call::Destroy(KeyId(id)), by).await?)
-    }
-
-    const fn destination(&self) -> Destination {
-        match self.placement {
-            Placement::Resident => Destination::Resident,
-            Placement::Wrapped => Destination::Wrapped(self.wrapping),
-        }
+        done(asked(self.named(token)?, Call::Destroy(self.owner, KeyId(id)), by).await?)
     }
 
     fn named(&self, token: &str) -> Result<&Client, KeyError> {
@@ -206,25 +207,50 @@ impl Tokens {
     async fn once(&self, call: Call, by: Instant) -> Result<Reply, HsmError> {
         let mut last = HsmError::Down { why: "no token serves this vault".to_owned() };
         for client in self.clients.iter() {
-            match client.state() {
-                TokenState::Down { why, .. } => last = why,
-                _ => return client.call(call, by).await,
+            match away(client) {
+                Some(why) => last = why,
+                None => return client.call(call, by).await,
             }
         }
         Err(last)
     }
 
-    /// The tokens are asked in turn until one can answer.
+    /// The tokens that are not known to be away are asked in turn until one can answer. Each leaves the others a share of
+    /// the time: a token that hangs is no reason to answer nothing.
     async fn any(&self, call: impl Fn() -> Call, what: &'static str, by: Instant) -> Result<Reply, KeyError> {
-        let mut last = KeyError::TokenAway;
-        for client in self.clients.iter() {
-            match client.call(call(), by).await {
-                Err(e) if passes_on(&e) => last = failed(e, what),
+        let there: Vec<&Client> = self.clients.iter().filter(|client| away(client).is_none()).collect();
+        let (mut last, mut left) = (KeyError::TokenAway, there.len());
+        for client in there {
+            let until = share(now(), by, left);
+            left = left.saturating_sub(1);
+            match client.call(call(), until).await {
+                Err(e) if left > 0 && (passes_on(&e) || e == HsmError::Deadline) => last = failed(e, what),
                 other => return other.map_err(|e| failed(e, what)),
             }
         }
         Err(last)
     }
+}
+
+/// Why a token is not worth asking now. One that starts is.
+fn away(client: &Client) -> Option<HsmError> {
+    match client.state() {
+        TokenState::Starting | TokenState::Ready => None,
+        TokenState::Down { why, .. } => Some(why),
+        TokenState::Refused => Some(HsmError::PinRefused),
+    }
+}
+
+/// Until when the first of so many may take if all get the same.
+fn share(now: Instant, by: Instant, among: usize) -> Instant {
+    let among = u32::try_from(among).unwrap_or(u32::MAX).max(1);
+    let part = by.saturating_duration_since(now).checked_div(among).unwrap_or_default();
+    if among == 1 { by } else { now.checked_add(part).unwrap_or(by) }
+}
+
+#[expect(clippy::disallowed_methods, reason = "what is left of the deadline is shared where a token is asked")]
+fn now() -> Instant {
+    Instant::now()
 }
 
 /// What the keeping of keys asks, rather than their use.
@@ -274,5 +300,21 @@ fn failed(e: HsmError, what: &'static str) -> KeyError {
         HsmError::Down { .. } | HsmError::PinRefused | HsmError::Setting { .. } | HsmError::Failed { .. } => {
             KeyError::TokenAway
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn each_token_but_the_last_leaves_time_for_the_others() {
+        let now = Instant::now();
+        let in_ms = |ms| now + Duration::from_millis(ms);
+        assert_eq!(share(now, in_ms(900), 3), in_ms(300));
+        assert_eq!(share(in_ms(300), in_ms(900), 2), in_ms(600));
+        assert_eq!(share(in_ms(600), in_ms(900), 1), in_ms(900));
+        assert_eq!(share(in_ms(950), in_ms(900), 2), in_ms(950), "nothing is left");
     }
 }

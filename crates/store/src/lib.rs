@@ -162,6 +162,17 @@ impl Store {
         self.reader()?.versions(v, kind, lookup, after, n)
     }
 
+    /// Where up to `n` rows with a version stand, in the order of their tags and versions, behind `after`.
+    pub async fn version_ids(
+        &self,
+        v: VaultId,
+        kind: Kind,
+        after: Option<([u8; 32], Version)>,
+        n: u16,
+    ) -> Result<Vec<([u8; 32], Version)>, Unavailable> {
+        self.reader()?.version_ids(v, kind, after, n)
+    }
+
     /// Up to `n` rows of all vaults that are due at `now`, the earliest first, behind `after`.
     pub async fn due(&self, now: Time, after: Option<DueAt>, n: u16) -> Result<Vec<(VaultId, Row)>, Unavailable> {
         self.reader()?.due(now, after, n)

@@ -5,7 +5,7 @@ use futures_util::future::{BoxFuture, FutureExt as _, ready};
 use hyper::StatusCode;
 use keystead_api_table::{Body, Context, Reply};
 use keystead_audit::journal::JournalState;
-use keystead_engine::{Instance, TurnedAway, Vault};
+use keystead_engine::{Instance, TokenHealth, TurnedAway, Vault};
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -24,6 +24,23 @@ struct Readiness<'a> {
     reasons: &'a [Reason],
     #[serde(skip_serializing_if = "Option::is_none")]
     vaults: Option<Vec<State<'a>>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tokens: Vec<Token<'a>>,
+}
+
+/// A token of the node, for its operator.
+#[derive(Serialize)]
+pub(crate) struct Token<'a> {
+    name: &'a str,
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+}
+
+impl<'a> Token<'a> {
+    pub(crate) fn of(token: &'a TokenHealth) -> Self {
+        Self { name: &token.name, status: token.state, reason: token.reason.as_deref() }
+    }
 }
 
 #[derive(Serialize)]
@@ -41,10 +58,11 @@ pub(crate) fn live<'a>(_: &'a Arc<Vault>, _: &'a Context<'a>) -> BoxFuture<'a, R
 pub(crate) fn serve<'a>(vault: &'a Arc<Vault>, _: &'a Context<'a>) -> BoxFuture<'a, Reply> {
     async move {
         let of_vault = vault.ready().err().map(|why| of_vault(&why));
+        let of_hsm = vault.lacks_its_hsm().then_some(HSM);
         let of_journal = of_journal(&vault.journal().health().state);
         let of_store = (!vault.store_answers().await).then_some(STORE);
-        let reasons: Vec<Reason> = of_vault.into_iter().chain(of_journal).chain(of_store).collect();
-        reply(&Readiness { ready: reasons.is_empty(), reasons: &reasons, vaults: None })
+        let reasons: Vec<Reason> = of_vault.into_iter().chain(of_hsm).chain(of_journal).chain(of_store).collect();
+        reply(&Readiness { ready: reasons.is_empty(), reasons: &reasons, vaults: None, tokens: Vec::new() })
     }
     .boxed()
 }
@@ -56,17 +74,22 @@ pub async fn of_node(instance: &Instance) -> Vec<Reason> {
     of_journal.into_iter().chain(of_store).collect()
 }
 
-/// The node's readiness with each vault's state, for its operator.
+/// The node's readiness with each vault's and each token's state, for its operator.
 pub async fn node(instance: &Instance) -> Reply {
-    let (reasons, vaults) = (of_node(instance).await, instance.list());
+    let (reasons, vaults, tokens) = (of_node(instance).await, instance.list(), instance.tokens());
     let states = vaults.iter().map(|v| State { name: &v.info.name, status: v.state }).collect();
-    reply(&Readiness { ready: reasons.is_empty(), reasons: &reasons, vaults: Some(states) })
+    reply(&Readiness {
+        ready: reasons.is_empty(),
+        reasons: &reasons,
+        vaults: Some(states),
+        tokens: tokens.iter().map(Token::of).collect(),
+    })
 }
 
 /// The node's readiness without names, for whoever may reach the port of the metrics.
 pub async fn node_without_names(instance: &Instance) -> Reply {
     let reasons = of_node(instance).await;
-    reply(&Readiness { ready: reasons.is_empty(), reasons: &reasons, vaults: None })
+    reply(&Readiness { ready: reasons.is_empty(), reasons: &reasons, vaults: None, tokens: Vec::new() })
 }
 
 /// The process lives.
@@ -86,6 +109,11 @@ fn reply(readiness: &Readiness<'_>) -> Reply {
 
 const STORE: Reason =
     Reason { code: "store", message: "the store does not answer: look at its disk and at the server's log" };
+
+const HSM: Reason = Reason {
+    code: "hsm",
+    message: "no token of the vault's HSM answers: the operator's `/keystead/v1/operator/health` says why",
+};
 
 /// What the journal's state means, if it stands in the way.
 fn of_journal(state: &JournalState) -> Option<Reason> {
@@ -126,7 +154,7 @@ mod tests {
 
     #[test]
     fn not_ready_is_503_and_names_its_reasons() {
-        let answer = reply(&Readiness { ready: false, reasons: &[STORE], vaults: None });
+        let answer = reply(&Readiness { ready: false, reasons: &[STORE], vaults: None, tokens: Vec::new() });
         assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
         let text = String::from_utf8(answer.body.bytes().to_vec()).unwrap();
         assert!(text.starts_with(r#"{"ready":false,"reasons":[{"code":"store","#), "{text}");

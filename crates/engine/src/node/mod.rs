@@ -10,12 +10,14 @@ use crate::admission::{Admission, Bounds, WrongProofs};
 use crate::birth;
 use crate::clear_row;
 use crate::error::Refusal;
+use crate::gauges::TokenHealth;
 use crate::hsms::Hsms;
 use crate::info::VaultInfo;
 use crate::issuers::Issuers;
 use crate::opening;
 use crate::operate::OperateError;
 use crate::schedule::Schedule;
+use crate::sweep::Sweeps;
 use crate::vault::{State, Vault};
 use arc_swap::ArcSwap;
 use keystead_access::PolicyDocument;
@@ -68,6 +70,8 @@ pub struct Health {
     pub journal: JournalHealth,
     /// Each vault's state.
     pub vaults: Vec<(String, &'static str)>,
+    /// Each configured token.
+    pub tokens: Vec<TokenHealth>,
     /// What is amiss around the vaults: a word for what, and a sentence.
     pub troubles: Vec<(&'static str, String)>,
 }
@@ -107,6 +111,7 @@ pub struct Instance {
     troubles: ArcSwap<BTreeMap<&'static str, String>>,
     operating: tokio::sync::Mutex<()>,
     pub(crate) schedule: tokio::sync::Mutex<Schedule>,
+    pub(crate) sweeps: tokio::sync::Mutex<Sweeps>,
 }
 
 /// The log of the node itself.
@@ -119,8 +124,8 @@ impl Instance {
     /// Brings the journal up to the store, then opens what may be open. A vault that does not open starts sealed.
     pub async fn start(parts: Parts, at: Moment) -> Result<Arc<Self>, OperateError> {
         let wrong_proofs = Arc::new(WrongProofs::new(parts.bounds.wrong_proofs));
-        let (vaults, operating, schedule) = Default::default();
-        let instance = Self { parts, vaults, wrong_proofs, troubles: ArcSwap::default(), operating, schedule };
+        let (vaults, operating, schedule, sweeps) = Default::default();
+        let instance = Self { parts, vaults, wrong_proofs, troubles: ArcSwap::default(), operating, schedule, sweeps };
         instance.enrol(at).await?;
         instance.replay().await?;
         for row in instance.parts.store.vaults().await.map_err(Refusal::from)? {
@@ -161,7 +166,7 @@ impl Instance {
     pub fn health(&self) -> Health {
         let vaults = self.list().into_iter().map(|v| (v.info.name, v.state)).collect();
         let troubles = self.troubles.load().iter().map(|(what, why)| (*what, why.clone())).collect();
-        Health { journal: self.parts.journal.health(), vaults, troubles }
+        Health { journal: self.parts.journal.health(), vaults, tokens: self.tokens(), troubles }
     }
 
     /// What the embedder found amiss with something of its own, or that it is well again: for health.
@@ -193,8 +198,17 @@ impl Instance {
         &self.parts.journal
     }
 
+    pub(crate) fn hsms(&self) -> &Hsms {
+        &self.parts.hsms
+    }
+
     pub(crate) fn protection(&self) -> &Protection {
         &self.parts.protection
+    }
+
+    /// Every vault, in no order.
+    pub(crate) fn all(&self) -> Vec<Arc<Vault>> {
+        self.vaults.load().by_name.values().cloned().collect()
     }
 
     /// Shows every vault.

@@ -48,7 +48,7 @@ impl Instance {
         self.write(action, vault, Vec::new(), at).await
     }
 
-    pub(super) async fn write(
+    pub(crate) async fn write(
         &self,
         action: Action,
         vault: VaultId,

@@ -68,11 +68,14 @@ impl Instance {
         let (secrets, _): (SecretsRecord, _) = opening::sealed(&vault, &open.records, Kind::Secrets).await?;
         let hsm = secrets.hsm.clone().ok_or(OperateError::NoHsm)?;
         let key = self.wrapping_key(&vault, &hsm).await?;
-        enrol::give(&vault, &hsm, token, &key, at).await?;
+        let class = enrol::give(&vault, &hsm, token, &key, at).await?;
         drop(key);
         let named = hsm.tokens.iter().any(|t| t == token);
-        let changes =
-            if named { Changes::default() } else { joined(&vault, &open.records, secrets, hsm, token).await? };
+        let changes = if named {
+            Changes::default()
+        } else {
+            joined(&vault, &open.records, secrets, hsm, (token, class)).await?
+        };
         self.set_status(&vault, VaultStatus::Active, changes, Action::TokenEnrolled, at).await?;
         if !named {
             self.reopen(&vault, at).await?;
@@ -116,10 +119,11 @@ async fn joined(
     sealer: &Sealer,
     secrets: SecretsRecord,
     mut hsm: HsmRecord,
-    token: &str,
+    (token, class): (&str, u8),
 ) -> Result<Changes, OperateError> {
     let row = opening::row(vault, Kind::Secrets).await?;
     hsm.tokens.push(token.to_owned());
+    hsm.class.get_or_insert(class);
     let mut next = secrets;
     next.hsm = Some(hsm);
     let counter = row.counter.saturating_add(1);

@@ -328,9 +328,15 @@ fn golden_records_of_vaults_with_an_hsm() {
     is_golden!("version-record-hsm-v3.hex", record);
     let bytes = golden(include_str!("../../tests/golden/secrets-record-v3.hex"));
     let decoded: SecretsRecord = decode(&bytes).unwrap();
-    let hsm = HsmRecord { wrapping: [0x77; 16], tokens: vec!["a".to_owned(), "b".to_owned()] };
+    let hsm = HsmRecord { wrapping: [0x77; 16], tokens: vec!["a".to_owned(), "b".to_owned()], class: None };
     assert_eq!(decoded.hsm.as_ref(), Some(&hsm));
     assert_eq!(*encode(&decoded).unwrap(), bytes);
+    let bytes = golden(include_str!("../../tests/golden/secrets-record-v4.hex"));
+    let decoded: SecretsRecord = decode(&bytes).unwrap();
+    let class = Some(class_code(WrapClass::Kwp));
+    assert_eq!(decoded.hsm.as_ref(), Some(&HsmRecord { class, ..hsm }));
+    assert_eq!(*encode(&decoded).unwrap(), bytes);
+    assert_eq!([WrapClass::KwpZeroExtended, WrapClass::None].map(class_code), [2, 3]);
 }
 
 proptest! {

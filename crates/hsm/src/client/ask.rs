@@ -1,7 +1,7 @@
 //! A method for each call, with what its answer holds.
 
 use super::Client;
-use crate::call::{Call, Destination, Held, KeyId, Parts, Reply, Stored};
+use crate::call::{Call, Destination, Held, KeyId, Owner, Parts, Reply, Stored};
 use crate::describe::Description;
 use crate::error::HsmError;
 use keystead_model::{CipherAlgorithm, KeySpec, PublicExponent, PublicKey, SignAlgorithm};
@@ -143,14 +143,14 @@ impl Client {
         expect!(self.call(Call::Random { count }, by).await?, Reply::Bytes(bytes) => bytes)
     }
 
-    /// Destroys a resident key.
-    pub async fn destroy(&self, id: KeyId, by: Instant) -> Result<(), HsmError> {
-        expect!(self.call(Call::Destroy(id), by).await?, Reply::Done => ())
+    /// Destroys a resident key of this owner's.
+    pub async fn destroy(&self, owner: Owner, id: KeyId, by: Instant) -> Result<(), HsmError> {
+        expect!(self.call(Call::Destroy(owner, id), by).await?, Reply::Done => ())
     }
 
-    /// The ids of all resident keys.
-    pub async fn residents(&self, by: Instant) -> Result<Vec<KeyId>, HsmError> {
-        expect!(self.call(Call::Residents, by).await?, Reply::Ids(ids) => ids)
+    /// The ids of all resident keys of this owner's.
+    pub async fn residents(&self, owner: Owner, by: Instant) -> Result<Vec<KeyId>, HsmError> {
+        expect!(self.call(Call::Residents(owner), by).await?, Reply::Ids(ids) => ids)
     }
 }
 

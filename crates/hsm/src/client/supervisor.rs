@@ -8,6 +8,7 @@ use super::{Config, Shared};
 use crate::clock;
 use crate::codec::{BadFrame, Frames, FromWorker, ToWorker, frame};
 use crate::error::HsmError;
+use crate::worker::Found;
 use crate::worker::confine::Confinement;
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,9 +44,11 @@ struct Worker {
 pub(super) async fn supervise(shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
     let name = &shared.config.name;
     let mut pauses = Pauses { last: Duration::ZERO };
+    // Of the last worker's self-test: a token is tested once in the life of the server, unless it does not open so.
+    let mut found = None;
     loop {
         let started = tokio::select! {
-            started = start(&shared) => started,
+            started = start(&shared, &mut found) => started,
             _ = stop.wait_for(|stop| *stop) => break,
         };
         let pause = match started {
@@ -149,16 +152,19 @@ fn settle(shared: &Shared, job: Job, why: &HsmError) {
 }
 
 /// A worker with its token open.
-async fn start(shared: &Shared) -> Result<Worker, HsmError> {
+async fn start(shared: &Shared, found: &mut Option<Box<Found>>) -> Result<Worker, HsmError> {
     let config = &shared.config;
     let unstarted = |e| HsmError::Setting { why: format!("cannot start {}: {e}", config.program.display()) };
     shared.counters.starts.add();
     let (child, mut socket) = Child::start(config).await.map_err(unstarted)?;
     let mut frames = Frames::new();
     shared.counters.worker.set(child.id());
-    let opened = timeout(config.opening, open(config, &mut socket, &mut frames)).await;
+    let opened = timeout(config.opening, open(config, found.take(), &mut socket, &mut frames)).await;
     match opened {
-        Ok(Ok(Some(sessions))) => Ok(Worker { child, socket, frames, sessions }),
+        Ok(Ok(Some((sessions, new)))) => {
+            *found = Some(new);
+            Ok(Worker { child, socket, frames, sessions })
+        }
         Ok(Ok(None)) => {
             drop(socket);
             let status = child.end(TO_GO).await;
@@ -173,8 +179,16 @@ async fn start(shared: &Shared) -> Result<Worker, HsmError> {
     }
 }
 
-/// The first words: nothing secret before the worker is confined. The number of sessions; nothing if it hung up.
-async fn open(config: &Config, socket: &mut UnixStream, frames: &mut Frames) -> Result<Option<u16>, HsmError> {
+/// The number of sessions, and what the self-test found.
+type Opened = (u16, Box<Found>);
+
+/// The first words: nothing secret before the worker is confined. Nothing if it hung up.
+async fn open(
+    config: &Config,
+    found: Option<Box<Found>>,
+    socket: &mut UnixStream,
+    frames: &mut Frames,
+) -> Result<Option<Opened>, HsmError> {
     let server = rustix::process::getpid().as_raw_nonzero().get();
     let confinement = Confinement { server, network: config.network, account: config.account.clone() };
     say(socket, &ToWorker::Confine(confinement)).await?;
@@ -182,15 +196,15 @@ async fn open(config: &Config, socket: &mut UnixStream, frames: &mut Frames) -> 
         Some(FromWorker::Confined) => {}
         other => return unexpected(other),
     }
-    say(socket, &ToWorker::Open(config.settings.clone())).await?;
+    say(socket, &ToWorker::Open(config.settings.clone(), found)).await?;
     match hear(socket, frames).await? {
-        Some(FromWorker::Ready(0)) => Err(garbled(BadFrame::Damaged)),
-        Some(FromWorker::Ready(sessions)) => Ok(Some(sessions)),
+        Some(FromWorker::Ready(0, _)) => Err(garbled(BadFrame::Damaged)),
+        Some(FromWorker::Ready(sessions, found)) => Ok(Some((sessions, found))),
         other => unexpected(other),
     }
 }
 
-fn unexpected(message: Option<FromWorker>) -> Result<Option<u16>, HsmError> {
+fn unexpected(message: Option<FromWorker>) -> Result<Option<Opened>, HsmError> {
     match message {
         None => Ok(None),
         Some(FromWorker::Failed(e)) => Err(e),

@@ -179,7 +179,7 @@ impl<'a> Talk<'a> {
                     self.answered(it.job, answer);
                 }
                 FromWorker::Failed(e) => return Err(Cause::Lost(e)),
-                FromWorker::Confined | FromWorker::Ready(_) => return Err(Cause::Garbled(BadFrame::Damaged)),
+                FromWorker::Confined | FromWorker::Ready(..) => return Err(Cause::Garbled(BadFrame::Damaged)),
             }
         }
         Ok(())

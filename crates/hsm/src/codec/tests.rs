@@ -1,9 +1,10 @@
 //! Every message survives its way, no bytes panic, and only what would have been written is read.
 
 use super::*;
-use crate::call::{Destination, Held, KeyId, Parts, Reply, Stored};
+use crate::call::{Destination, Held, KeyId, Owner, Parts, Reply, Stored};
 use crate::describe::{Attack, Description, Mechanism, Native, Outcome, WrapClass};
 use crate::worker::Select;
+use crate::worker::templates::Hardening;
 use crate::{Account, fuzz};
 use keystead_model::{CipherAlgorithm, Curve, KeySpec, PublicExponent, PublicKey, SignAlgorithm};
 use proptest::collection::vec;
@@ -27,6 +28,10 @@ fn id() -> impl Strategy<Value = KeyId> {
     any::<[u8; 16]>().prop_map(KeyId)
 }
 
+fn owner() -> impl Strategy<Value = Owner> {
+    any::<[u8; 16]>().prop_map(Owner)
+}
+
 fn spec() -> impl Strategy<Value = KeySpec> {
     select(KeySpec::ALL)
 }
@@ -48,7 +53,7 @@ fn held() -> impl Strategy<Value = Held> {
 }
 
 fn destination() -> impl Strategy<Value = Destination> {
-    prop_oneof![Just(Destination::Resident), id().prop_map(Destination::Wrapped)]
+    prop_oneof![owner().prop_map(Destination::Resident), id().prop_map(Destination::Wrapped)]
 }
 
 fn parts() -> impl Strategy<Value = Parts> {
@@ -68,10 +73,11 @@ fn public() -> impl Strategy<Value = PublicKey> {
 }
 
 fn call() -> impl Strategy<Value = Call> {
-    let plain = select(vec![Call::Describe, Call::Check, Call::TransferKey, Call::Residents]);
+    let plain = select(vec![Call::Describe, Call::Check, Call::TransferKey]);
     let keys = prop_oneof![
         id().prop_map(Call::HoldsWrapping),
-        id().prop_map(Call::Destroy),
+        (owner(), id()).prop_map(|(owner, id)| Call::Destroy(owner, id)),
+        owner().prop_map(Call::Residents),
         (id(), bytes()).prop_map(|(id, wrapped)| Call::InstallWrapping { id, wrapped }),
         (id(), spec(), exponent(), destination()).prop_map(|(id, spec, exponent, to)| Call::Generate {
             id,
@@ -138,6 +144,19 @@ fn description() -> impl Strategy<Value = Description> {
     })
 }
 
+fn found() -> impl Strategy<Value = Box<Found>> {
+    let wraps = proptest::array::uniform3(option::of(any::<u64>()));
+    let codes = || vec(any::<u64>(), 0..4);
+    let hardening = select(Hardening::candidates());
+    (description(), wraps, hardening, codes(), codes(), option::of(codes())).prop_map(
+        |(description, [wraps, wraps_bytes, wraps_bytes_padded], hardening, decrypt, unwrap, pkcs1)| {
+            let found =
+                Found { description, wraps, hardening, wraps_bytes, wraps_bytes_padded, decrypt, unwrap, pkcs1 };
+            Box::new(found)
+        },
+    )
+}
+
 fn reply() -> impl Strategy<Value = Reply> {
     prop_oneof![
         description().prop_map(|it| Reply::Description(Box::new(it))),
@@ -187,9 +206,11 @@ fn to_worker() -> impl Strategy<Value = ToWorker> {
     prop_oneof![
         (any::<i32>(), any::<bool>(), option::of(account))
             .prop_map(|(server, network, account)| ToWorker::Confine(Confinement { server, network, account })),
-        (text(), which, text(), option::of(any::<u16>())).prop_map(|(module, select, pin, sessions)| {
-            ToWorker::Open(Settings { module: module.into(), select, pin: pin.into(), sessions })
-        }),
+        (text(), which, text(), option::of(any::<u16>()), option::of(found())).prop_map(
+            |(module, select, pin, sessions, found)| {
+                ToWorker::Open(Settings { module: module.into(), select, pin: pin.into(), sessions }, found)
+            }
+        ),
         (any::<u64>(), any::<u64>(), call()).prop_map(|(id, by, call)| ToWorker::Ask { id, by, call }),
     ]
 }
@@ -198,7 +219,7 @@ fn from_worker() -> impl Strategy<Value = FromWorker> {
     let answer = prop_oneof![reply().prop_map(Ok), error().prop_map(Err)];
     prop_oneof![
         Just(()).prop_map(|()| FromWorker::Confined),
-        any::<u16>().prop_map(FromWorker::Ready),
+        (any::<u16>(), found()).prop_map(|(sessions, found)| FromWorker::Ready(sessions, found)),
         error().prop_map(FromWorker::Failed),
         (any::<u64>(), answer).prop_map(|(id, answer)| FromWorker::Answered { id, answer }),
     ]
@@ -334,14 +355,15 @@ fn the_longest_message_passes_and_one_byte_more_is_refused() {
 
 #[test]
 fn only_the_one_way_to_write_a_message_is_read() {
-    let good = frame(&FromWorker::Ready(3)).unwrap()[HEAD..].to_vec();
-    assert!(message::<FromWorker>(&good).is_ok());
+    let call = Call::Random { count: 3 };
+    let good = frame(&ToWorker::Ask { id: 1, by: 1, call }).unwrap()[HEAD..].to_vec();
+    assert!(message::<ToWorker>(&good).is_ok());
     let longer = [&good[..], &[0]].concat();
     let (number, before) = good.split_last().unwrap();
     let wide = [before, &[0x18, *number]].concat();
     let endless = [&[0x9f], &good[1..], &[0xff]].concat();
     for bad in [longer, wide, endless, Vec::new()] {
-        assert_eq!(message::<FromWorker>(&bad).err(), Some(BadFrame::Damaged), "{bad:02x?}");
+        assert_eq!(message::<ToWorker>(&bad).err(), Some(BadFrame::Damaged), "{bad:02x?}");
     }
 }
 
@@ -351,7 +373,7 @@ fn what_was_read_is_cleared() {
         id: KeyId([1; 16]),
         spec: KeySpec::Oct256,
         parts: Parts::Oct(vec![0x5a; 32].into()),
-        to: Destination::Resident,
+        to: Destination::Resident(Owner([2; 16])),
     };
     let mut frames = Frames::new();
     feed(&mut frames, &frame(&ToWorker::Ask { id: 1, by: 1, call }).unwrap());

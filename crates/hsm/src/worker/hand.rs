@@ -66,8 +66,8 @@ fn attempt(token: &Shared, seat: &Seat, call: &Call) -> Tried<Reply> {
             token.decrypt(seat, key, *algorithm, data, &Beside { iv, tag, aad })
         }
         Call::Random { count } => seat.random_vec(*count).map(Reply::Bytes),
-        Call::Destroy(id) => token.destroy(seat, *id),
-        Call::Residents => token.residents(seat),
+        Call::Destroy(owner, id) => token.destroy(seat, *owner, *id),
+        Call::Residents(owner) => token.residents(seat, *owner),
     }
 }
 

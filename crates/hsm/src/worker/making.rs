@@ -10,7 +10,7 @@ use super::seat::{Passing, Seat};
 use super::templates::{self, Fixed, Hardening, Life, Purpose};
 use super::token::Shared;
 use super::{ec, rsa};
-use crate::call::{Destination, Held, KeyId, Parts, Reply, Stored};
+use crate::call::{Destination, Held, KeyId, Owner, Parts, Reply, Stored};
 use crate::error::HsmError;
 use cryptoki::mechanism::Mechanism;
 use cryptoki::object::{Attribute, AttributeType, ObjectHandle};
@@ -97,8 +97,8 @@ impl Shared {
         make: impl Fn(Life, Hardening) -> Tried<Born<'a>>,
     ) -> Tried<Born<'a>> {
         let best = self.abilities.hardening;
-        let Destination::Resident = to else { return make(Life::Birth, best) };
-        let tried = |fixed, single| make(Life::Token(id), Hardening { fixed, single, ..best });
+        let Destination::Resident(owner) = to else { return make(Life::Birth, best) };
+        let tried = |fixed, single| make(Life::Token(id, owner), Hardening { fixed, single, ..best });
         let mut made = tried(Fixed::AtOnce, true);
         for single in [true, false] {
             match made {
@@ -120,7 +120,7 @@ impl Shared {
     ) -> Tried<Reply> {
         let Born { public, private, shown } = born;
         let stored = match to {
-            Destination::Resident => Stored::Resident,
+            Destination::Resident(_) => Stored::Resident,
             Destination::Wrapped(wrapping) => {
                 let number = self.abilities.wraps.ok_or_else(cannot_wrap)?;
                 let blob = seat.wrap(number, self.wrapping(seat, wrapping)?, private.handle)?;
@@ -129,12 +129,12 @@ impl Shared {
         };
         let held = Held { id, spec, stored };
         match (&public, to) {
-            (Some(public), Destination::Resident) => proves(seat, spec, public.handle, private.handle)?,
+            (Some(public), Destination::Resident(_)) => proves(seat, spec, public.handle, private.handle)?,
             (Some(public), Destination::Wrapped(_)) => {
                 let again = self.key(seat, &held, Purpose::Work)?;
                 proves(seat, spec, public.handle, again.handle)?;
             }
-            (None, Destination::Resident) => {
+            (None, Destination::Resident(_)) => {
                 encrypted(seat, private.handle)?;
             }
             (None, Destination::Wrapped(_)) => {
@@ -145,7 +145,7 @@ impl Shared {
             }
         }
         match to {
-            Destination::Resident => {
+            Destination::Resident(_) => {
                 private.keep();
             }
             // It must be gone: until then it may leave.
@@ -154,10 +154,10 @@ impl Shared {
         Ok(Reply::Made { public: shown, stored: held.stored })
     }
 
-    /// Destroys a key of ours, and whatever else of ours has its id. Wrapping keys and the canary have other labels.
-    pub(super) fn destroy(&self, seat: &Seat, id: KeyId) -> Tried<Reply> {
+    /// Destroys a key of this owner's, and whatever else of his has its id. All other objects have other labels.
+    pub(super) fn destroy(&self, seat: &Seat, owner: Owner, id: KeyId) -> Tried<Reply> {
         self.opened.forget(id);
-        let mut wanted = templates::ours(templates::KEY);
+        let mut wanted = templates::of(owner);
         wanted.push(Attribute::Id(id.0.to_vec()));
         for found in seat.find(&wanted)? {
             seat.session.destroy_object(found)?;
@@ -165,9 +165,9 @@ impl Shared {
         Ok(Reply::Done)
     }
 
-    pub(super) fn residents(&self, seat: &Seat) -> Tried<Reply> {
+    pub(super) fn residents(&self, seat: &Seat, owner: Owner) -> Tried<Reply> {
         let mut ids = Vec::new();
-        for found in seat.find(&templates::ours(templates::KEY))? {
+        for found in seat.find(&templates::of(owner))? {
             if let Some(Attribute::Id(id)) = seat.attribute(found, AttributeType::Id)?
                 && let Ok(id) = id.try_into()
             {

@@ -151,7 +151,7 @@ impl Shared {
     }
 
     fn resident(&self, seat: &Seat, held: &Held) -> Tried<ObjectHandle> {
-        let wanted = templates::ours_with(templates::KEY, templates::class(held.spec), held.id);
+        let wanted = templates::resident(held.spec, held.id);
         match seat.find(&wanted)?.as_slice() {
             [] => Err(HsmError::NoSuchKey.into()),
             [one] if is_of(seat, *one, held.spec)? => Ok(*one),

@@ -5,7 +5,7 @@
 
 use super::confine::confine;
 use super::link::Link;
-use super::{Hand, Settings, Token};
+use super::{Found, Hand, Settings, Token};
 use crate::call::{Answer, Call};
 use crate::clock;
 use crate::codec::{BadFrame, FromWorker, ToWorker};
@@ -64,10 +64,11 @@ fn open(link: &Arc<Link>) -> Result<Option<(Token, Vec<Hand>)>, HsmError> {
     if !link.say(&FromWorker::Confined) {
         return Ok(None);
     }
-    let Some(ToWorker::Open(settings)) = hear(link)? else { return Ok(None) };
-    let (token, hands) = take(&settings)?;
+    let Some(ToWorker::Open(settings, found)) = hear(link)? else { return Ok(None) };
+    let (token, hands) = take(&settings, found.map(|found| *found))?;
     let sessions = u16::try_from(hands.len()).unwrap_or(u16::MAX);
-    Ok(link.say(&FromWorker::Ready(sessions)).then_some((token, hands)))
+    let ready = FromWorker::Ready(sessions, Box::new(token.found()));
+    Ok(link.say(&ready).then_some((token, hands)))
 }
 
 fn hear(link: &Link) -> Result<Option<ToWorker>, HsmError> {
@@ -79,8 +80,8 @@ fn spawned<T>(thread: std::io::Result<T>) -> Result<T, HsmError> {
 }
 
 /// The token with its sessions: as many as it says, or as it gives. One is enough.
-fn take(settings: &Settings) -> Result<(Token, Vec<Hand>), HsmError> {
-    let token = Token::open(settings)?;
+fn take(settings: &Settings, found: Option<Found>) -> Result<(Token, Vec<Hand>), HsmError> {
+    let token = Token::open_known(settings, found)?;
     let mut hands = vec![token.session()?];
     while hands.len() < usize::from(token.sessions()) {
         match token.session() {

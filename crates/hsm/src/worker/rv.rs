@@ -2,7 +2,7 @@
 
 use crate::error::HsmError;
 use cryptoki::context::Function;
-use cryptoki::error::{Error, RvError};
+use cryptoki::error::{Error, Rv, RvError};
 
 /// What is to be done about a code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,6 +107,23 @@ impl Trouble {
     }
 }
 
+/// The number of a code. The library's wrapper knows only the other way.
+pub(super) fn number(error: RvError) -> Option<u64> {
+    match error {
+        RvError::VendorDefined(number) | RvError::UnknownErrorCode(number) => Some(number),
+        // The standard's own end here.
+        known => (1..0x400).find(|number| code(*number) == Some(known)),
+    }
+}
+
+/// The code of a number.
+pub(super) fn code(number: u64) -> Option<RvError> {
+    match Rv::from(number) {
+        Rv::Ok => None,
+        Rv::Error(error) => Some(error),
+    }
+}
+
 /// Nothing, if it did not succeed but may be tried in another way; a worker that is of no use any more gives up.
 pub(super) fn tolerated<T>(tried: Tried<T>) -> Tried<Option<T>> {
     match tried {
@@ -198,6 +215,17 @@ mod tests {
 
     fn trouble(code: RvError) -> Trouble {
         Trouble::Code(code, Function::Sign)
+    }
+
+    #[test]
+    fn a_code_is_found_again_by_its_number() {
+        use RvError::{EncryptedDataInvalid, GeneralError, UnknownErrorCode, VendorDefined, WrappedKeyInvalid};
+        for known in
+            [EncryptedDataInvalid, GeneralError, WrappedKeyInvalid, VendorDefined(1 << 31), UnknownErrorCode(4)]
+        {
+            assert_eq!(number(known).and_then(code), Some(known));
+        }
+        assert_eq!((number(EncryptedDataInvalid), number(GeneralError)), (Some(0x40), Some(5)));
     }
 
     #[test]

@@ -3,8 +3,11 @@
 //! with the session.
 
 mod attacks;
+mod found;
 mod probe;
 mod wraps;
+
+pub(crate) use found::Found;
 
 use super::mechanisms::Mechanisms;
 use super::porter::Porter;
@@ -87,6 +90,11 @@ fn once(seat: &Seat, mechanisms: &Mechanisms, quirks: &Quirks, candidates: &[Har
     let rsa = probe::run(seat, mechanisms, &mut found)?;
     wraps::run(seat, quirks, candidates, rsa, &mut found)?;
     Ok(found)
+}
+
+/// The same without the test, as an earlier worker found it: only the pair is the session's own.
+pub(super) fn known(seat: &Seat, quirks: &Quirks, found: Found) -> Tried<Abilities> {
+    Ok(found.again(Porter::make(seat, PORTER_BITS)?, quirks.own_nonce()))
 }
 
 /// Made at each start, so no larger than must be.

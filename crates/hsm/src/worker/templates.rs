@@ -2,13 +2,16 @@
 
 use super::public::params;
 use super::raw::Template;
-use crate::call::KeyId;
+use crate::call::{KeyId, Owner};
 use cryptoki::object::{Attribute, KeyType, ObjectClass};
 use cryptoki::types::Ulong;
 use keystead_model::{KeySpec, PublicExponent, Size};
+use minicbor::{Decode, Encode};
 
-/// CKA_LABEL of customers' keys, of wrapping keys, and of the canary: ours are found by them.
-pub(super) const KEY: &str = "keystead key";
+/// CKA_LABEL of customers' keys begins so, their owner's id follows.
+const KEY: &str = "keystead key";
+
+/// CKA_LABEL of wrapping keys and of the canary: they are found by it.
 pub(super) const WRAPPING: &str = "keystead wrapping key";
 pub(super) const CANARY: &str = "keystead canary";
 
@@ -38,41 +41,51 @@ pub(super) enum Life {
     /// With the session; it never leaves.
     Session,
     /// In the token for good; it never leaves.
-    Token(KeyId),
+    Token(KeyId, Owner),
 }
 
 /// What a token takes to make an object harder to change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Hardening {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct Hardening {
     /// CKA_MODIFIABLE can be false.
+    #[n(0)]
     pub(super) fixed: Fixed,
     /// CKA_COPYABLE can be false.
+    #[n(1)]
     pub(super) single: bool,
     /// CKA_UNWRAP_TEMPLATE.
+    #[n(2)]
     pub(super) unwraps: Unwraps,
     /// CKA_ALLOWED_MECHANISMS.
+    #[n(3)]
     pub(super) allowed: bool,
 }
 
 /// When CKA_MODIFIABLE becomes false.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fixed {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub(crate) enum Fixed {
     /// As soon as the object is made.
+    #[n(0)]
     AtOnce,
     /// In a copy, after which the first one is destroyed.
+    #[n(1)]
     ByCopy,
     /// Never.
+    #[n(2)]
     Never,
 }
 
 /// What CKA_UNWRAP_TEMPLATE can demand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Unwraps {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub(crate) enum Unwraps {
     /// That keys are sensitive, not extractable, and that nothing is derived from them.
+    #[n(0)]
     NoDerive,
     /// That keys are sensitive and not extractable.
+    #[n(1)]
     Sensitive,
     /// Nothing.
+    #[n(2)]
     Anything,
 }
 
@@ -86,7 +99,7 @@ impl Hardening {
         Self { fixed: Fixed::Never, single: false, unwraps: Unwraps::Anything, allowed: false };
 
     /// Weaker and weaker, for tokens that do not take an attribute: what costs least goes first.
-    pub(super) fn candidates() -> Vec<Self> {
+    pub(crate) fn candidates() -> Vec<Self> {
         let mut all = Vec::new();
         for unwraps in [Unwraps::NoDerive, Unwraps::Sensitive, Unwraps::Anything] {
             for fixed in [Fixed::AtOnce, Fixed::ByCopy, Fixed::Never] {
@@ -138,17 +151,17 @@ pub(super) fn key(spec: KeySpec, purpose: Purpose, life: Life, hardening: Harden
     match life {
         Life::Birth => all.extend([Attribute::Token(false), Attribute::Extractable(true)]),
         Life::Session => all.extend([Attribute::Token(false), Attribute::Extractable(false)]),
-        Life::Token(id) => {
+        Life::Token(id, owner) => {
             all.extend([
                 Attribute::Token(true),
                 Attribute::Extractable(false),
-                named(KEY),
+                owned(owner),
                 Attribute::Id(id.0.to_vec()),
             ]);
             all.extend(hardening.attributes());
         }
     }
-    all.extend(rights(spec, purpose, matches!(life, Life::Token(_))));
+    all.extend(rights(spec, purpose, matches!(life, Life::Token(..))));
     all
 }
 
@@ -295,9 +308,23 @@ pub(super) fn ours(label: &str) -> Vec<Attribute> {
     vec![Attribute::Token(true), named(label)]
 }
 
+/// What finds the keys of this owner's.
+pub(super) fn of(owner: Owner) -> Vec<Attribute> {
+    vec![Attribute::Token(true), owned(owner)]
+}
+
+/// What finds this resident private or secret key, whoever's it is.
+pub(super) fn resident(spec: KeySpec, id: KeyId) -> Vec<Attribute> {
+    vec![Attribute::Token(true), Attribute::Class(class(spec)), Attribute::Id(id.0.to_vec())]
+}
+
 /// What finds this private or secret key of ours.
 pub(super) fn ours_with(label: &str, class: ObjectClass, id: KeyId) -> Vec<Attribute> {
     vec![Attribute::Token(true), named(label), Attribute::Class(class), Attribute::Id(id.0.to_vec())]
+}
+
+fn owned(owner: Owner) -> Attribute {
+    named(&format!("{KEY} {:032x}", u128::from_be_bytes(owner.0)))
 }
 
 fn named(label: &str) -> Attribute {

@@ -9,7 +9,7 @@ use super::quirks::Quirks;
 use super::raw::Functions;
 use super::rv::{Tried, Trouble};
 use super::seat::{Library, Seat};
-use super::selftest::{self, Abilities};
+use super::selftest::{self, Abilities, Found};
 use super::settings::Settings;
 use super::templates::Hardening;
 use super::{slot, templates};
@@ -56,16 +56,26 @@ impl Token {
     /// Opens the one token that the settings name. The library is loaded with the rights and the network of this
     /// process: give them up first.
     pub fn open(settings: &Settings) -> Result<Self, HsmError> {
-        Self::open_with(settings, &Hardening::candidates())
+        Self::open_known(settings, None)
+    }
+
+    /// The same; its self-test is left out if this is what it found before.
+    pub(crate) fn open_known(settings: &Settings, found: Option<Found>) -> Result<Self, HsmError> {
+        Self::open_with(settings, &Hardening::candidates(), found)
+    }
+
+    /// What the self-test found, for the next worker.
+    pub(crate) fn found(&self) -> Found {
+        Found::new(&self.0.description, &self.0.abilities)
     }
 
     /// What the attacks of the self-test get of a wrapping key that has none of its protections: a test of the attacks.
     #[doc(hidden)]
     pub fn open_unprotected(settings: &Settings) -> Result<Description, HsmError> {
-        Self::open_with(settings, &[Hardening::NONE]).map(|token| token.0.description.clone())
+        Self::open_with(settings, &[Hardening::NONE], None).map(|token| token.0.description.clone())
     }
 
-    fn open_with(settings: &Settings, candidates: &[Hardening]) -> Result<Self, HsmError> {
+    fn open_with(settings: &Settings, candidates: &[Hardening], found: Option<Found>) -> Result<Self, HsmError> {
         let context = slot::load(settings)?;
         let (slot, info) = slot::find(&context, settings)?;
         let told = |trouble: Trouble| trouble.told("what every token must");
@@ -73,7 +83,7 @@ impl Token {
         let library = Arc::new(Library { context, functions, slot });
         let seat = library.seat().map_err(told)?;
         log_in(&seat, &info, settings)?;
-        Self::tested(settings, library, seat, &info, candidates).map_err(told)
+        Self::tested(settings, library, seat, &info, (candidates, found)).map_err(told)
     }
 
     fn tested(
@@ -81,20 +91,25 @@ impl Token {
         library: Arc<Library>,
         seat: Seat,
         info: &TokenInfo,
-        candidates: &[Hardening],
+        (candidates, found): (&[Hardening], Option<Found>),
     ) -> Tried<Self> {
         let about = library.context.get_library_info()?;
         let mechanisms = Mechanisms::read(&library)?;
         let quirks = Quirks::of(&[info.manufacturer_id(), about.manufacturer_id()]);
-        let abilities = selftest::run(&seat, &mechanisms, &quirks, candidates)?;
+        let firmware = info.firmware_version().to_string();
+        let about = format!("{} {}", about.library_description(), about.library_version());
+        let abilities = match found.filter(|found| found.is_of(info.serial_number(), &firmware, &about)) {
+            Some(found) => selftest::known(&seat, &quirks, found)?,
+            None => selftest::run(&seat, &mechanisms, &quirks, candidates)?,
+        };
         let canary = canary(&seat)?;
         let description = Description {
             label: info.label().to_owned(),
             serial: info.serial_number().to_owned(),
             manufacturer: info.manufacturer_id().to_owned(),
             model: info.model().to_owned(),
-            firmware: info.firmware_version().to_string(),
-            library: format!("{} {}", about.library_description(), about.library_version()),
+            firmware,
+            library: about,
             sessions: sessions(settings, info, &quirks),
             mechanisms: mechanisms.described(),
             quirks: quirks.names(),

@@ -185,3 +185,16 @@ async fn a_killed_worker_is_replaced_within_a_moment() {
     println!("after kill -9 the token answered again in {times:?}");
     assert!(times.iter().all(|time| *time < Duration::from_secs(15)), "{times:?}");
 }
+
+#[tokio::test]
+async fn a_token_is_tested_once_and_not_again_after_a_crash() {
+    let soft = Soft::new();
+    let client = ready(soft.faulty()).await;
+    let described = client.describe(within(SOON)).await.unwrap();
+    // Only the self-test copies objects.
+    soft.rules("C_CopyObject 1 abort");
+    kill(process(&client));
+    recovered(&client).await;
+    assert_eq!(client.describe(within(SOON)).await.unwrap(), described);
+    assert_eq!(client.figures().restarts, 1);
+}

@@ -1,7 +1,7 @@
 //! Keys at work while their worker is killed: no wrong answer, no wait past the deadline, no lost key.
 
 use crate::soft::*;
-use keystead_hsm::call::Destination;
+use crate::software::{OWNER, RESIDENT};
 use keystead_hsm::client::{Ciphertext, Made};
 use keystead_hsm::{Client, Held, HsmError, KeyId, Stored, TokenState};
 use keystead_model::{CipherAlgorithm, KeySpec, PublicExponent, SignAlgorithm};
@@ -23,7 +23,7 @@ fn held(id: KeyId, spec: KeySpec) -> Held {
 
 async fn generate(client: &Client, id: u8, spec: KeySpec, by: u64) -> Result<Made, HsmError> {
     let exponent = PublicExponent::default();
-    client.generate(KeyId([id; 16]), spec, exponent, Destination::Resident, within(by)).await
+    client.generate(KeyId([id; 16]), spec, exponent, RESIDENT, within(by)).await
 }
 
 async fn rs256(client: &Client, by: u64) -> Result<Vec<u8>, HsmError> {
@@ -155,7 +155,7 @@ async fn kills_under_load_cost_no_wrong_answer_no_hang_and_no_key() {
         let signature = client.sign(key, SignAlgorithm::Es256, DIGEST.to_vec(), within(SOON)).await;
         assert_eq!(signature.map(|signature| signature.len()), Ok(64), "key {id} is lost");
     }
-    let there: BTreeSet<_> = client.residents(within(SOON)).await.unwrap().into_iter().collect();
+    let there: BTreeSet<_> = client.residents(OWNER, within(SOON)).await.unwrap().into_iter().collect();
     let of = |ids: &[u8]| ids.iter().map(|id| KeyId([*id; 16])).collect::<BTreeSet<_>>();
     assert!(of(&made).is_subset(&there), "a key is lost");
     assert!(there.is_subset(&of(&[&made[..], &unknown, &[1, 2]].concat())), "a key that nobody asked for");
@@ -170,10 +170,10 @@ async fn a_key_that_was_being_made_is_not_made_twice() {
     assert!(why.contains("whether it did generate before is not known"), "{why}");
     assert_eq!(client.figures().retried, 0);
     // The sweep of orphans finds it, if the token kept it.
-    let ids = client.residents(within(SOON)).await.unwrap();
+    let ids = client.residents(OWNER, within(SOON)).await.unwrap();
     assert!(ids.len() <= 1 && ids.iter().all(|id| *id == KeyId([7; 16])));
-    client.destroy(KeyId([7; 16]), within(SOON)).await.unwrap();
-    assert_eq!(client.residents(within(SOON)).await.unwrap(), []);
+    client.destroy(OWNER, KeyId([7; 16]), within(SOON)).await.unwrap();
+    assert_eq!(client.residents(OWNER, within(SOON)).await.unwrap(), []);
 }
 
 #[tokio::test]

@@ -8,8 +8,12 @@ use keystead_crypto::rsa::Padding;
 use keystead_crypto::{Hash, ec, rsa};
 use keystead_hsm::call::{Answer, Destination, IDENTIFYING};
 use keystead_hsm::worker::{Hand, Token};
-use keystead_hsm::{Call, Held, HsmError, KeyId, Parts, Reply, Stored};
+use keystead_hsm::{Call, Held, HsmError, KeyId, Owner, Parts, Reply, Stored};
 use keystead_model::{CipherAlgorithm, Curve, KeySpec, PublicExponent, PublicKey, SignAlgorithm, Size};
+
+/// Whose the resident keys of the tests are.
+pub(crate) const OWNER: Owner = Owner([0x0e; 16]);
+pub(crate) const RESIDENT: Destination = Destination::Resident(OWNER);
 
 pub(crate) const WRAPPING: [u8; 32] = *b"a vault's wrapping key, 32 bytes";
 
@@ -257,7 +261,7 @@ impl Desk {
     }
 
     pub(crate) fn residents(&mut self) -> Vec<KeyId> {
-        match self.hand.work(&Call::Residents) {
+        match self.hand.work(&Call::Residents(OWNER)) {
             Ok(Reply::Ids(ids)) => ids,
             _ => panic!("not a list of ids"),
         }

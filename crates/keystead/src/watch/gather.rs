@@ -5,7 +5,7 @@ use super::page::{Kind, Page};
 use super::traces::Fate;
 use keystead_audit::Pump;
 use keystead_audit::journal::JournalState;
-use keystead_engine::Instance;
+use keystead_engine::{Figures, Instance, TokenHealth};
 use keystead_server::Counters;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -44,6 +44,7 @@ impl Sources {
         self.server(&mut page);
         self.journal(&mut page);
         self.node(&mut page, store);
+        tokens(&mut page, &self.instance.tokens());
         if let Some((sent, dropped)) = self.traces.as_ref().map(|t| t.read()) {
             page.one("keystead_spans_sent_total", Kind::Counter, "Spans that the collector took.", sent);
             page.one("keystead_spans_dropped_total", Kind::Counter, "Spans that were lost.", dropped);
@@ -137,6 +138,39 @@ impl Sources {
         page.one("keystead_cipher_queue_jobs", gauge, "Jobs that wait for the cipher pool.", number(g.waiting));
         let help = "Scheduled work that waits because the clock has stepped.";
         page.one("keystead_scheduler_held", gauge, help, self.held.0.load(Relaxed));
+    }
+}
+
+/// The HSM's tokens, by their names in the configuration.
+fn tokens(page: &mut Page, tokens: &[TokenHealth]) {
+    if tokens.is_empty() {
+        return;
+    }
+    page.family("keystead_token_state", Kind::Gauge, "1 for the state a token of an HSM is in.");
+    for token in tokens {
+        for word in TokenHealth::STATES {
+            page.number(&[("token", &token.name), ("state", word)], u64::from(word == token.state));
+        }
+    }
+    page.family("keystead_token_failed_calls_total", Kind::Counter, "Calls of a token without an answer, by reason.");
+    for TokenHealth { name, figures, .. } in tokens {
+        for (reason, n) in [("busy", figures.busy), ("down", figures.down), ("late", figures.late)] {
+            page.number(&[("token", name), ("reason", reason)], n);
+        }
+    }
+    let numbers: [(&str, Kind, &str, fn(&Figures) -> u64); 6] = [
+        ("keystead_token_calls_total", Kind::Counter, "Calls made of a token.", |f| f.calls),
+        ("keystead_token_retried_total", Kind::Counter, "Calls made once more with a new worker.", |f| f.retried),
+        ("keystead_token_restarts_total", Kind::Counter, "Workers started after the first.", |f| f.restarts),
+        ("keystead_token_kills_total", Kind::Counter, "Workers killed because they held a call.", |f| f.kills),
+        ("keystead_token_waiting_calls", Kind::Gauge, "Calls that wait for a session.", |f| f.waiting),
+        ("keystead_token_active_calls", Kind::Gauge, "Calls that a token works on.", |f| f.under_way),
+    ];
+    for (family, kind, help, read) in numbers {
+        page.family(family, kind, help);
+        for token in tokens {
+            page.number(&[("token", &token.name)], read(&token.figures));
+        }
     }
 }
 

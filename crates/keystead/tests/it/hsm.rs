@@ -1,9 +1,12 @@
 //! Vaults with an HSM: a real server, its worker process, and a real token behind that.
 
+mod bed;
 mod byok;
 mod custody;
+mod failover;
 mod keys;
 mod process;
+mod resident;
 
 use crate::support::{Place, Server, Vault};
 use std::fs;

@@ -8,7 +8,7 @@ use keystead_api_table::Table;
 use keystead_audit::{Journal, Limits, system_clock};
 use keystead_crypto::ed25519::SigningKey;
 use keystead_custody::UnsealPath;
-use keystead_engine::{Instance, Parts, Vault};
+use keystead_engine::{Hsms, Instance, Parts, Vault};
 use keystead_model::{InstanceId, Moment, NodeId, Time};
 use keystead_protection::Protection;
 use keystead_store::Store;
@@ -36,6 +36,11 @@ pub(crate) struct Answer {
 impl Inside {
     /// Opens the directory as `keystead dev` and `keystead serve` do; what is not there yet is made.
     pub(crate) async fn open(data: &Path, key_file: &Path) -> Self {
+        Self::open_with(data, key_file, Hsms::default()).await
+    }
+
+    /// The same, with tokens.
+    pub(crate) async fn open_with(data: &Path, key_file: &Path, hsms: Hsms) -> Self {
         for made in ["store", "audit"] {
             std::fs::create_dir_all(data.join(made)).unwrap();
         }
@@ -51,7 +56,7 @@ impl Inside {
             store: store.clone(),
             journal: journal.clone(),
             protection,
-            hsms: keystead_engine::Hsms::default(),
+            hsms,
             paths,
             bounds,
             issuers: keystead_engine::Issuers::unreachable(),

@@ -134,6 +134,16 @@ impl Sqlite {
         self.read(|conn| read::versions(conn, v, kind, lookup, after, n))
     }
 
+    pub(crate) fn version_ids(
+        &self,
+        v: VaultId,
+        kind: Kind,
+        after: Option<([u8; 32], Version)>,
+        n: u16,
+    ) -> Result<Vec<([u8; 32], Version)>, Unavailable> {
+        self.read(|conn| read::version_ids(conn, v, kind, after, n))
+    }
+
     pub(crate) fn due(&self, now: Time, after: Option<DueAt>, n: u16) -> Result<Vec<(VaultId, Row)>, Unavailable> {
         self.read(|conn| read::due(conn, now, after, n))
     }

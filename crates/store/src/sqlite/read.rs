@@ -99,6 +99,22 @@ pub(super) fn versions(
     conn.prepare_cached(sql)?.query_map(args, row)?.collect()
 }
 
+pub(super) fn version_ids(
+    conn: &Connection,
+    v: VaultId,
+    kind: Kind,
+    after: Option<([u8; 32], Version)>,
+    n: u16,
+) -> rusqlite::Result<Vec<([u8; 32], Version)>> {
+    let sql = "SELECT lookup, version FROM item WHERE vault = ?1 AND kind = ?2 AND (lookup, version) > (?3, ?4) \
+               AND version <> x'' ORDER BY lookup, version LIMIT ?5";
+    let (lookup, version) = after.unzip();
+    let lookup: &[u8] = lookup.as_ref().map_or(&[], |lookup| lookup);
+    let args = params![v.as_bytes(), kind.code(), lookup, version_bytes(version.as_ref()), n];
+    let both = |r: &rusqlite::Row<'_>| Ok((r.get(0)?, Version::from_bytes(r.get(1)?)));
+    conn.prepare_cached(sql)?.query_map(args, both)?.collect()
+}
+
 /// The index on `due` goes on with the row's place, so its order costs no sorting.
 pub(super) fn due(conn: &Connection, now: Time, after: Option<DueAt>, n: u16) -> rusqlite::Result<Vec<(VaultId, Row)>> {
     let both = |r: &rusqlite::Row<'_>| Ok((VaultId::from_bytes(r.get(8)?), row(r)?));

@@ -43,6 +43,25 @@ async fn versions_are_those_of_one_row_in_their_own_order() {
 }
 
 #[tokio::test]
+async fn the_places_of_all_versions_are_listed_page_by_page_each_once() {
+    let b = Bench::new().await;
+    for (lookup, v) in [(2, 9), (2, 0), (1, 4), (255, 255)] {
+        b.put(version(lookup, v)).await;
+        b.put(row(lookup, 1)).await;
+    }
+    b.put(Row { kind: Kind::KeyVersion, ..row(1, 1) }).await;
+    let (mut seen, mut after) = (Vec::new(), None);
+    loop {
+        let page = b.store.version_ids(V, Kind::KeyVersion, after, 3).await.unwrap();
+        let Some(last) = page.last() else { break };
+        after = Some(*last);
+        seen.extend(page.iter().map(|(lookup, version)| (lookup[0], version.as_bytes()[0])));
+    }
+    assert_eq!(seen, [(1, 4), (2, 0), (2, 9), (255, 255)]);
+    assert_eq!(b.store.version_ids(VaultId::from_bytes([8; 16]), Kind::KeyVersion, None, 9).await.unwrap(), []);
+}
+
+#[tokio::test]
 async fn due_rows_of_all_vaults_come_earliest_first_and_only_once_due() {
     let b = Bench::new().await;
     let other = VaultId::from_bytes([8; 16]);

@@ -186,6 +186,7 @@ fn refused(why: &OperateError) -> Reply {
             Reply::error(StatusCode::BAD_REQUEST, "BadParameter", None, text)
         }
         OperateError::UnknownToken { .. } => conflict("UnknownToken"),
+        OperateError::OtherClass { .. } => conflict("OtherClass"),
         OperateError::NoHsm => conflict("NoHsm"),
         OperateError::WrongState { .. } => conflict("WrongState"),
         OperateError::NoPath { .. } => conflict("NoUnsealPath"),

@@ -1,6 +1,7 @@
 //! What the operator sees.
 
 use crate::health::word;
+use crate::ready;
 use keystead_api_table::Body;
 use keystead_audit::JournalHealth;
 use keystead_audit::journal::JournalState;
@@ -67,6 +68,8 @@ pub(super) fn health(health: &Health) -> Body {
         journal: Journal<'a>,
         vaults: Vec<State<'a>>,
         #[serde(skip_serializing_if = "Vec::is_empty")]
+        tokens: Vec<ready::Token<'a>>,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
         troubles: Vec<Trouble<'a>>,
     }
     #[derive(Serialize)]
@@ -81,7 +84,8 @@ pub(super) fn health(health: &Health) -> Body {
     }
     let vaults = health.vaults.iter().map(|(name, status)| State { name, status }).collect();
     let troubles = health.troubles.iter().map(|(what, why)| Trouble { what, why }).collect();
-    Body::json(&Whole { journal: Journal::of(&health.journal), vaults, troubles })
+    let tokens = health.tokens.iter().map(ready::Token::of).collect();
+    Body::json(&Whole { journal: Journal::of(&health.journal), vaults, tokens, troubles })
 }
 
 #[derive(Serialize)]

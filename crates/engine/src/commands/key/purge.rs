@@ -32,7 +32,12 @@ impl Execute for PurgeKey {
         removes.extend(versions.iter().map(|v| (at(v), v.counter)));
         let changes = Changes { removes, ..Changes::default() };
         let purged: Vec<Version> = changes.removes.iter().filter_map(|(at, _)| at.version).collect();
-        let forget = move |open: &Open, _| purged.iter().for_each(|version| open.uses.forget(*version));
+        let forget = move |open: &Open, _| {
+            for version in purged {
+                open.uses.forget(version);
+                open.purged.add(*version.as_bytes());
+            }
+        };
         Ok(Effect::change((), changes).about(key.id, None).after(forget))
     }
 }

@@ -5,7 +5,6 @@ use crate::bed::{Bed, Kind, TOKEN};
 use crate::software::*;
 use keystead_crypto::aes::{Gcm, cbc, wrap};
 use keystead_crypto::hmac;
-use keystead_hsm::call::Destination;
 use keystead_hsm::{HsmError, Native};
 use keystead_model::{CipherAlgorithm, CipherMode, KeySpec, SignAlgorithm};
 
@@ -30,7 +29,7 @@ fn every_signature_verifies(bed: &Bed) {
     for (algorithm, native) in pairs {
         assert_eq!(*native, Native::Mechanism);
         let spec = *algorithm.specs().first().unwrap();
-        for to in [desk.wrapped(), Destination::Resident] {
+        for to in [desk.wrapped(), RESIDENT] {
             let (held, public) = desk.make(spec, to);
             for fill in [0, 0x5a, 0xff] {
                 let digest = vec![fill; algorithm.digest_len()];
@@ -74,7 +73,7 @@ fn rsa_decrypts_what_software_encrypts(bed: &Bed) {
     let sha256 = if bed.kind == Kind::SoftHsm2 { Native::PublicOnly } else { Native::Mechanism };
     assert_eq!(native(CipherAlgorithm::RsaOaep256), sha256);
     assert_eq!(native(CipherAlgorithm::Rsa15), Native::Composed);
-    for to in [desk.wrapped(), Destination::Resident] {
+    for to in [desk.wrapped(), RESIDENT] {
         let (held, public) = desk.make(KeySpec::Rsa2048, to);
         for plain in [&b""[..], b"x", &[9; 100]] {
             for (algorithm, cipher) in [
@@ -143,7 +142,7 @@ fn aes_is_what_software_makes(bed: &Bed) {
     let ciphers = desk.token.description().ciphers.clone();
     for spec in OCT {
         let key = software(spec);
-        for to in [desk.wrapped(), Destination::Resident] {
+        for to in [desk.wrapped(), RESIDENT] {
             let (held, _) = desk.import(spec, &key.parts, to).unwrap();
             for (algorithm, native) in ciphers.iter().filter(|(algorithm, _)| algorithm.fits(spec)) {
                 for length in [0, 1, 8, 15, 16, 24, 32, 100, 1000] {
@@ -243,7 +242,7 @@ fn what_the_token_lacks_is_refused_by_name(bed: &Bed) {
     named(desk.decrypt(&rsa, CipherAlgorithm::A256Gcm, b"", [&[]; 3]).unwrap_err(), "A256GCM");
     named(desk.encrypt(&rsa, CipherAlgorithm::RsaOaep, b"", &[], &[]).unwrap_err(), "software");
     // HMAC needs another type of object, and a resident key is one object.
-    let (resident, _) = desk.make(KeySpec::Oct256, Destination::Resident);
+    let (resident, _) = desk.make(KeySpec::Oct256, RESIDENT);
     named(desk.sign(&resident, SignAlgorithm::Hs256, &[1; 32]).unwrap_err(), "HS256");
     if bed.kind == Kind::SoftHsm2 {
         named(desk.sign(&oct, SignAlgorithm::Hs512, &[1; 64]).unwrap_err(), "HS512");

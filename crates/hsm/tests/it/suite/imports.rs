@@ -3,7 +3,6 @@
 use super::on_each_token;
 use crate::bed::{Bed, TOKEN};
 use crate::software::*;
-use keystead_hsm::call::Destination;
 use keystead_hsm::{HsmError, Parts};
 use keystead_model::{CipherAlgorithm, KeySpec, PublicKey};
 
@@ -30,7 +29,7 @@ fn imported_keys_work_as_in_software(bed: &Bed) {
     let mut desk = Desk::of(bed, TOKEN);
     for spec in desk.token.description().keys.clone() {
         let key = software(spec);
-        for to in [desk.wrapped(), Destination::Resident] {
+        for to in [desk.wrapped(), RESIDENT] {
             let (held, public) = desk.import(spec, &key.parts, to).unwrap_or_else(|e| panic!("{spec:?}: {e}"));
             same(&mut desk, &held, &public, &key);
         }
@@ -61,7 +60,7 @@ fn parts_that_do_not_go_together_are_no_key(bed: &Bed) {
         (KeySpec::Oct256, Parts::Oct(vec![1; 31].into())),
         (KeySpec::Oct128, Parts::Oct(vec![1; 32].into())),
     ] {
-        for to in [desk.wrapped(), Destination::Resident] {
+        for to in [desk.wrapped(), RESIDENT] {
             assert_eq!(desk.import(spec, &parts, to).err(), Some(HsmError::BadKey), "{spec:?}");
         }
     }
@@ -70,15 +69,15 @@ fn parts_that_do_not_go_together_are_no_key(bed: &Bed) {
 
 fn wrapped_keys_come_in_unseen_and_work_as_in_software(bed: &Bed) {
     let mut desk = Desk::of(bed, TOKEN);
-    for kek_to in [desk.wrapped(), Destination::Resident] {
+    for kek_to in [desk.wrapped(), RESIDENT] {
         let (kek, kek_public) = desk.make(KeySpec::Rsa2048, kek_to);
         for spec in desk.token.description().keys.clone() {
             // Large ones once.
-            if kek_to == Destination::Resident && spec.bits().is_some_and(|bits| bits > 2048) {
+            if kek_to == RESIDENT && spec.bits().is_some_and(|bits| bits > 2048) {
                 continue;
             }
             let key = software(spec);
-            for to in [desk.wrapped(), Destination::Resident] {
+            for to in [desk.wrapped(), RESIDENT] {
                 let imported = desk.import_wrapped(spec, &kek, &byok(&kek_public, &key.bytes), to);
                 let (held, public) = imported.unwrap_or_else(|e| panic!("{spec:?}: {e}"));
                 same(&mut desk, &held, &public, &key);
@@ -121,7 +120,7 @@ fn what_does_not_come_out_of_its_wrapping_is_no_key_and_nothing_stays(bed: &Bed)
         ("no AES length", KeySpec::Oct256, odd_secret.concat()),
     ];
     for (name, spec, blob) in cases {
-        for to in [desk.wrapped(), Destination::Resident] {
+        for to in [desk.wrapped(), RESIDENT] {
             assert_eq!(desk.import_wrapped(spec, &kek, &blob, to).err(), Some(HsmError::BadKey), "{name}");
         }
     }

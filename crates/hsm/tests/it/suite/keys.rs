@@ -3,8 +3,7 @@
 use super::on_each_token;
 use crate::bed::{Bed, OTHER, TOKEN};
 use crate::software::*;
-use keystead_hsm::call::Destination;
-use keystead_hsm::{Call, Held, HsmError, KeyId, Stored, WrapClass};
+use keystead_hsm::{Call, Destination, Held, HsmError, KeyId, Owner, Reply, Stored, WrapClass};
 use keystead_model::{CipherAlgorithm, KeySpec, PublicExponent, PublicKey, SignAlgorithm, Size};
 use std::path::Path;
 
@@ -22,9 +21,9 @@ on_each_token! {
 fn a_new_key_is_of_its_kind_wherever_it_lives(bed: &Bed) {
     let mut desk = Desk::of(bed, TOKEN);
     for spec in desk.token.description().keys.clone() {
-        for to in [desk.wrapped(), Destination::Resident] {
+        for to in [desk.wrapped(), RESIDENT] {
             // Large ones once: they take seconds.
-            if to == Destination::Resident && matches!(spec, KeySpec::Rsa3072 | KeySpec::Rsa4096) {
+            if to == RESIDENT && matches!(spec, KeySpec::Rsa3072 | KeySpec::Rsa4096) {
                 continue;
             }
             let (held, public) = desk.make(spec, to);
@@ -53,30 +52,42 @@ fn what_the_token_cannot_make_it_refuses_by_name(bed: &Bed) {
 fn resident_keys_are_listed_until_they_are_destroyed(bed: &Bed) {
     let mut desk = Desk::of(bed, TOKEN);
     assert_eq!(desk.residents(), []);
-    let (ec, public) = desk.make(KeySpec::EcP256, Destination::Resident);
-    let (oct, _) = desk.make(KeySpec::Oct256, Destination::Resident);
+    let (ec, public) = desk.make(KeySpec::EcP256, RESIDENT);
+    let (oct, _) = desk.make(KeySpec::Oct256, RESIDENT);
     desk.make(KeySpec::EcP256, desk.wrapped());
     assert_eq!(desk.residents(), [ec.id, oct.id]);
     let listed = bed.with_pin(TOKEN, &["--list-objects"]);
-    assert_eq!(listed.matches("keystead key").count(), 2, "{listed}");
+    let label = format!("keystead key {}", "0e".repeat(16));
+    assert_eq!(listed.matches(&label).count(), 2, "{listed}");
     assert!(!listed.contains("Public Key Object"), "{listed}");
     // From birth: both say so, and that they were made there.
     assert_eq!(listed.matches("always sensitive, never extractable, local").count(), 3, "{listed}");
 
-    // Nothing is lost by another worker.
+    // Nothing is lost by another worker, nor by another owner.
     let (_token, mut hand) = bed.hand(TOKEN);
-    done(hand.work(&Call::Destroy(oct.id)));
-    done(hand.work(&Call::Destroy(oct.id)));
+    let other = Owner([0xf0; 16]);
+    let made = Call::Generate {
+        id: KeyId([0xf1; 16]),
+        spec: KeySpec::EcP256,
+        exponent: PublicExponent::default(),
+        to: Destination::Resident(other),
+    };
+    assert!(hand.work(&made).is_ok());
+    done(hand.work(&Call::Destroy(other, ec.id)));
+    let Ok(Reply::Ids(others)) = hand.work(&Call::Residents(other)) else { panic!("not a list of ids") };
+    assert_eq!((others, desk.residents()), (vec![KeyId([0xf1; 16])], [ec.id, oct.id].to_vec()));
+    done(hand.work(&Call::Destroy(OWNER, oct.id)));
+    done(hand.work(&Call::Destroy(OWNER, oct.id)));
     assert_eq!(desk.residents(), [ec.id]);
     desk.proves(&ec, &public);
-    done(hand.work(&Call::Destroy(ec.id)));
+    done(hand.work(&Call::Destroy(OWNER, ec.id)));
     let lost = desk.sign(&ec, SignAlgorithm::Es256, &[1; 32]);
     assert_eq!(lost.err(), Some(HsmError::NoSuchKey));
     assert_eq!(desk.residents(), []);
 
     // Wrapping key and canary are no keys to be destroyed so.
     let wrapping = desk.wrapping;
-    done(desk.hand.work(&Call::Destroy(wrapping)));
+    done(desk.hand.work(&Call::Destroy(OWNER, wrapping)));
     assert!(holds(&mut desk.hand, wrapping));
     done(desk.hand.work(&Call::Check));
 }

@@ -1,0 +1,95 @@
+//! Resident keys: in their token for good, until a purge or the sweep takes them out.
+
+use super::bed::{self, Maker, Token, create, hsm_file, name, run, sign};
+use super::vault;
+use crate::inside::{moment, now};
+use crate::support::{Place, b64};
+use keystead_engine::{DeleteKey, NODE_LOG, PurgeKey};
+use keystead_model::{Action, KeySpec, Placement};
+use serde_json::json;
+use std::time::{Duration, Instant};
+
+#[test]
+fn resident_keys_work_have_no_backup_and_leave_the_token_with_the_purge() {
+    let place = Place::new();
+    let token = Token::new(Maker::SoftHsm2, &place.beside("tokens"), "main");
+    let file = hsm_file(&place.beside("hsm.toml"), &[&token], "resident");
+    let (first, second) = (format!("127.0.0.1:{}", place.port), format!("127.0.0.1:{}", place.hsm_port));
+    let server = place.dev_at(&["--hsm", &file, "--listen", &first, "--listen-hsm", &second], &[]).unwrap();
+    let mut hsm = vault(&place, &server);
+    for (key, kty) in [("ec", "EC-HSM"), ("rsa", "RSA-HSM"), ("oct", "oct-HSM")] {
+        hsm.call("POST", &format!("/keys/{key}/create"), Some(&json!({"kty": kty}))).unwrap().ok();
+    }
+    for (key, alg) in [("ec", "ES256"), ("rsa", "PS256")] {
+        let signed = hsm.call("POST", &format!("/keys/{key}/sign"), Some(&json!({"alg": alg, "value": b64(&[7; 32])})));
+        let check = json!({"alg": alg, "digest": b64(&[7; 32]), "value": signed.unwrap().ok()["value"]});
+        assert_eq!(hsm.call("POST", &format!("/keys/{key}/verify"), Some(&check)).unwrap().ok()["value"], true);
+    }
+    let sealed = hsm.encrypt("oct", b"plain").unwrap().ok();
+    assert_eq!(crate::support::Vault::plain(&hsm.decrypt("oct", &sealed).unwrap()), b"plain");
+    let refused = hsm.call("POST", "/keys/ec/backup", None).unwrap();
+    assert_eq!(refused.status, 400, "{}", refused.message());
+    assert!(refused.message().contains("a resident key never leaves its HSM"), "{}", refused.message());
+    let keys = || token.labels().into_iter().filter(|label| label.starts_with("keystead key ")).collect::<Vec<_>>();
+    let all = keys();
+    assert!(all.len() == 3 && all.iter().all(|label| *label == all[0] && label.len() == 13 + 32), "{all:?}");
+    hsm.delete("ec").unwrap();
+    assert_eq!(keys().len(), 3, "a deleted key can be recovered");
+    hsm.recover("ec").unwrap();
+    hsm.delete("rsa").unwrap();
+    assert_eq!(hsm.purge("rsa").unwrap().status, 204);
+    let until = Instant::now() + Duration::from_secs(30);
+    while keys().len() != 2 {
+        assert!(Instant::now() < until, "{:?}", keys());
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    hsm.sign("ec", &[7; 32]).unwrap().ok();
+    assert!(server.stop().success());
+}
+
+/// Puts an AES key into the token, as a crash or a stranger might have.
+fn put(token: &Token, label: &str, id: &str) {
+    token.with_pin(&["--keygen", "--key-type", "AES:32", "--sensitive", "--label", label, "--id", id]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_sweep_takes_the_vaults_own_orphans_out_and_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let token = Token::new(Maker::SoftHsm2, dir.path(), "main");
+    let client = token.client();
+    let node = bed::node(dir.path(), std::slice::from_ref(&client), Placement::Resident).await;
+    let (one, two) = (bed::vault(&node, "one", &["main"]).await, bed::vault(&node, "two", &["main"]).await);
+    create(&one, "live", KeySpec::EcP256).await;
+    create(&one, "deleted", KeySpec::EcP256).await;
+    create(&two, "other", KeySpec::EcP256).await;
+    run(&one, DeleteKey { name: name("deleted") }).await.unwrap();
+    let label = |vault: &keystead_engine::Vault| format!("keystead key {}", vault.info().id);
+    let stranger = format!("keystead key {}", "5a".repeat(16));
+    put(&token, &label(&one), &"0a".repeat(16));
+    put(&token, &stranger, &"0b".repeat(16));
+    put(&token, "somebody's key", &"0c".repeat(16));
+    let before = token.labels();
+    let (start, minute) = (now(), 60_000);
+    let sweep = async |minutes: i64, sure| node.instance.sweep(moment(start.plus_millis(minutes * minute)), sure).await;
+    assert_eq!((sweep(0, true).await, sweep(9, true).await), (0, 0), "it may be in the making");
+    assert_eq!(sweep(10, false).await, 0, "the clock is not trusted");
+    assert_eq!(token.labels(), before);
+    assert_eq!(sweep(20, true).await, 1);
+    let mut after = before.clone();
+    after.remove(after.iter().position(|found| *found == label(&one)).unwrap());
+    assert_eq!(token.labels(), after);
+    let recorded = node.journal.tail(NODE_LOG, 1).unwrap().remove(0).1;
+    assert_eq!(
+        (recorded.action(), recorded.object().map(|id| *id.as_bytes())),
+        (Some(Action::OrphansDestroyed), Some(*one.info().id.as_bytes()))
+    );
+    sign(&one, "live").await.unwrap();
+    sign(&two, "other").await.unwrap();
+    run(&one, PurgeKey { name: name("deleted") }).await.unwrap();
+    assert_eq!(sweep(21, true).await, 0, "a purged key is no orphan, and goes at once");
+    assert_eq!(token.labels().len(), after.len() - 1);
+    assert_eq!(sweep(600, true).await, 0);
+    assert_eq!(token.labels().len(), after.len() - 1);
+    client.stop().await;
+    node.close().await;
+}
