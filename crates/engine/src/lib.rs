@@ -82,7 +82,9 @@ pub use info::{IssuerInfo, VaultInfo};
 pub use issuer::resource;
 pub use issuers::{Fetch, Issuers};
 pub use keystead_audit::{Answer, TurnedAwayReason};
-pub use keystead_protection::{Assurance, BadKey, Description, Figures, ImportedKey, RsaNumbers, RsaPrimes, Standing, Token};
+pub use keystead_protection::{
+    Assurance, BadKey, Description, Figures, ImportedKey, RsaNumbers, RsaPrimes, Standing, Token,
+};
 pub use keystead_store::StoreState;
 pub use log::LogInfo;
 pub use node::{Activation, Health, Instance, NODE_LOG, NewVault, Parts, VaultSummary};

@@ -133,8 +133,8 @@ pub(crate) struct HsmRecord {
     /// The names of the tokens, as nodes are configured with them, in the order in which they are asked.
     #[n(1)]
     pub(crate) tokens: Vec<String>,
-    /// How they wrap: what one wrapped, only tokens of its class unwrap. [`class_code`]; vaults that were made before it
-    /// was kept have none.
+    /// How they wrap: what one wrapped, only tokens of its class unwrap. [`class_code`]; vaults that were made before
+    /// it was kept have none.
     #[n(2)]
     pub(crate) class: Option<u8>,
 }

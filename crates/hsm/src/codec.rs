@@ -33,8 +33,8 @@ pub(crate) enum ToWorker<C = Call> {
     /// [`FromWorker::Failed`].
     #[n(0)]
     Confine(#[n(0)] Confinement),
-    /// Second, once it is [`FromWorker::Confined`]: which token, its PIN, and what an earlier worker's self-test found, so
-    /// that it need not be made again. Answered by [`FromWorker::Ready`] or [`FromWorker::Failed`].
+    /// Second, once it is [`FromWorker::Confined`]: which token, its PIN, and what an earlier worker's self-test found,
+    /// so that it need not be made again. Answered by [`FromWorker::Ready`] or [`FromWorker::Failed`].
     #[n(1)]
     Open(#[cbor(n(0), with = "settings")] Settings, #[n(1)] Option<Box<Found>>),
     /// Then, at most as many at once as the worker has sessions. Answered by [`FromWorker::Answered`].
@@ -58,7 +58,8 @@ pub(crate) enum FromWorker {
     /// It may have the PIN.
     #[n(0)]
     Confined,
-    /// The token is open, with this many sessions; what its self-test found is for the worker that comes after this one.
+    /// The token is open, with this many sessions; what its self-test found is for the worker that comes after this
+    /// one.
     #[n(1)]
     Ready(#[n(0)] u16, #[n(1)] Box<Found>),
     /// It is not; the worker ends.

@@ -215,8 +215,8 @@ impl Tokens {
         Err(last)
     }
 
-    /// The tokens that are not known to be away are asked in turn until one can answer. Each leaves the others a share of
-    /// the time: a token that hangs is no reason to answer nothing.
+    /// The tokens that are not known to be away are asked in turn until one can answer. Each leaves the others a share
+    /// of the time: a token that hangs is no reason to answer nothing.
     async fn any(&self, call: impl Fn() -> Call, what: &'static str, by: Instant) -> Result<Reply, KeyError> {
         let there: Vec<&Client> = self.clients.iter().filter(|client| away(client).is_none()).collect();
         let (mut last, mut left) = (KeyError::TokenAway, there.len());

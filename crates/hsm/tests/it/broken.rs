@@ -23,7 +23,12 @@ async fn a_token_that_decrypts_no_more_is_not_taken_to_speak_of_the_ciphertext()
     let soft = Soft::new();
     let client = ready(soft.faulty()).await;
     let (id, exponent) = (KeyId([1; 16]), PublicExponent::default());
-    let call = Call::Generate { id, spec: KeySpec::Rsa2048, exponent, to: Destination::Resident };
+    let call = Call::Generate {
+        id,
+        spec: KeySpec::Rsa2048,
+        exponent,
+        to: Destination::Resident(keystead_hsm::Owner([1; 16])),
+    };
     let Ok(Reply::Made { public, .. }) = client.call(call, within(SOON)).await else { panic!("no key") };
     for (algorithm, cipher) in
         [(CipherAlgorithm::RsaOaep, oaep(&public, false, PLAIN)), (CipherAlgorithm::Rsa15, pkcs1(&public, PLAIN))]

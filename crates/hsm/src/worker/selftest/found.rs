@@ -1,5 +1,5 @@
-//! What a self-test found, as the server keeps it for the next worker of the same token: the test takes seconds on a real
-//! device, and a crash should not. Only within the server's own life: a new server has the token tested again.
+//! What a self-test found, as the server keeps it for the next worker of the same token: the test takes seconds on a
+//! real device, and a crash should not. Only within the server's own life: a new server has the token tested again.
 
 use super::{Abilities, Refusals};
 use crate::describe::Description;
