@@ -91,6 +91,10 @@ actions! {
     ReadAudit = 41, "audit/read";
     /// Seal the vault from inside.
     SealVault = 42, "vault/seal";
+    /// Read what the node's clock says, and whether it is doubted.
+    ReadClock = 43, "clock/read";
+    /// Confirm a clock that is doubted.
+    ConfirmClock = 44, "clock/confirm";
     /// List and read role assignments.
     ReadRoleAssignments = 60, "role-assignments/read";
     /// Give a principal a role.
@@ -135,6 +139,8 @@ actions! {
     NodeEnrolled = 1003, "node/enrolled";
     /// How many requests were turned away before a decision.
     TurnedAway = 1004, "node/turned-away";
+    /// A node's clock was not where it was expected.
+    ClockDoubted = 1005, "node/clock-doubted";
 }
 
 impl fmt::Display for Action {

@@ -122,6 +122,8 @@ data_actions! {
     NotBeforeWrite = 111, "Keystead/policy/not-before/write" => [RevokeTokens];
     // Key Vault has no name for it; Managed HSM has.
     Random = 112, "Keystead/rng/action" => [RandomBytes];
+    ClockRead = 113, "Keystead/clock/read" => [ReadClock];
+    ClockConfirm = 114, "Keystead/clock/confirm/action" => [ConfirmClock];
 }
 
 impl DataAction {
@@ -143,7 +145,8 @@ impl DataAction {
 
     /// Whether a custom definition may hold it: what belongs to the administrators of the vault it may not.
     pub fn in_custom_roles(self) -> bool {
-        !(Self::VaultSeal.code()..=Self::NotBeforeWrite.code()).contains(&self.code())
+        let of_vault = [Self::VaultSeal..=Self::NotBeforeWrite, Self::ClockRead..=Self::ClockConfirm];
+        !of_vault.iter().any(|range| range.contains(&self))
     }
 }
 
@@ -181,6 +184,7 @@ mod tests {
                     | A::VaultSealed
                     | A::NodeEnrolled
                     | A::TurnedAway
+                    | A::ClockDoubted
             );
             for kind in [VaultKind::Vault, VaultKind::Hsm] {
                 assert_eq!(DataAction::of(*action, kind).is_none(), by_no_role, "{action}: give it a data action");
