@@ -4,7 +4,7 @@
 use crate::error::Refusal;
 use crate::issuer;
 use crate::operate::OperateError;
-use crate::records::{BlobKey, IssuerRecord, SecretsRecord, VaultRecord};
+use crate::records::{BlobKey, ClockRecord, IssuerRecord, SecretsRecord, VaultRecord};
 use crate::room::{Place, seal_row};
 use crate::vault::Vault;
 use keystead_access::{BadPolicy, Grantee, Policy, PolicyDocument};
@@ -48,6 +48,8 @@ pub(crate) async fn birth(
         purge_protection: Some(purge_protection),
     };
     let sealer = root.sealer(Usage::Records);
+    // Nothing in it is older than what the clock says.
+    let clock = ClockRecord { confirmed: vault.clock.doubt().map(|doubt| doubt.id.into()) };
     let puts = vec![
         clear(Kind::Domain, domain.public().as_bytes().to_vec()),
         clear(Kind::WrappedDomain, wrapped_domain),
@@ -57,6 +59,7 @@ pub(crate) async fn birth(
         seal_row(vault, &sealer, place(Kind::Issuer), &issuer)?,
         seal_row(vault, &sealer, place(Kind::Policy), &document)?,
         seal_row(vault, &sealer, place(Kind::Vault), &VaultRecord::of(vault.info(), VaultStatus::Active))?,
+        seal_row(vault, &sealer, place(Kind::Clock), &clock)?,
     ];
     Ok((root, Changes { puts, ..Changes::default() }))
 }

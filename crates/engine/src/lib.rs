@@ -10,6 +10,7 @@
 //!   [`operate`]: why that was not done
 //! - [`schedule`]: stored decisions of the customer, carried out by mandate
 //! - [`view`]: what commands take and give; [`records`]: what stands in the sealed rows
+//! - [`clock`]: whether the node's clock is believed
 //! - [`gauges`]: how full the node is
 //! - [`issuers`]: the keys of other issuers, fetched within bounds
 //! - [`lifecycle`]: what a key may be used for; [`log`]: the vault's log as anyone may see it
@@ -30,6 +31,7 @@ pub(crate) mod believed;
 pub(crate) mod birth;
 pub(crate) mod cache;
 pub(crate) mod clear_row;
+pub mod clock;
 pub mod commands;
 pub mod error;
 pub mod gauges;
@@ -54,8 +56,11 @@ pub mod view;
 
 pub use admission::{Bound, Bounds, Rate, Share};
 pub use birth::BUILT_IN;
+pub use clock::note::{BadNote, ClockNote};
+pub use clock::{Clock, Doubt, Why, last_recorded};
 pub use commands::audit::{AuditEntry, ReadAudit};
 pub use commands::client::{AddCredential, CreateClient, CreatedClient, NewCredential, RemoveClient, RemoveCredential};
+pub use commands::clock::{ClockView, ConfirmClock, ReadClock};
 pub use commands::issuer::{AddIssuer, RemoveIssuer};
 pub use commands::key::{
     BackupKey, CreateKey, Decrypt, DeleteKey, Encrypt, GetDeletedKey, GetKey, GetRotationPolicy, ImportKey,
@@ -83,7 +88,7 @@ pub use node::{Health, Instance, NODE_LOG, NewVault, Parts, VaultSummary};
 pub use operate::OperateError;
 pub use records::backup::BadBackup;
 pub use run::Command;
-pub use schedule::{Beat, ClockGuard};
+pub use schedule::Beat;
 pub use vault::{NotLetIn, State, Vault};
 pub use view::{
     BadPageToken, DeletedKeyView, KeyResult, KeyView, Page, PageToken, Recovery, ReleasePolicy, SetAttributes,

@@ -3,6 +3,7 @@
 use crate::believed::Trust;
 use crate::birth::{issuer_binding, singleton};
 use crate::clear_row;
+use crate::clock::confirmed::Confirmed;
 use crate::error::Refusal;
 use crate::issuer::{self, BuiltInIssuer};
 use crate::operate::OperateError;
@@ -31,6 +32,7 @@ pub(crate) async fn open(vault: &Vault, root: &Root, stored: VaultStatus, at: Mo
     let (secrets, _): (SecretsRecord, _) = sealed(vault, &sealer, Kind::Secrets).await?;
     let (issuer, _): (IssuerRecord, _) = sealed(vault, &sealer, Kind::Issuer).await?;
     let (document, revision): (PolicyDocument, _) = sealed(vault, &sealer, Kind::Policy).await?;
+    let confirmed = Confirmed::stored(vault, &sealer).await?;
 
     let material = root.sealer(Usage::KeyMaterial);
     let binding = issuer_binding(vault.info().id);
@@ -43,7 +45,7 @@ pub(crate) async fn open(vault: &Vault, root: &Root, stored: VaultStatus, at: Mo
     let index = Mac::new(&secrets.index_key);
     let keys = VaultKeys { details, index, blobs: blobs(&secrets) };
     let purge_protection = secrets.purge_protection.unwrap_or(false);
-    Ok(Open::new(root, keys, purge_protection, policy, trust, BuiltInIssuer::new(issuer, key)))
+    Ok(Open::new(root, keys, purge_protection, confirmed, policy, trust, BuiltInIssuer::new(issuer, key)))
 }
 
 /// A vault that was made before there were backups has no blob key of its own: it gets one from its index key. The

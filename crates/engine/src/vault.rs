@@ -3,6 +3,8 @@
 use crate::admission::{Admission, WrongProofs};
 use crate::believed::{Believed, Seen, Trust, Used};
 use crate::cache::KeyCache;
+use crate::clock::Clock;
+use crate::clock::confirmed::Confirmed;
 use crate::error::TurnedAway;
 use crate::info::{IssuerInfo, VaultInfo};
 use crate::issuer::BuiltInIssuer;
@@ -58,6 +60,7 @@ pub struct Open {
     pub(crate) details: Sealer,
     pub(crate) blobs: Sealer,
     pub(crate) purge_protection: bool,
+    pub(crate) confirmed: ArcSwap<Confirmed>,
     pub(crate) index: Mac,
     pub(crate) policy: ArcSwap<Policy>,
     pub(crate) believed: ArcSwap<Believed>,
@@ -82,6 +85,7 @@ impl Open {
         root: &Root,
         keys: VaultKeys,
         purge_protection: bool,
+        confirmed: Confirmed,
         policy: Policy,
         trust: Trust,
         issuer: BuiltInIssuer,
@@ -93,6 +97,7 @@ impl Open {
             details: keys.details,
             blobs: keys.blobs,
             purge_protection,
+            confirmed: ArcSwap::from_pointee(confirmed),
             index: keys.index,
             policy: ArcSwap::from_pointee(policy),
             believed: ArcSwap::from_pointee(believed),
@@ -153,6 +158,7 @@ pub struct Vault {
     pub(crate) admission: Admission,
     pub(crate) wrong_proofs: Arc<WrongProofs>,
     pub(crate) issuers: Arc<Issuers>,
+    pub(crate) clock: Arc<Clock>,
     pub(crate) state: ArcSwap<State>,
 }
 

@@ -6,6 +6,7 @@ mod records;
 use crate::admission::{Admission, Bounds, WrongProofs};
 use crate::birth;
 use crate::clear_row;
+use crate::clock::Clock;
 use crate::error::Refusal;
 use crate::info::VaultInfo;
 use crate::issuers::Issuers;
@@ -17,7 +18,7 @@ use arc_swap::ArcSwap;
 use keystead_access::PolicyDocument;
 use keystead_audit::{Journal, JournalHealth, TurnedAwayReason};
 use keystead_custody::UnsealPath;
-use keystead_model::{Action, Authority, Moment, NodeId, Revision, Time, VaultId, VaultKind, VaultStatus};
+use keystead_model::{Action, Authority, Moment, NodeId, Revision, VaultId, VaultKind, VaultStatus};
 use keystead_protection::Protection;
 use keystead_store::{Changes, Store, VaultRow};
 use std::collections::{BTreeMap, HashMap};
@@ -50,6 +51,8 @@ pub struct VaultSummary {
     pub state: &'static str,
     /// Whether nobody may purge before the retention has passed; known while it is open.
     pub purge_protection: Option<bool>,
+    /// Whether the clock is doubted in it; known while it is open.
+    pub clock_doubted: Option<bool>,
 }
 
 /// A vault's name and state, for health.
@@ -86,6 +89,8 @@ pub struct Parts {
     pub bounds: Bounds,
     /// The keys of other issuers.
     pub issuers: Arc<Issuers>,
+    /// Its clock, watched.
+    pub clock: Arc<Clock>,
 }
 
 /// This node.
@@ -112,6 +117,7 @@ impl Instance {
         let instance = Self { parts, vaults, wrong_proofs, troubles: ArcSwap::default(), operating, schedule };
         instance.enrol(at).await?;
         instance.replay().await?;
+        instance.record_doubt(at).await;
         for row in instance.parts.store.vaults().await.map_err(Refusal::from)? {
             let vault = instance.vault_of(&row);
             if row.status == VaultStatus::Active
@@ -170,16 +176,14 @@ impl Instance {
         self.parts.journal.turned_away(None, why);
     }
 
-    /// When the newest record of any log was made: what the clock is held against.
-    pub fn last_recorded(&self) -> Option<Time> {
-        let journal = &self.parts.journal;
-        let newest = |log| journal.tail(log, 1).ok()?.first().map(|(_, record)| record.at());
-        journal.logs().into_iter().filter_map(newest).max()
-    }
-
     /// The node's journal.
     pub fn journal(&self) -> &Journal {
         &self.parts.journal
+    }
+
+    /// The node's clock.
+    pub fn clock(&self) -> &Clock {
+        &self.parts.clock
     }
 
     pub(crate) fn protection(&self) -> &Protection {
@@ -307,7 +311,7 @@ impl Instance {
             VaultStatus::Deleted => State::Deleted,
             VaultStatus::Active | VaultStatus::Sealed => State::Sealed,
         };
-        let Parts { node, store, journal, protection, bounds, issuers, .. } = &self.parts;
+        let Parts { node, store, journal, protection, bounds, issuers, clock, .. } = &self.parts;
         Arc::new(Vault {
             info,
             node: *node,
@@ -317,6 +321,7 @@ impl Instance {
             admission: Admission::new(*bounds),
             wrong_proofs: Arc::clone(&self.wrong_proofs),
             issuers: Arc::clone(issuers),
+            clock: Arc::clone(clock),
             state: ArcSwap::from_pointee(state),
         })
     }
@@ -345,11 +350,11 @@ impl Instance {
 
 fn summary(vault: &Arc<Vault>) -> VaultSummary {
     let state = vault.state();
-    let purge_protection = match &state {
-        State::Open(open) => Some(open.purge_protection),
-        State::Inactive { .. } | State::Sealed | State::Deleted => None,
+    let (purge_protection, clock_doubted) = match &state {
+        State::Open(open) => (Some(open.purge_protection), Some(vault.doubt_of(open).is_some())),
+        State::Inactive { .. } | State::Sealed | State::Deleted => (None, None),
     };
-    VaultSummary { info: vault.info.clone(), state: state.name(), purge_protection }
+    VaultSummary { info: vault.info.clone(), state: state.name(), purge_protection, clock_doubted }
 }
 
 fn check(new: &NewVault) -> Result<(), OperateError> {

@@ -314,6 +314,13 @@ fn golden_secrets_of_the_second_layout() {
     assert_eq!(*encode(&decoded).unwrap(), bytes);
 }
 
+#[test]
+fn golden_clock_records() {
+    let id: [u8; 16] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
+    is_golden!("clock-record-v1.hex", ClockRecord { confirmed: Some(id.into()) });
+    is_golden!("clock-record-none-v1.hex", ClockRecord { confirmed: None });
+}
+
 proptest! {
     #[test]
     fn what_is_stored_reads_back(name in ".{0,20}", newest: [u8; 16], created: i64, after: Option<i64>,
