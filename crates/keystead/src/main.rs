@@ -4,6 +4,7 @@
 //!   [`certificate`] what it reads again
 //! - [`vault`]: the operator's commands over the local socket
 //! - [`key`], [`role`], [`audit`]: a client's commands over HTTPS; [`policy`]: an administrator's
+//! - [`clock_note`]: what is kept of the clock over a restart
 //! - [`syslog`]: where a copy of the audit goes
 //! - [`watch`]: metrics, readiness and the server's own log
 //! - [`exit`]: exit codes and how errors are shown
@@ -12,6 +13,7 @@
 
 mod audit;
 mod certificate;
+mod clock_note;
 mod config;
 mod dev;
 mod exit;
@@ -84,6 +86,8 @@ enum Command {
     Certificate(policy::certificate::Args),
     /// Show a vault's policy, and refuse older tokens
     Policy(policy::show::Args),
+    /// Look at the server's clock, and confirm one that is doubted
+    Clock(policy::clock::Args),
     /// Read and check the audit log
     Audit(audit::Args),
     /// Print a completion script for a shell
@@ -120,6 +124,7 @@ fn run(cli: Cli) -> Result<(), exit::Failure> {
         Command::Client(args) => runtime()?.block_on(policy::client::run(args)),
         Command::Certificate(args) => runtime()?.block_on(policy::certificate::run(args)),
         Command::Policy(args) => runtime()?.block_on(policy::show::run(args)),
+        Command::Clock(args) => runtime()?.block_on(policy::clock::run(args)),
         Command::Audit(args) => runtime()?.block_on(audit::run(args)),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "keystead", &mut std::io::stdout());

@@ -22,6 +22,9 @@ pub struct Reason {
 struct Readiness<'a> {
     ready: bool,
     reasons: &'a [Reason],
+    /// What stands in the way of no request, and is to be seen to.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<Reason>,
     #[serde(skip_serializing_if = "Option::is_none")]
     vaults: Option<Vec<State<'a>>>,
 }
@@ -44,7 +47,8 @@ pub(crate) fn serve<'a>(vault: &'a Arc<Vault>, _: &'a Context<'a>) -> BoxFuture<
         let of_journal = of_journal(&vault.journal().health().state);
         let of_store = (!vault.store_answers().await).then_some(STORE);
         let reasons: Vec<Reason> = of_vault.into_iter().chain(of_journal).chain(of_store).collect();
-        reply(&Readiness { ready: reasons.is_empty(), reasons: &reasons, vaults: None })
+        let warnings = vault.doubt().map(|_| CLOCK).into_iter().collect();
+        reply(&Readiness { ready: reasons.is_empty(), reasons: &reasons, warnings, vaults: None })
     }
     .boxed()
 }
@@ -60,13 +64,18 @@ pub async fn of_node(instance: &Instance) -> Vec<Reason> {
 pub async fn node(instance: &Instance) -> Reply {
     let (reasons, vaults) = (of_node(instance).await, instance.list());
     let states = vaults.iter().map(|v| State { name: &v.info.name, status: v.state }).collect();
-    reply(&Readiness { ready: reasons.is_empty(), reasons: &reasons, vaults: Some(states) })
+    let warnings = warnings_of_node(instance);
+    reply(&Readiness { ready: reasons.is_empty(), reasons: &reasons, warnings, vaults: Some(states) })
 }
 
 /// The node's readiness without names, for whoever may reach the port of the metrics.
 pub async fn node_without_names(instance: &Instance) -> Reply {
-    let reasons = of_node(instance).await;
-    reply(&Readiness { ready: reasons.is_empty(), reasons: &reasons, vaults: None })
+    let (reasons, warnings) = (of_node(instance).await, warnings_of_node(instance));
+    reply(&Readiness { ready: reasons.is_empty(), reasons: &reasons, warnings, vaults: None })
+}
+
+fn warnings_of_node(instance: &Instance) -> Vec<Reason> {
+    if instance.doubted() > 0 { vec![CLOCK] } else { Vec::new() }
 }
 
 /// The process lives.
@@ -86,6 +95,12 @@ fn reply(readiness: &Readiness<'_>) -> Reply {
 
 const STORE: Reason =
     Reason { code: "store", message: "the store does not answer: look at its disk and at the server's log" };
+
+const CLOCK: Reason = Reason {
+    code: "clock",
+    message: "the clock is doubted, and purges at the end of a retention wait: an administrator of the vault looks at it \
+              with `keystead clock show` and confirms it with `keystead clock confirm`",
+};
 
 /// What the journal's state means, if it stands in the way.
 fn of_journal(state: &JournalState) -> Option<Reason> {
@@ -126,9 +141,16 @@ mod tests {
 
     #[test]
     fn not_ready_is_503_and_names_its_reasons() {
-        let answer = reply(&Readiness { ready: false, reasons: &[STORE], vaults: None });
+        let answer = reply(&Readiness { ready: false, reasons: &[STORE], warnings: Vec::new(), vaults: None });
         assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
         let text = String::from_utf8(answer.body.bytes().to_vec()).unwrap();
         assert!(text.starts_with(r#"{"ready":false,"reasons":[{"code":"store","#), "{text}");
+    }
+    #[test]
+    fn a_warning_makes_nobody_unready() {
+        let answer = reply(&Readiness { ready: true, reasons: &[], warnings: vec![CLOCK], vaults: None });
+        assert_eq!(answer.status, StatusCode::OK);
+        let text = String::from_utf8(answer.body.bytes().to_vec()).unwrap();
+        assert!(text.starts_with(r#"{"ready":true,"reasons":[],"warnings":[{"code":"clock","#), "{text}");
     }
 }

@@ -22,6 +22,9 @@ struct Vault<'a> {
     /// Known while the vault is open.
     #[serde(skip_serializing_if = "Option::is_none")]
     purge_protection: Option<bool>,
+    /// Likewise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    clock: Option<&'static str>,
     created: i64,
 }
 
@@ -37,6 +40,7 @@ impl<'a> Vault<'a> {
             tenant: &v.info.tenant,
             retention_days: v.info.retention_days,
             purge_protection: v.purge_protection,
+            clock: v.clock_doubted.map(|doubted| if doubted { "doubted" } else { "ok" }),
             created: v.info.created.0,
         }
     }
