@@ -21,6 +21,8 @@ pub(crate) const fn only_administrators(action: Action) -> bool {
     matches!(
         action,
         Action::SealVault
+            | Action::ReadClock
+            | Action::ConfirmClock
             | Action::ReadPolicy
             | Action::AddIssuer
             | Action::RemoveIssuer

@@ -22,7 +22,7 @@
 //! ```
 //!
 //! - `client`: calls with a credential        - `operator`: calls over the unix socket
-//! - `keys`, `lifecycle`, `roles`, `audit`, `policy`, `ready`: the calls
+//! - `keys`, `lifecycle`, `roles`, `audit`, `policy`, `clock`, `ready`: the calls
 //! - `wire`, `operation`: what they send and read
 //! - `line`: a stream for an audit sink     - `collector`: telemetry on its way out
 //! - `token`, `challenge`, `form`: logging in - `transport`, `tls`, `pool`: connections
@@ -33,6 +33,7 @@ mod audit;
 mod base64url;
 mod challenge;
 mod client;
+mod clock;
 mod collector;
 mod error;
 mod form;
@@ -53,6 +54,7 @@ mod wire;
 
 pub use audit::LogInfo;
 pub use client::{API_VERSION, Client, Config};
+pub use clock::{ClockDoubt, ClockState};
 pub use collector::Collector;
 pub use error::ClientError;
 pub use lifecycle::{ActionType, ImportKey, LifetimeAction, PolicyAttributes, PrivateJwk, RotationPolicy, Trigger};

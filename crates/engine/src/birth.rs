@@ -5,7 +5,7 @@ use crate::enrol;
 use crate::error::Refusal;
 use crate::issuer;
 use crate::operate::OperateError;
-use crate::records::{BlobKey, HsmRecord, IssuerRecord, SecretsRecord, VaultRecord};
+use crate::records::{BlobKey, ClockRecord, HsmRecord, IssuerRecord, SecretsRecord, VaultRecord};
 use crate::room::{Place, seal_row};
 use crate::vault::Vault;
 use keystead_access::{BadPolicy, Grantee, Policy, PolicyDocument};
@@ -56,6 +56,8 @@ pub(crate) async fn birth(
         hsm,
     };
     let sealer = root.sealer(Usage::Records);
+    // Nothing in it is older than what the clock says.
+    let clock = ClockRecord { confirmed: vault.clock.doubt().map(|doubt| doubt.id.into()) };
     let mut puts = vec![
         clear(Kind::Domain, domain.public().as_bytes().to_vec()),
         clear(Kind::WrappedDomain, wrapped_domain),
@@ -65,6 +67,7 @@ pub(crate) async fn birth(
         seal_row(vault, &sealer, place(Kind::Issuer), &issuer)?,
         seal_row(vault, &sealer, place(Kind::Policy), &document)?,
         seal_row(vault, &sealer, place(Kind::Vault), &VaultRecord::of(vault.info(), VaultStatus::Active))?,
+        seal_row(vault, &sealer, place(Kind::Clock), &clock)?,
     ];
     puts.extend(wrapping.map(|sealed| clear(Kind::SealedWrapping, sealed)));
     Ok((root, Changes { puts, ..Changes::default() }))

@@ -186,6 +186,12 @@ pub enum Refusal {
     /// The changed policy could not be one.
     #[error("the policy would be refused: {0}")]
     PolicyRefused(Box<BadPolicy>),
+    /// An administrator named another time than the clock says.
+    #[error(
+        "the time that was named is more than an hour from what the node's clock says now: set the clock right if it \
+         is wrong, then look at it again"
+    )]
+    ClockMoved,
     /// A defect of ours; nothing changed.
     #[error("internal fault; nothing was changed")]
     Fault,
@@ -238,6 +244,7 @@ impl Refusal {
             Self::SettingNotFound { .. } => 73,
             Self::NotInPolicy { .. } => 74,
             Self::PolicyRefused(_) => 75,
+            Self::ClockMoved => 80,
             Self::NameTaken { .. } => 30,
             Self::PurgeProtected => 31,
             Self::BadImport(_) => 32,

@@ -24,6 +24,8 @@ pub struct Gauges {
     pub tokens: usize,
     /// Jobs that wait for the cipher pool.
     pub waiting: usize,
+    /// Open vaults in which the clock is doubted.
+    pub doubted: usize,
 }
 
 /// How a token of the node is, and what was counted since the start.
@@ -62,7 +64,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 impl Instance {
     /// How full it is.
     pub fn gauges(&self) -> Gauges {
-        let mut all = Gauges { waiting: self.protection().waiting(), ..Gauges::default() };
+        let mut all = Gauges { waiting: self.protection().waiting(), doubted: self.doubted(), ..Gauges::default() };
         self.each(|vault| {
             let state = match vault.state() {
                 State::Open(open) => {

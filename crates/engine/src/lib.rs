@@ -11,6 +11,7 @@
 //! - [`schedule`]: stored decisions of the customer, carried out by mandate
 //! - [`view`]: what commands take and give; [`records`]: what stands in the sealed rows
 //! - [`hsms`]: the tokens of the node; [`enrol`]: how a wrapping key enters one; [`sweep`]: what leaves them
+//! - [`clock`]: whether the node's clock is believed
 //! - [`gauges`]: how full the node is
 //! - [`issuers`]: the keys of other issuers, fetched within bounds
 //! - [`lifecycle`]: what a key may be used for; [`log`]: the vault's log as anyone may see it
@@ -31,6 +32,7 @@ pub(crate) mod believed;
 pub(crate) mod birth;
 pub(crate) mod cache;
 pub(crate) mod clear_row;
+pub mod clock;
 pub mod commands;
 pub(crate) mod enrol;
 pub mod error;
@@ -58,8 +60,11 @@ pub mod view;
 
 pub use admission::{Bound, Bounds, Rate, Share};
 pub use birth::BUILT_IN;
+pub use clock::note::{BadNote, ClockNote};
+pub use clock::{Clock, Doubt, Why, last_recorded};
 pub use commands::audit::{AuditEntry, ReadAudit};
 pub use commands::client::{AddCredential, CreateClient, CreatedClient, NewCredential, RemoveClient, RemoveCredential};
+pub use commands::clock::{ClockView, ConfirmClock, ReadClock};
 pub use commands::issuer::{AddIssuer, RemoveIssuer};
 pub use commands::key::{
     AttestedKey, BackupKey, CreateKey, Decrypt, DeleteKey, Encrypt, GetDeletedKey, GetKey, GetKeyAttestation,
@@ -91,7 +96,7 @@ pub use node::{Activation, Health, Instance, NODE_LOG, NewVault, Parts, VaultSum
 pub use operate::OperateError;
 pub use records::backup::BadBackup;
 pub use run::Command;
-pub use schedule::{Beat, ClockGuard};
+pub use schedule::Beat;
 pub use vault::{NotLetIn, State, Vault};
 pub use view::{
     BadPageToken, DeletedKeyView, KeyResult, KeyView, Page, PageToken, Recovery, ReleasePolicy, SetAttributes,

@@ -3,6 +3,7 @@
 use crate::believed::Trust;
 use crate::birth::{issuer_binding, singleton};
 use crate::clear_row;
+use crate::clock::confirmed::Confirmed;
 use crate::error::Refusal;
 use crate::issuer::{self, BuiltInIssuer};
 use crate::operate::OperateError;
@@ -32,6 +33,7 @@ pub(crate) async fn open(vault: &Vault, root: &Root, stored: VaultStatus, at: Mo
     let (secrets, _): (SecretsRecord, _) = sealed(vault, &sealer, Kind::Secrets).await?;
     let (issuer, _): (IssuerRecord, _) = sealed(vault, &sealer, Kind::Issuer).await?;
     let (document, revision): (PolicyDocument, _) = sealed(vault, &sealer, Kind::Policy).await?;
+    let confirmed = Confirmed::stored(vault, &sealer).await?;
 
     let material = root.sealer(Usage::KeyMaterial);
     let binding = issuer_binding(vault.info().id);
@@ -47,7 +49,8 @@ pub(crate) async fn open(vault: &Vault, root: &Root, stored: VaultStatus, at: Mo
     let keys = VaultKeys { details, index, blobs: blobs(&secrets) };
     let purge_protection = secrets.purge_protection.unwrap_or(false);
     let protection = vault.hsms.protection(vault.info().id, &vault.protection, secrets.hsm.as_ref());
-    Ok(Open::new(root, keys, (purge_protection, protection), policy, trust, BuiltInIssuer::new(issuer, key)))
+    let issuer = BuiltInIssuer::new(issuer, key);
+    Ok(Open::new(root, keys, (purge_protection, protection), confirmed, policy, trust, issuer))
 }
 
 /// A vault that was made before there were backups has no blob key of its own: it gets one from its index key. The

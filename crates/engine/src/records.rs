@@ -198,6 +198,15 @@ pub(crate) struct VaultRecord {
     pub(crate) tenant: String,
 }
 
+/// Which doubt of the clock was confirmed.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct ClockRecord {
+    /// The newest that was; of a vault that was made while one stood, that one.
+    #[n(0)]
+    pub(crate) confirmed: Option<ByteArray<16>>,
+}
+
 /// The clear body of a vault's first record.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
@@ -262,6 +271,8 @@ pub mod fuzz {
         let _ = decode::<SecretsRecord>(bytes);
         let _ = decode::<IssuerRecord>(bytes);
         let _ = decode::<VaultRecord>(bytes);
+        let _ = decode::<ClockRecord>(bytes);
+        let _ = crate::clock::note::ClockNote::parse(bytes);
         let _ = decode::<backup::BackupRecord>(bytes);
     }
 }

@@ -13,8 +13,6 @@ use keystead_model::{Action, Moment, Name, Revision, Target, Time, VaultId};
 use keystead_store::{DueAt, Kind, Row};
 use std::sync::Arc;
 
-/// How far the wall clock may step before irreversible work waits for an administrator, in ms.
-const MAX_STEP: i64 = 3_600_000;
 /// Rows read at a time.
 const BATCH: u16 = 64;
 /// Rows looked at per beat, and pieces of work tried: the next beat goes on from there.
@@ -28,26 +26,6 @@ pub(crate) struct Schedule {
     /// clock, after a refusal) never stands before everything else, however much it is.
     after: Option<DueAt>,
     backoff: Backoff,
-}
-
-/// Watches the wall clock against a clock that cannot be set and against the journal's last record.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct ClockGuard {
-    /// Wall clock less steady clock at the first beat, ms.
-    offset: Option<i64>,
-    held: bool,
-}
-
-impl ClockGuard {
-    /// One beat: `steady` is milliseconds of a clock that only runs. Returns whether irreversible work may be done.
-    pub fn beat(&mut self, now: Time, steady: i64, journal_last: Option<Time>) -> bool {
-        let offset = now.0.saturating_sub(steady);
-        let first = *self.offset.get_or_insert(offset);
-        let stepped = offset.saturating_sub(first).saturating_abs() > MAX_STEP;
-        let behind = journal_last.is_some_and(|last| last.0.saturating_sub(now.0) > MAX_STEP);
-        self.held = stepped || behind;
-        !self.held
-    }
 }
 
 /// What a beat did.
@@ -64,8 +42,9 @@ pub struct Beat {
 }
 
 impl Instance {
-    /// Carries out what is due. `irreversible` is the clock guard's word.
-    pub async fn tick(&self, at: Moment, irreversible: bool) -> Result<Beat, Refusal> {
+    /// Carries out what is due. What cannot be undone waits in a vault whose administrators have not confirmed a clock
+    /// that is doubted.
+    pub async fn tick(&self, at: Moment) -> Result<Beat, Refusal> {
         let mut schedule = self.schedule.lock().await;
         let (mut beat, mut looked_at, mut tried) = (Beat::default(), 0_usize, 0_usize);
         while looked_at < LOOKED_AT && tried < TRIED {
@@ -76,7 +55,7 @@ impl Instance {
                 let due = row.due.unwrap_or(at.now);
                 schedule.after = Some(DueAt { due, vault, key: row.key() });
                 if !schedule.backoff.holds(vault, &row, at.now) {
-                    let done = self.carry_out(vault, &row, at, irreversible).await;
+                    let done = self.carry_out(vault, &row, at).await;
                     tried = tried.saturating_add(schedule.note(vault, &row, at.now, done, &mut beat));
                 }
             }
@@ -88,9 +67,9 @@ impl Instance {
         Ok(beat)
     }
 
-    async fn carry_out(&self, id: VaultId, row: &Row, at: Moment, irreversible: bool) -> Done {
+    async fn carry_out(&self, id: VaultId, row: &Row, at: Moment) -> Done {
         let Some(vault) = self.by_id(id) else { return Done::Nothing };
-        vault.due(row, at, irreversible).await.unwrap_or_else(|e| {
+        vault.due(row, at).await.unwrap_or_else(|e| {
             tracing::warn!(vault = %vault.info.name, "scheduled work was not done: {e}");
             Done::Refused
         })
@@ -137,12 +116,12 @@ enum Due {
 }
 
 impl Vault {
-    async fn due(self: &Arc<Self>, row: &Row, at: Moment, irreversible: bool) -> Result<Done, TurnedAway> {
+    async fn due(self: &Arc<Self>, row: &Row, at: Moment) -> Result<Done, TurnedAway> {
         let Ok(open) = self.open() else { return Ok(Done::Nothing) };
         let Ok(key) = Room::new(self, &open, at).opened(row) else { return Ok(Done::Nothing) };
         match work(row.kind, &key, row.revision, at.now) {
             None => Ok(Done::Nothing),
-            Some(Due::Purge(..)) if !irreversible => Ok(Done::Held),
+            Some(Due::Purge(..)) if self.doubt_of(&open).is_some() => Ok(Done::Held),
             Some(Due::Rotate(name, mandate)) => {
                 let answer = self.run_as(Who::Mandate(mandate), RotateKey { name }, at).await?;
                 Ok(self.done(Done::Rotated, answer.into_parts().1))
@@ -180,26 +159,5 @@ fn work(kind: Kind, key: &KeyRecord, at: Revision, now: Time) -> Option<Due> {
         (Kind::Key, Work::Rotate) => Some(Due::Rotate(name.clone(), mandate(Action::RotateKey, set_by))),
         (Kind::Key, Work::Notify) => Some(Due::Notify(name.clone(), mandate(Action::NotifyExpiry, set_by))),
         _ => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn irreversible_work_waits_when_the_clock_stepped_more_than_an_hour() {
-        let mut guard = ClockGuard::default();
-        assert!(guard.beat(Time(1_000_000), 0, None));
-        assert!(guard.beat(Time(1_000_000 + MAX_STEP), 0, None));
-        assert!(!guard.beat(Time(1_000_001 + MAX_STEP), 0, None));
-        assert!(guard.beat(Time(1_000_000 + 5_000), 5_000, None));
-    }
-
-    #[test]
-    fn irreversible_work_waits_when_the_clock_is_behind_the_journal() {
-        let mut guard = ClockGuard::default();
-        assert!(!guard.beat(Time(0), 0, Some(Time(MAX_STEP + 1))));
-        assert!(guard.beat(Time(2), 2, Some(Time(MAX_STEP + 1))));
     }
 }

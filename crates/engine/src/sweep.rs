@@ -61,8 +61,9 @@ impl Purged {
 
 impl Instance {
     /// One beat: purged keys leave their tokens, and the vaults whose time has come are swept. How many orphans went.
-    /// `irreversible` is the clock guard's word. It waits for tokens, so nothing else should wait for it.
-    pub async fn sweep(&self, at: Moment, irreversible: bool) -> usize {
+    /// Nothing goes
+    /// from a vault in which the clock is doubted. It waits for tokens, so nothing else should wait for it.
+    pub async fn sweep(&self, at: Moment) -> usize {
         let (mut sweeps, mut count) = (self.sweeps.lock().await, 0_usize);
         let vaults = self.all();
         sweeps.0.retain(|id, _| vaults.iter().any(|vault| vault.info.id == *id));
@@ -74,7 +75,7 @@ impl Instance {
             if !seen.is_due(at.now) {
                 continue;
             }
-            match self.sweep_vault(&vault, &open, tokens, seen, (at, irreversible)).await {
+            match self.sweep_vault(&vault, &open, tokens, seen, at).await {
                 Ok(destroyed) => count = count.saturating_add(destroyed),
                 Err(e) => tracing::warn!(vault = %vault.info.name, "its tokens were not swept: {e}"),
             }
@@ -88,7 +89,7 @@ impl Instance {
         open: &Arc<Open>,
         tokens: &Tokens,
         seen: &mut Seen,
-        (at, irreversible): (Moment, bool),
+        at: Moment,
     ) -> Result<usize, OperateError> {
         seen.next = Some(at.now.plus_millis(EVERY));
         // The tokens first: what is made after that is in none of the lists.
@@ -111,7 +112,7 @@ impl Instance {
             if !since.is_empty() {
                 seen.next = Some(at.now.plus_millis(SETTLED));
             }
-            if !irreversible || !vault.still_open(open) {
+            if vault.doubt_of(open).is_some() || !vault.still_open(open) {
                 continue;
             }
             for some in orphans.chunks(RECORDED) {

@@ -3,6 +3,8 @@
 use crate::admission::{Admission, WrongProofs};
 use crate::believed::{Believed, Seen, Trust, Used};
 use crate::cache::KeyCache;
+use crate::clock::Clock;
+use crate::clock::confirmed::Confirmed;
 use crate::error::TurnedAway;
 use crate::hsms::Hsms;
 use crate::info::{IssuerInfo, VaultInfo};
@@ -62,6 +64,7 @@ pub struct Open {
     pub(crate) purge_protection: bool,
     /// Where its keys are: here and, if it has one, in its HSM.
     pub(crate) protection: Protection,
+    pub(crate) confirmed: ArcSwap<Confirmed>,
     pub(crate) index: Mac,
     pub(crate) policy: ArcSwap<Policy>,
     pub(crate) believed: ArcSwap<Believed>,
@@ -88,6 +91,7 @@ impl Open {
         root: &Root,
         keys: VaultKeys,
         (purge_protection, protection): (bool, Protection),
+        confirmed: Confirmed,
         policy: Policy,
         trust: Trust,
         issuer: BuiltInIssuer,
@@ -100,6 +104,7 @@ impl Open {
             blobs: keys.blobs,
             purge_protection,
             protection,
+            confirmed: ArcSwap::from_pointee(confirmed),
             index: keys.index,
             policy: ArcSwap::from_pointee(policy),
             believed: ArcSwap::from_pointee(believed),
@@ -167,6 +172,7 @@ pub struct Vault {
     pub(crate) admission: Admission,
     pub(crate) wrong_proofs: Arc<WrongProofs>,
     pub(crate) issuers: Arc<Issuers>,
+    pub(crate) clock: Arc<Clock>,
     pub(crate) state: ArcSwap<State>,
 }
 

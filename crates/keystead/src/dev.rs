@@ -10,6 +10,7 @@ use crate::node_key::write_private;
 use crate::setup::{Running, Setup, moment};
 use crate::tls;
 use crate::vault::policy::FirstPolicy;
+use crate::watch::state::doubted;
 use keystead_access::PolicyDocument;
 use keystead_access::policy::AssignmentDocument;
 use keystead_access::role::{AUDIT_READER, CRYPTO_OFFICER};
@@ -326,6 +327,9 @@ fn banner(running: &Running, args: &Args, env: &Path) {
         String::new(),
         "Custody is `file`: for development only. Stop with Ctrl-C.".to_owned(),
     ]);
+    if let Some(doubt) = running.instance.named("dev").and_then(|vault| vault.doubt()) {
+        lines.extend([String::new(), format!("Note: {}.", doubted(&doubt))]);
+    }
     let mut out = std::io::stdout().lock();
     for line in lines {
         let _ = writeln!(out, "{line}");

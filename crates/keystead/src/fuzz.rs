@@ -7,6 +7,7 @@ use crate::output::time;
 use crate::vault::policy::FirstPolicy;
 use crate::watch::traces::context::Parent;
 use crate::{config, node_key, tls};
+use keystead_engine::ClockNote;
 
 /// The configuration of `serve`: one, or an error with a line of it.
 fn configuration(data: &[u8]) {
@@ -53,6 +54,9 @@ fn traceparent(data: &[u8]) {
 /// What the state directories hold beside the store and the journal.
 fn state(data: &[u8]) {
     drop(node_key::parse(data));
+    if let Ok(note) = ClockNote::parse(data) {
+        assert_eq!(note.to_bytes(), data);
+    }
     let text = String::from_utf8_lossy(data);
     if let Ok(validity) = text.parse::<tls::Validity>() {
         assert_eq!(validity.to_string(), text);
@@ -76,6 +80,8 @@ fn word(data: &[u8]) {
 mod tests {
     use super::*;
     use crate::vault::policy::EXAMPLE as POLICY;
+    use keystead_engine::{Doubt, Why};
+    use keystead_model::Time;
 
     const CONFIGURATION: &str = include_str!("../../../docs/keystead.example.toml");
     const ENVELOPE: &str = r#"{"kid":"https://h:1/keys/a/0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f","alg":"A256GCM","iv":"AwMD",
@@ -171,9 +177,16 @@ mod tests {
 
     #[test]
     fn no_kept_state_panics() {
+        let (id, why, said) = ([7; 16], Why::Start, Time(1));
+        let note = ClockNote { seen: Time(2), doubt: Some(Doubt { id, why, said, expected: Some(said) }) };
         smoke(
             8_000,
-            &[&[1; 49], b"1 5 -7 192.0.2.1,2001:db8::1", b"1 9223372036854775807 -9223372036854775808 "],
+            &[
+                &[1; 49],
+                &note.to_bytes(),
+                b"1 5 -7 192.0.2.1,2001:db8::1",
+                b"1 9223372036854775807 -9223372036854775808 ",
+            ],
             state,
         );
     }

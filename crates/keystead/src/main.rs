@@ -5,6 +5,7 @@
 //! - [`vault`]: the operator's commands over the local socket
 //! - [`key`], [`role`], [`audit`]: a client's commands over HTTPS; [`policy`]: an administrator's
 //! - [`hsm`]: PKCS#11 tokens; [`byok`]: keys on their way into a vault
+//! - [`clock_note`]: what is kept of the clock over a restart
 //! - [`syslog`]: where a copy of the audit goes
 //! - [`watch`]: metrics, readiness and the server's own log
 //! - [`exit`]: exit codes and how errors are shown
@@ -14,6 +15,7 @@
 mod audit;
 mod byok;
 mod certificate;
+mod clock_note;
 mod config;
 mod dev;
 mod exit;
@@ -91,6 +93,8 @@ enum Command {
     Byok(byok::Args),
     /// Look at PKCS#11 tokens
     Hsm(hsm::Args),
+    /// Look at the server's clock, and confirm one that is doubted
+    Clock(policy::clock::Args),
     /// Read and check the audit log
     Audit(audit::Args),
     /// A token's worker: the server starts it
@@ -135,6 +139,7 @@ fn run(cli: Cli) -> Result<(), exit::Failure> {
         Command::Policy(args) => runtime()?.block_on(policy::show::run(args)),
         Command::Byok(args) => byok::run(args),
         Command::Hsm(args) => runtime()?.block_on(hsm::run(args)),
+        Command::Clock(args) => runtime()?.block_on(policy::clock::run(args)),
         Command::Audit(args) => runtime()?.block_on(audit::run(args)),
         // Never comes here: it has an exit code of its own.
         Command::HsmWorker => Ok(()),

@@ -1,6 +1,7 @@
 //! What `dev` and `serve` share: from directories and files to a running node.
 
 use crate::certificate::{CertificateFiles, Follower, Pair};
+use crate::clock_note::Keeper;
 use crate::config::LogSection;
 use crate::exit::Failure;
 use crate::handler::Front;
@@ -11,7 +12,7 @@ use crate::watch::{log, port, traces};
 use crate::{node_key, syslog, tls};
 use keystead_audit::{FileSink, Journal, Node, Pump, Sink};
 use keystead_custody::UnsealPath;
-use keystead_engine::{Bounds, ClockGuard, Hsms, Instance, Issuers, Parts};
+use keystead_engine::{Bounds, Clock, Hsms, Instance, Issuers, Parts};
 use keystead_model::{Moment, Time};
 use keystead_protection::Protection;
 use keystead_server::{Fetcher, Limits, Outgoing, Server, TlsIdentity, tls_config};
@@ -21,7 +22,7 @@ use rustix::fs::{FlockOperation, flock};
 use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
@@ -59,6 +60,7 @@ pub(crate) struct Running {
     port: Option<Server>,
     traces: Option<traces::Sender>,
     held: Arc<Held>,
+    clock: Keeper,
     store: Store,
     journal: Journal,
     stop: StopSignals,
@@ -111,6 +113,7 @@ impl Setup {
         let node = node_key::load_or_create(&self.data.join("node.key"), &store).await?;
         let id = node.node;
         let journal = self.journal(node)?;
+        let (clock, keeper) = self.clock(&journal, &store).await?;
         let parts = Parts {
             node: id,
             store: store.clone(),
@@ -120,6 +123,7 @@ impl Setup {
             paths: self.paths(&store).await?,
             bounds: self.bounds,
             issuers: self.issuers(),
+            clock,
         };
         let instance = Instance::start(parts, moment(120))
             .await
@@ -150,7 +154,21 @@ impl Setup {
         let files = self.certificate.take();
         let follower = files.map(|files| Follower::new(files, &self.pair, identity, Arc::clone(&instance)));
         let _lock = self.lock;
-        Ok(Running { instance, server, follower, port, traces, held, store, journal, stop, _pumps: pumps, _lock })
+        let clock = keeper;
+        Ok(Running {
+            instance,
+            server,
+            follower,
+            port,
+            traces,
+            held,
+            clock,
+            store,
+            journal,
+            stop,
+            _pumps: pumps,
+            _lock,
+        })
     }
 
     /// Which issuers there are to ask stands in the vaults' policies; which hosts may be reached, in the configuration.
@@ -189,6 +207,16 @@ impl Setup {
             );
         }
         Ok(journal)
+    }
+
+    /// The clock against what was noted of it. What is found is noted before anything is recorded or done; where it
+    /// cannot be written, what stood there is found again by the next start.
+    async fn clock(&self, journal: &Journal, store: &Store) -> Result<(Arc<Clock>, Keeper), Failure> {
+        let mut keeper = Keeper::new(&self.data);
+        let clock = Clock::begin(keeper.read()?, journal, store, moment(0).now, steady_millis()).await;
+        let clock = clock.map_err(|e| Failure::unavailable(format!("cannot read the store: {e}")))?;
+        keeper.keep(clock.note());
+        Ok((clock, keeper))
     }
 
     /// The path key is made at the first start; one that is missing later leaves the vaults sealed.
@@ -236,7 +264,8 @@ impl Setup {
 impl Running {
     /// Serves until SIGTERM or Ctrl-C, then makes all state durable.
     pub(crate) async fn serve(self) -> Result<(), Failure> {
-        let beats = tokio::spawn(beat(Arc::clone(&self.instance), self.held));
+        let clock = Arc::new(Mutex::new(self.clock));
+        let beats = tokio::spawn(beat(Arc::clone(&self.instance), self.held, Arc::clone(&clock)));
         let sweeps = tokio::spawn(sweep(Arc::clone(&self.instance)));
         let following = self.follower.map(|follower| tokio::spawn(follower.run()));
         let port = self.port.map(|port| tokio::spawn(port.run(std::future::pending())));
@@ -251,6 +280,11 @@ impl Running {
         port.inspect(JoinHandle::abort);
         if let Some(traces) = self.traces {
             traces.close().await;
+        }
+        // When it was last seen running: the next start is held against it.
+        let note = self.instance.watch_clock(moment(5), steady_millis()).await;
+        if let Err(e) = keeper(&clock).write(note) {
+            tracing::warn!("the clock may be doubted at the next start: {}", e.into_message());
         }
         self.journal.close().await;
         self.store.close().await;
@@ -268,20 +302,18 @@ fn pump(journal: &Journal, sink: impl Sink) -> Result<Pump, Failure> {
 }
 
 /// Carries out what is due, each second.
-async fn beat(instance: Arc<Instance>, held: Arc<Held>) {
-    let (mut guard, mut said) = (ClockGuard::default(), Said::default());
-    let before = instance.last_recorded();
+async fn beat(instance: Arc<Instance>, held: Arc<Held>, clock: Arc<Mutex<Keeper>>) {
+    let mut said = Said::default();
     let mut every = tokio::time::interval(Duration::from_secs(1));
     every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         every.tick().await;
         let at = moment(60);
-        let irreversible = guard.beat(at.now, steady_millis(), before);
-        match instance.tick(at, irreversible).await {
-            Ok(beat) => {
-                held.set(beat.held);
-                said.held(beat.held);
-            }
+        let note = instance.watch_clock(at, steady_millis()).await;
+        keeper(&clock).keep(note);
+        said.clock(note.doubt.as_ref(), instance.doubted());
+        match instance.tick(at).await {
+            Ok(beat) => held.set(beat.held),
             Err(e) => tracing::warn!("the scheduler could not read what is due: {e}"),
         }
         let health = instance.journal().health();
@@ -291,16 +323,16 @@ async fn beat(instance: Arc<Instance>, held: Arc<Held>) {
 
 /// Destroys what no row names in the tokens. It waits for them, so it has a beat of its own.
 async fn sweep(instance: Arc<Instance>) {
-    let mut guard = ClockGuard::default();
-    let before = instance.last_recorded();
     let mut every = tokio::time::interval(Duration::from_secs(1));
     every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         every.tick().await;
-        let at = moment(60);
-        let irreversible = guard.beat(at.now, steady_millis(), before);
-        instance.sweep(at, irreversible).await;
+        instance.sweep(moment(60)).await;
     }
+}
+
+fn keeper(clock: &Mutex<Keeper>) -> MutexGuard<'_, Keeper> {
+    clock.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// SIGTERM and SIGINT, caught from when this is made.

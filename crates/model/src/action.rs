@@ -93,6 +93,10 @@ actions! {
     ReadAudit = 41, "audit/read";
     /// Seal the vault from inside.
     SealVault = 42, "vault/seal";
+    /// Read what the node's clock says, and whether it is doubted.
+    ReadClock = 43, "clock/read";
+    /// Confirm a clock that is doubted.
+    ConfirmClock = 44, "clock/confirm";
     /// List and read role assignments.
     ReadRoleAssignments = 60, "role-assignments/read";
     /// Give a principal a role.
@@ -143,6 +147,8 @@ actions! {
     TokenEnrolled = 1006, "vault/token-enrolled";
     /// Resident keys that no row names were destroyed in a token (node's log): the clear body has their ids.
     OrphansDestroyed = 1007, "vault/orphans-destroyed";
+    /// A node's clock was not where it was expected.
+    ClockDoubted = 1008, "node/clock-doubted";
 }
 
 impl fmt::Display for Action {

@@ -124,6 +124,8 @@ data_actions! {
     NotBeforeWrite = 111, "Keystead/policy/not-before/write" => [RevokeTokens];
     // Key Vault has no name for it; Managed HSM has.
     Random = 112, "Keystead/rng/action" => [RandomBytes];
+    ClockRead = 113, "Keystead/clock/read" => [ReadClock];
+    ClockConfirm = 114, "Keystead/clock/confirm/action" => [ConfirmClock];
 }
 
 impl DataAction {
@@ -145,7 +147,8 @@ impl DataAction {
 
     /// Whether a custom definition may hold it: what belongs to the administrators of the vault it may not.
     pub fn in_custom_roles(self) -> bool {
-        !(Self::VaultSeal.code()..=Self::NotBeforeWrite.code()).contains(&self.code())
+        let of_vault = [Self::VaultSeal..=Self::NotBeforeWrite, Self::ClockRead..=Self::ClockConfirm];
+        !of_vault.iter().any(|range| range.contains(&self))
     }
 }
 
@@ -185,6 +188,8 @@ mod tests {
                     | A::TurnedAway
                     | A::VaultActivated
                     | A::TokenEnrolled
+                    | A::OrphansDestroyed
+                    | A::ClockDoubted
             );
             for kind in [VaultKind::Vault, VaultKind::Hsm] {
                 assert_eq!(DataAction::of(*action, kind).is_none(), by_no_role, "{action}: give it a data action");

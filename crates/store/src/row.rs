@@ -54,6 +54,8 @@ kinds! {
     DeletedKey = 10,
     /// A sealed copy of what the vault's own clear columns say.
     Vault = 11,
+    /// Which doubt of the clock the vault's administrators confirmed.
+    Clock = 12,
     /// The HSM wrapping key, sealed to the domain.
     SealedWrapping = 13,
 }

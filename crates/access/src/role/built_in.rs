@@ -98,6 +98,8 @@ pub static VAULT_ADMINISTRATOR: Role = Role {
     description: "Administers the vault and its roles, and has no key by that. Only an administrator assigns it, at /.",
     data_actions: &[
         VaultSeal,
+        ClockRead,
+        ClockConfirm,
         PolicyRead,
         IssuersWrite,
         IssuersDelete,

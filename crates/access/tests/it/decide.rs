@@ -11,8 +11,10 @@ use Action::*;
 const SCOPES: [&str; 5] = ["/", "/keys", "/keys/a", "/keys/A", "/keys/b"];
 const ROLES: [&str; 5] = [OFFICER, USER, SERVICE, READER, POLICY_ADMINISTRATOR];
 /// What administrators of the vault may do.
-const ADMINISTRATION: [Action; 18] = [
+const ADMINISTRATION: [Action; 20] = [
     SealVault,
+    ReadClock,
+    ConfirmClock,
     ReadPolicy,
     AddIssuer,
     RemoveIssuer,
@@ -33,8 +35,10 @@ const ADMINISTRATION: [Action; 18] = [
 ];
 
 /// What administrators alone do, whatever roles anybody has.
-const OF_ADMINISTRATORS_ALONE: [Action; 11] = [
+const OF_ADMINISTRATORS_ALONE: [Action; 13] = [
     SealVault,
+    ReadClock,
+    ConfirmClock,
     ReadPolicy,
     AddIssuer,
     RemoveIssuer,
@@ -59,10 +63,10 @@ fn gives(role: &str, action: Action) -> bool {
         ReadAudit => role == READER,
         ReadRoleAssignments | WriteRoleAssignment | DeleteRoleAssignment | ReadRoleDefinitions
         | WriteRoleDefinition | DeleteRoleDefinition | ReadSettings => role == POLICY_ADMINISTRATOR,
-        SealVault | ReadPolicy | AddIssuer | RemoveIssuer | CreateClient | RemoveClient | AddCredential
-        | RemoveCredential | AddAuthority | RemoveAuthority | RevokeTokens => false,
+        SealVault | ReadClock | ConfirmClock | ReadPolicy | AddIssuer | RemoveIssuer | CreateClient | RemoveClient
+        | AddCredential | RemoveCredential | AddAuthority | RemoveAuthority | RevokeTokens => false,
         NotifyExpiry | IssueToken | VaultCreated | VaultUnsealed | VaultSealed | NodeEnrolled | TurnedAway
-        | VaultActivated | TokenEnrolled => false,
+        | VaultActivated | TokenEnrolled | OrphansDestroyed | ClockDoubted => false,
     }
 }
 

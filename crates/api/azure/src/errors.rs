@@ -101,6 +101,7 @@ pub fn refusal(why: &Refusal, context: &Context<'_>) -> Reply {
         Refusal::BadImport(_) | Refusal::BadBackup(_) | Refusal::BadRotationPolicy { .. } => bad(&sentence(why)),
         Refusal::UnknownLog => Reply::error(StatusCode::NOT_FOUND, "LogNotFound", None, sentence(why)),
         Refusal::Conflict => conflict(None, &sentence(why)),
+        Refusal::ClockMoved => Reply::error(StatusCode::CONFLICT, "ClockMoved", None, sentence(why)),
         Refusal::KeyDisabled { op } => {
             forbidden("KeyDisabled", &format!("Operation {op} is not allowed on a disabled key."))
         }

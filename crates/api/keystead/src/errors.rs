@@ -39,6 +39,7 @@ pub(crate) fn of_refusal(why: &Refusal) -> Reply {
             Reply::error(StatusCode::CONFLICT, "Conflict", None, text)
         }
         Refusal::PolicyRefused(_) => Reply::error(StatusCode::BAD_REQUEST, "BadParameter", None, text),
+        Refusal::ClockMoved => Reply::error(StatusCode::CONFLICT, "ClockMoved", None, text),
         Refusal::NameReserved { .. } | Refusal::NameTaken { .. } | Refusal::Conflict => {
             Reply::error(StatusCode::CONFLICT, "Conflict", None, text)
         }

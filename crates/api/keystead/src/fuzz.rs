@@ -19,6 +19,12 @@ pub fn policy(data: &[u8]) {
     });
 }
 
+/// The body that confirms the clock.
+pub fn clock(data: &[u8]) {
+    let target = "/keystead/v1/clock/confirm";
+    let _ = with_parts(target, target, hyper::HeaderMap::new(), data, |p| drop(crate::clock::confirm(p)));
+}
+
 /// A query for records, and the path of a tile.
 pub fn query(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
@@ -32,7 +38,8 @@ pub fn query(data: &[u8]) {
 mod tests {
     #[test]
     fn no_input_panics() {
-        let seeds: [&[u8]; 5] = [
+        let seeds: [&[u8]; 6] = [
+            br#"{"time":1900000000000}"#,
             br#"{"name":"a","authorities":["a:1"],"policy":{"administrators":[{"issuer":"i","subject":"s"}],"clients":[null]}}"#,
             b"log=00000000000000000000000000000000&from=18446744073709551615&n=-0",
             b"entries/x001/234.p/255",
@@ -52,6 +59,7 @@ mod tests {
             super::new_vault(&data);
             super::query(&data);
             super::policy(&data);
+            super::clock(&data);
         }
     }
 }

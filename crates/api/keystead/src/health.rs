@@ -14,10 +14,14 @@ struct Health<'a> {
     custody: &'a str,
     journal: &'static str,
     store: &'static str,
+    /// Known while the vault is open.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    clock: Option<&'static str>,
 }
 
 /// `GET /keystead/v1/health`: 200 while the vault is open, its records can be made durable and its rows be read, else
-/// 503. A full store refuses changes only, so it is shown and makes no 503.
+/// 503. A full store refuses changes only, and a doubted clock what is done by itself at the end of a retention: they
+/// are shown and make no 503.
 pub(crate) fn serve<'a>(vault: &'a Arc<Vault>, _: &'a Context<'a>) -> BoxFuture<'a, Reply> {
     ready(reply(vault)).boxed()
 }
@@ -30,6 +34,7 @@ fn reply(vault: &Vault) -> Reply {
         custody: &vault.info().custody,
         journal: word(&journal),
         store: store.name(),
+        clock: vault.ready().ok().map(|()| if vault.doubt().is_some() { "doubted" } else { "ok" }),
     };
     let durable = matches!(journal, JournalState::Ready | JournalState::Low);
     let good = vault.ready().is_ok() && durable && store != StoreState::Unavailable;

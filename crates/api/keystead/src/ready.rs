@@ -22,6 +22,9 @@ pub struct Reason {
 struct Readiness<'a> {
     ready: bool,
     reasons: &'a [Reason],
+    /// What stands in the way of no request, and is to be seen to.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<Reason>,
     #[serde(skip_serializing_if = "Option::is_none")]
     vaults: Option<Vec<State<'a>>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -62,7 +65,8 @@ pub(crate) fn serve<'a>(vault: &'a Arc<Vault>, _: &'a Context<'a>) -> BoxFuture<
         let of_journal = of_journal(&vault.journal().health().state);
         let of_store = (!vault.store_answers().await).then_some(STORE);
         let reasons: Vec<Reason> = of_vault.into_iter().chain(of_hsm).chain(of_journal).chain(of_store).collect();
-        reply(&Readiness { ready: reasons.is_empty(), reasons: &reasons, vaults: None, tokens: Vec::new() })
+        let warnings = vault.doubt().map(|_| CLOCK).into_iter().collect();
+        reply(&Readiness { ready: reasons.is_empty(), reasons: &reasons, warnings, vaults: None, tokens: Vec::new() })
     }
     .boxed()
 }
@@ -81,6 +85,7 @@ pub async fn node(instance: &Instance) -> Reply {
     reply(&Readiness {
         ready: reasons.is_empty(),
         reasons: &reasons,
+        warnings: warnings_of_node(instance),
         vaults: Some(states),
         tokens: tokens.iter().map(Token::of).collect(),
     })
@@ -88,8 +93,12 @@ pub async fn node(instance: &Instance) -> Reply {
 
 /// The node's readiness without names, for whoever may reach the port of the metrics.
 pub async fn node_without_names(instance: &Instance) -> Reply {
-    let reasons = of_node(instance).await;
-    reply(&Readiness { ready: reasons.is_empty(), reasons: &reasons, vaults: None, tokens: Vec::new() })
+    let (reasons, warnings) = (of_node(instance).await, warnings_of_node(instance));
+    reply(&Readiness { ready: reasons.is_empty(), reasons: &reasons, warnings, vaults: None, tokens: Vec::new() })
+}
+
+fn warnings_of_node(instance: &Instance) -> Vec<Reason> {
+    if instance.doubted() > 0 { vec![CLOCK] } else { Vec::new() }
 }
 
 /// The process lives.
@@ -113,6 +122,12 @@ const STORE: Reason =
 const HSM: Reason = Reason {
     code: "hsm",
     message: "no token of the vault's HSM answers: the operator's `/keystead/v1/operator/health` says why",
+};
+
+const CLOCK: Reason = Reason {
+    code: "clock",
+    message: "the clock is doubted, and purges at the end of a retention wait: an administrator of the vault looks at it \
+              with `keystead clock show` and confirms it with `keystead clock confirm`",
 };
 
 /// What the journal's state means, if it stands in the way.
@@ -154,9 +169,19 @@ mod tests {
 
     #[test]
     fn not_ready_is_503_and_names_its_reasons() {
-        let answer = reply(&Readiness { ready: false, reasons: &[STORE], vaults: None, tokens: Vec::new() });
+        let none = Readiness { ready: false, reasons: &[STORE], warnings: Vec::new(), vaults: None, tokens: Vec::new() };
+        let answer = reply(&none);
         assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
         let text = String::from_utf8(answer.body.bytes().to_vec()).unwrap();
         assert!(text.starts_with(r#"{"ready":false,"reasons":[{"code":"store","#), "{text}");
+    }
+
+    #[test]
+    fn a_warning_makes_nobody_unready() {
+        let warned = Readiness { ready: true, reasons: &[], warnings: vec![CLOCK], vaults: None, tokens: Vec::new() };
+        let answer = reply(&warned);
+        assert_eq!(answer.status, StatusCode::OK);
+        let text = String::from_utf8(answer.body.bytes().to_vec()).unwrap();
+        assert!(text.starts_with(r#"{"ready":true,"reasons":[],"warnings":[{"code":"clock","#), "{text}");
     }
 }

@@ -1,6 +1,6 @@
 //! The table at a vault's authority.
 
-use crate::{errors, health, logs, ready, records};
+use crate::{clock, errors, health, logs, ready, records};
 use hyper::{Method, StatusCode};
 use keystead_api_table::{Body, Context, OpenRoute, Pattern, Protocol, Route, route};
 use keystead_engine::SealVault;
@@ -23,6 +23,8 @@ fn routes() -> Vec<Route> {
     vec![
         route(Method::GET, "/keystead/v1/audit/records", records::parse, StatusCode::OK, records::format),
         route(Method::POST, "/keystead/v1/vault/seal", |_| Ok(SealVault), StatusCode::NO_CONTENT, nothing),
+        route(Method::GET, "/keystead/v1/clock", clock::read, StatusCode::OK, clock::shown),
+        route(Method::POST, "/keystead/v1/clock/confirm", clock::confirm, StatusCode::OK, clock::shown),
     ]
     .into_iter()
     .chain(policy_routes())
@@ -87,12 +89,18 @@ mod tests {
     use keystead_api_table::Access;
 
     #[test]
-    fn only_what_names_and_details_and_the_policy_need_a_caller() {
+    fn only_names_and_details_the_seal_the_clock_and_the_policy_need_a_caller() {
         let with_caller: Vec<_> =
             protocol().entries().filter(|r| r.access == Access::Caller).map(|r| (r.pattern, r.name)).collect();
         let (policy, rest): (Vec<_>, Vec<_>) =
             with_caller.into_iter().partition(|(pattern, _)| pattern.starts_with("/keystead/v1/policy"));
-        assert_eq!(rest, [("/keystead/v1/audit/records", "audit/read"), ("/keystead/v1/vault/seal", "vault/seal")]);
+        let expected = [
+            ("/keystead/v1/audit/records", "audit/read"),
+            ("/keystead/v1/vault/seal", "vault/seal"),
+            ("/keystead/v1/clock", "clock/read"),
+            ("/keystead/v1/clock/confirm", "clock/confirm"),
+        ];
+        assert_eq!(rest, expected);
         assert!(policy.len() == 13 && policy.iter().all(|(_, name)| name.starts_with("policy/")), "{policy:?}");
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod client;
+pub mod clock;
 pub mod issuer;
 pub mod key;
 pub mod policy;

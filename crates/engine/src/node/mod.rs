@@ -9,6 +9,7 @@ pub use tokens::Activation;
 use crate::admission::{Admission, Bounds, WrongProofs};
 use crate::birth;
 use crate::clear_row;
+use crate::clock::Clock;
 use crate::error::Refusal;
 use crate::gauges::TokenHealth;
 use crate::hsms::Hsms;
@@ -23,7 +24,7 @@ use arc_swap::ArcSwap;
 use keystead_access::PolicyDocument;
 use keystead_audit::{Journal, JournalHealth, TurnedAwayReason};
 use keystead_custody::UnsealPath;
-use keystead_model::{Action, Authority, Moment, NodeId, Revision, Time, VaultId, VaultKind, VaultStatus};
+use keystead_model::{Action, Authority, Moment, NodeId, Revision, VaultId, VaultKind, VaultStatus};
 use keystead_protection::Protection;
 use keystead_store::{Changes, Store, VaultRow};
 use std::collections::{BTreeMap, HashMap};
@@ -61,6 +62,8 @@ pub struct VaultSummary {
     pub purge_protection: Option<bool>,
     /// The names of the tokens of its HSM; known while it is open.
     pub tokens: Vec<String>,
+    /// Whether the clock is doubted in it; known while it is open.
+    pub clock_doubted: Option<bool>,
 }
 
 /// A vault's name and state, for health.
@@ -101,6 +104,8 @@ pub struct Parts {
     pub bounds: Bounds,
     /// The keys of other issuers.
     pub issuers: Arc<Issuers>,
+    /// Its clock, watched.
+    pub clock: Arc<Clock>,
 }
 
 /// This node.
@@ -128,6 +133,7 @@ impl Instance {
         let instance = Self { parts, vaults, wrong_proofs, troubles: ArcSwap::default(), operating, schedule, sweeps };
         instance.enrol(at).await?;
         instance.replay().await?;
+        instance.record_doubt(at).await;
         for row in instance.parts.store.vaults().await.map_err(Refusal::from)? {
             let vault = instance.vault_of(&row);
             if row.status == VaultStatus::Active
@@ -186,13 +192,6 @@ impl Instance {
         self.parts.journal.turned_away(None, why);
     }
 
-    /// When the newest record of any log was made: what the clock is held against.
-    pub fn last_recorded(&self) -> Option<Time> {
-        let journal = &self.parts.journal;
-        let newest = |log| journal.tail(log, 1).ok()?.first().map(|(_, record)| record.at());
-        journal.logs().into_iter().filter_map(newest).max()
-    }
-
     /// The node's journal.
     pub fn journal(&self) -> &Journal {
         &self.parts.journal
@@ -200,6 +199,11 @@ impl Instance {
 
     pub(crate) fn hsms(&self) -> &Hsms {
         &self.parts.hsms
+    }
+
+    /// The node's clock.
+    pub fn clock(&self) -> &Clock {
+        &self.parts.clock
     }
 
     pub(crate) fn protection(&self) -> &Protection {
@@ -336,7 +340,7 @@ impl Instance {
             VaultStatus::Deleted => State::Deleted,
             VaultStatus::Active | VaultStatus::Sealed => State::Sealed,
         };
-        let Parts { node, store, journal, protection, hsms, bounds, issuers, .. } = &self.parts;
+        let Parts { node, store, journal, protection, hsms, bounds, issuers, clock, .. } = &self.parts;
         Arc::new(Vault {
             info,
             node: *node,
@@ -347,6 +351,7 @@ impl Instance {
             admission: Admission::new(*bounds),
             wrong_proofs: Arc::clone(&self.wrong_proofs),
             issuers: Arc::clone(issuers),
+            clock: Arc::clone(clock),
             state: ArcSwap::from_pointee(state),
         })
     }
@@ -375,14 +380,18 @@ impl Instance {
 
 fn summary(vault: &Arc<Vault>) -> VaultSummary {
     let state = vault.state();
-    let (purge_protection, tokens) = match &state {
-        State::Open(open) => {
-            let tokens = open.protection.tokens().map(|t| t.names().map(str::to_owned).collect());
-            (Some(open.purge_protection), tokens.unwrap_or_default())
-        }
-        State::Inactive { .. } | State::Sealed | State::Deleted => (None, Vec::new()),
+    let State::Open(open) = &state else {
+        let (info, state) = (vault.info.clone(), state.name());
+        return VaultSummary { info, state, purge_protection: None, tokens: Vec::new(), clock_doubted: None };
     };
-    VaultSummary { info: vault.info.clone(), state: state.name(), purge_protection, tokens }
+    let tokens = open.protection.tokens().map(|t| t.names().map(str::to_owned).collect());
+    VaultSummary {
+        info: vault.info.clone(),
+        state: state.name(),
+        purge_protection: Some(open.purge_protection),
+        tokens: tokens.unwrap_or_default(),
+        clock_doubted: Some(vault.doubt_of(open).is_some()),
+    }
 }
 
 fn check(new: &NewVault) -> Result<(), OperateError> {

@@ -44,7 +44,7 @@ impl Instance {
     }
 
     /// A record in the node's own log.
-    pub(super) async fn note(&self, action: Action, vault: VaultId, at: Moment) -> Result<(), OperateError> {
+    pub(crate) async fn note(&self, action: Action, vault: VaultId, at: Moment) -> Result<(), OperateError> {
         self.write(action, vault, Vec::new(), at).await
     }
 

@@ -339,6 +339,13 @@ fn golden_records_of_vaults_with_an_hsm() {
     assert_eq!([WrapClass::KwpZeroExtended, WrapClass::None].map(class_code), [2, 3]);
 }
 
+#[test]
+fn golden_clock_records() {
+    let id: [u8; 16] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
+    is_golden!("clock-record-v1.hex", ClockRecord { confirmed: Some(id.into()) });
+    is_golden!("clock-record-none-v1.hex", ClockRecord { confirmed: None });
+}
+
 proptest! {
     #[test]
     fn what_is_stored_reads_back(name in ".{0,20}", newest: [u8; 16], created: i64, after: Option<i64>,

@@ -59,7 +59,7 @@ async fn a_restored_key_is_the_key_it_was_with_all_its_versions() {
     assert_eq!(before, after);
     assert_eq!(decrypt(&node, &first).await, b"plain");
     let day = |n: i64| at(keystead_model::Time(T0.0 + n * DAY));
-    assert_eq!(node.instance.tick(day(31), true).await.unwrap().rotated, 1, "its policy is carried out again");
+    assert_eq!(node.instance.tick(day(31)).await.unwrap().rotated, 1, "its policy is carried out again");
     node.stop_and_verify().await;
 }
 

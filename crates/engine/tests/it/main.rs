@@ -10,6 +10,7 @@ mod bounds;
 mod canaries;
 mod cancelled;
 mod ciphers;
+mod clock;
 mod faults;
 mod fuzz;
 mod imports;

@@ -105,6 +105,6 @@ async fn the_nodes_own_log_says_what_happened_to_its_vaults_and_names_them_by_id
     assert!(records.iter().all(|r| r.sealed().is_none()));
     let vkey: String = minicbor::decode(records[0].clear()).unwrap();
     assert_eq!(vkey, node.journal.vkey(NODE_LOG));
-    assert_eq!(node.instance.last_recorded(), Some(T0));
+    assert_eq!(keystead_engine::last_recorded(&node.journal), Some(T0));
     node.stop_and_verify().await;
 }

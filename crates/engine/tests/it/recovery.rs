@@ -2,7 +2,7 @@
 
 use crate::support::*;
 use keystead_engine::{
-    Beat, CreateKey, DeleteKey, GetDeletedKey, NewVault, PurgeKey, RecoverKey, Recovery, Refusal, Vault,
+    Beat, ConfirmClock, CreateKey, DeleteKey, GetDeletedKey, NewVault, PurgeKey, RecoverKey, Recovery, Refusal, Vault,
 };
 use keystead_model::{KeySpec, Time};
 use std::sync::Arc;
@@ -41,15 +41,17 @@ async fn a_protected_key_is_purged_by_nobody_and_by_itself_when_its_retention_ha
     let vault = node.instance.named("kept").unwrap();
     assert!(matches!(run(&vault, PurgeKey { name: name("k") }, T0).await, Err(Refusal::PurgeProtected)));
 
-    let tick = async |now: i64, irreversible| node.instance.tick(at(Time(now)), irreversible).await.unwrap();
+    let tick = async |now: i64| node.instance.tick(at(Time(now))).await.unwrap();
     let end = T0.0 + 10 * DAY;
-    assert_eq!(tick(end - 1, true).await, Beat::default());
-    assert_eq!(tick(end, false).await, Beat { held: 1, ..Beat::default() }, "not while the clock is doubted");
+    assert_eq!(tick(end - 1).await, Beat::default());
+    node.instance.watch_clock(at(Time(end)), 0).await;
+    assert_eq!(tick(end).await, Beat { held: 1, ..Beat::default() }, "not while the clock is doubted");
     assert!(run(&vault, GetDeletedKey { name: name("k") }, Time(end)).await.is_ok());
-    assert_eq!(tick(end, true).await, Beat { purged: 1, ..Beat::default() });
+    run(&vault, ConfirmClock { time: Time(end) }, Time(end)).await.unwrap();
+    assert_eq!(tick(end).await, Beat { purged: 1, ..Beat::default() });
     assert!(run(&vault, make("k"), Time(end)).await.is_ok());
     run(&vault, DeleteKey { name: name("k") }, Time(end)).await.unwrap();
     run(&vault, RecoverKey { name: name("k") }, Time(end)).await.unwrap();
-    assert_eq!(tick(end + 100 * DAY, true).await, Beat::default(), "a recovered key stays");
+    assert_eq!(tick(end + 100 * DAY).await, Beat::default(), "a recovered key stays");
     node.stop_and_verify().await;
 }

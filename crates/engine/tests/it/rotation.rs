@@ -25,7 +25,7 @@ async fn set(node: &Node, policy: RotationPolicy) -> Result<(), Refusal> {
 }
 
 async fn tick(node: &Node, now: Time) -> Beat {
-    node.instance.tick(at(now), true).await.unwrap()
+    node.instance.tick(at(now)).await.unwrap()
 }
 
 async fn expires(node: &Node, when: Option<Time>) {

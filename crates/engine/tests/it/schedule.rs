@@ -2,7 +2,7 @@
 
 use crate::support::*;
 use keystead_engine::{
-    Beat, ClockGuard, DeleteKey, GetDeletedKey, GetKey, ListVersions, ReadAudit, RecoverKey, Refusal, RotationPolicy,
+    Beat, DeleteKey, GetDeletedKey, GetKey, ListVersions, ReadAudit, RecoverKey, Refusal, RotationPolicy,
     SetRotationPolicy,
 };
 use keystead_model::{Action, KeySpec, Time};
@@ -16,7 +16,7 @@ fn days(n: i64) -> Time {
 }
 
 async fn tick(node: &Node, now: Time) -> Beat {
-    node.instance.tick(at(now), true).await.unwrap()
+    node.instance.tick(at(now)).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -89,27 +89,6 @@ async fn a_deleted_key_is_purged_when_its_retention_has_passed_and_not_before() 
     let purge = node.records().into_iter().find(|r| r.action() == Some(Action::PurgeKey)).unwrap();
     assert_eq!((purge.outcome().0, purge.at()), (0, days(7)));
     node.stop_and_verify().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn while_the_clock_is_doubted_purges_wait_and_rotations_do_not() {
-    let node = Node::new().await;
-    node.run(create("gone", KeySpec::EcP256)).await.unwrap();
-    node.run(create("k", KeySpec::EcP256)).await.unwrap();
-    node.run(SetRotationPolicy { name: name("k"), policy: policy(7, None) }).await.unwrap();
-    node.run(DeleteKey { name: name("gone") }).await.unwrap();
-    // As a process does it: the wall clock jumps ahead, the steady one does not.
-    let mut guard = ClockGuard::default();
-    assert!(guard.beat(T0, 0, node.instance.last_recorded()));
-    let jumped = days(30);
-    let irreversible = guard.beat(jumped, 1_000, node.instance.last_recorded());
-    assert!(!irreversible);
-    let beat = node.instance.tick(at(jumped), irreversible).await.unwrap();
-    assert_eq!(beat, Beat { rotated: 1, held: 1, ..Beat::default() });
-    assert!(node.run_as(OFFICER, GetDeletedKey { name: name("gone") }, jumped).await.is_ok());
-    // Set back: what the journal recorded meanwhile is ahead by a month.
-    assert!(!guard.beat(T0, 2_000, node.instance.last_recorded()));
-    assert_eq!(node.instance.tick(at(jumped), true).await.unwrap(), Beat { purged: 1, ..Beat::default() });
 }
 
 #[tokio::test(flavor = "multi_thread")]

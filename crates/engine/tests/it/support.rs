@@ -6,7 +6,8 @@ use keystead_access::policy::AssignmentDocument;
 use keystead_audit::verify::{Elsewhere, verify_dir};
 use keystead_audit::{Journal, Limits, Outcome, Receipt, Record, system_clock, tlog};
 use keystead_engine::{
-    BUILT_IN, Bounds, Command, Hsms, Instance, Issuers, NewVault, OperateError, Parts, Refusal, TurnedAway, Vault,
+    BUILT_IN, Bounds, Clock, ClockNote, Command, Hsms, Instance, Issuers, NewVault, OperateError, Parts, Refusal,
+    TurnedAway, Vault,
 };
 use keystead_engine::{CreateKey, RotateWhen, RotationPolicy, SetAttributes};
 use keystead_identity::{Caller, Client, Principal, Proof, secret_digest};
@@ -38,6 +39,8 @@ pub(crate) const STRANGER: Who = ("44444444-4444-4444-8444-444444444444", "stran
 /// Where the tests' clock starts, ms.
 pub(crate) const T0: Time = Time(1_900_000_000_000);
 pub(crate) const DAY: i64 = 86_400_000;
+/// A start at [`T0`], with a note of then.
+const BELIEVED: (Time, Option<ClockNote>) = (T0, Some(ClockNote { seen: T0, doubt: None }));
 pub(crate) const NODE: NodeId = NodeId::from_bytes([2; 16]);
 
 /// Segments of 1 MiB: there are many nodes in a test run.
@@ -119,20 +122,22 @@ impl Node {
     }
 
     pub(crate) async fn open_through(dir: TempDir, limits: Limits, key_files: &[&Path]) -> Self {
-        Self::try_open_through(dir, limits, key_files, Bounds::NONE).await.unwrap_or_else(|(why, _)| panic!("{why}"))
+        Self::try_open_through(dir, limits, key_files, Bounds::NONE, BELIEVED)
+            .await
+            .unwrap_or_else(|(why, _)| panic!("{why}"))
     }
 
     /// As [`Node::open`]; where the instance does not start, why not, and the directory.
     pub(crate) async fn try_open(dir: TempDir, limits: Limits) -> Result<Self, (OperateError, TempDir)> {
         let file = dir.path().join("path.key");
-        Self::try_open_through(dir, limits, &[&file], Bounds::NONE).await
+        Self::try_open_through(dir, limits, &[&file], Bounds::NONE, BELIEVED).await
     }
 
     /// A new node that lets in no more than this.
     pub(crate) async fn bounded(bounds: Bounds) -> Self {
         let dir = Self::new().await.stop().await;
         let file = dir.path().join("path.key");
-        Self::try_open_through(dir, LIMITS, &[&file], bounds).await.unwrap_or_else(|(why, _)| panic!("{why}"))
+        Self::try_open_through(dir, LIMITS, &[&file], bounds, BELIEVED).await.unwrap_or_else(|(why, _)| panic!("{why}"))
     }
 
     async fn try_open_through(
@@ -140,6 +145,7 @@ impl Node {
         limits: Limits,
         key_files: &[&Path],
         bounds: Bounds,
+        clock: (Time, Option<ClockNote>),
     ) -> Result<Self, (OperateError, TempDir)> {
         let owner = keystead_audit::Node {
             instance: InstanceId::from_bytes([1; 16]),
@@ -152,9 +158,11 @@ impl Node {
         for file in key_files {
             paths.push(Arc::new(KeyFile::open(file).unwrap()));
         }
-        let (store_of_node, journal_of_node) = (store.clone(), journal.clone());
         let protection = Protection::software(2);
         let issuers = Issuers::unreachable();
+        let (now, note) = clock;
+        let clock = Clock::begin(note, &journal, &store, now, 0).await.unwrap();
+        let (store_of_node, journal_of_node) = (store.clone(), journal.clone());
         let parts = Parts {
             node: NODE,
             store: store_of_node,
@@ -164,8 +172,9 @@ impl Node {
             paths,
             bounds,
             issuers,
+            clock,
         };
-        match Instance::start(parts, at(T0)).await {
+        match Instance::start(parts, at(now)).await {
             Ok(instance) => Ok(Self { instance, store, faults, journal, dir, limits }),
             Err(why) => {
                 journal.close().await;
@@ -185,6 +194,15 @@ impl Node {
     pub(crate) async fn restart(self) -> Self {
         let limits = self.limits;
         Self::open(self.stop().await, limits).await
+    }
+
+    /// Again, at this time, with this note of the clock.
+    pub(crate) async fn restart_at(self, now: Time, note: Option<ClockNote>) -> Self {
+        let limits = self.limits;
+        let dir = self.stop().await;
+        let file = dir.path().join("path.key");
+        let started = Self::try_open_through(dir, limits, &[&file], Bounds::NONE, (now, note)).await;
+        started.unwrap_or_else(|(why, _)| panic!("{why}"))
     }
 
     pub(crate) fn vault(&self) -> Arc<Vault> {

@@ -1,9 +1,12 @@
-//! `keystead issuer`, `client`, `certificate` and `policy`: who is believed in a vault, for its administrators.
+//! `keystead issuer`, `client`, `certificate`, `policy` and `clock`: who and what is believed in a vault, for its
+//! administrators.
 //!
 //! - [`issuer`], [`client`], [`certificate`]: each kind of caller; [`show`]: the whole, and revocations
+//! - [`clock`]: the server's clock
 
 pub(crate) mod certificate;
 pub(crate) mod client;
+pub(crate) mod clock;
 pub(crate) mod issuer;
 pub(crate) mod show;
 
@@ -99,6 +102,7 @@ mod tests {
         super::issuer::Args::augment_args(clap::Command::new("issuer")).debug_assert();
         super::client::Args::augment_args(clap::Command::new("client")).debug_assert();
         super::certificate::Args::augment_args(clap::Command::new("certificate")).debug_assert();
+        super::clock::Args::augment_args(clap::Command::new("clock")).debug_assert();
         super::show::Args::augment_args(clap::Command::new("policy")).debug_assert();
     }
 }

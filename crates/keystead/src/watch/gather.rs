@@ -23,7 +23,7 @@ pub(crate) struct Sources {
     pub(crate) traces: Option<Arc<Fate>>,
 }
 
-/// Scheduled work that waits for the clock to be trusted again.
+/// Purges that wait for the clock to be confirmed.
 #[derive(Default)]
 pub(crate) struct Held(AtomicU64);
 
@@ -136,7 +136,9 @@ impl Sources {
         page.one("keystead_cached_keys", gauge, "Opened keys in memory, over all vaults.", number(g.keys));
         page.one("keystead_cached_tokens", gauge, "Verified tokens in memory, over all vaults.", number(g.tokens));
         page.one("keystead_cipher_queue_jobs", gauge, "Jobs that wait for the cipher pool.", number(g.waiting));
-        let help = "Scheduled work that waits because the clock has stepped.";
+        let help = "Open vaults in which the clock is doubted until an administrator confirms it.";
+        page.one("keystead_clock_doubted_vaults", gauge, help, number(g.doubted));
+        let help = "Purges that are due and wait because the clock is doubted.";
         page.one("keystead_scheduler_held", gauge, help, self.held.0.load(Relaxed));
     }
 }

@@ -1,13 +1,16 @@
 //! What is said when the node's state changes: once, with what helps. The state itself is in the metrics.
 
+use crate::policy::clock::why;
 use keystead_audit::journal::JournalState;
+use keystead_engine::Doubt;
 
 /// What was said last.
 #[derive(Default)]
 pub(crate) struct Said {
     journal: Option<JournalState>,
     publishing: Option<String>,
-    held: bool,
+    /// The newest doubt, and whether any vault waited because of it.
+    clock: Option<([u8; 16], bool)>,
 }
 
 impl Said {
@@ -32,17 +35,31 @@ impl Said {
         }
     }
 
-    /// Says whether purges wait for the clock.
-    pub(crate) fn held(&mut self, purges: usize) {
-        let now = purges > 0;
-        if now && !self.held {
-            tracing::warn!(
-                purges,
-                "purges wait because the clock has stepped by more than an hour: set it right and start the server again"
-            );
+    /// Says that the clock is doubted, once for each doubt, and when no vault waits for it any more.
+    pub(crate) fn clock(&mut self, doubt: Option<&Doubt>, waiting: usize) {
+        let now = doubt.map(|doubt| (doubt.id, waiting > 0));
+        if self.clock == now {
+            return;
         }
-        self.held = now;
+        let known = self.clock.is_some_and(|(id, waited)| now.is_some_and(|(new, _)| id == new) && waited);
+        match doubt {
+            Some(doubt) if waiting > 0 && !known => tracing::warn!(vaults = waiting, "{}", doubted(doubt)),
+            Some(_) if waiting == 0 && known => {
+                tracing::info!("the clock is confirmed in every open vault: purges at the end of a retention go on");
+            }
+            _ => {}
+        }
+        self.clock = now;
     }
+}
+
+/// Why the clock is doubted, what waits, and what helps.
+pub(crate) fn doubted(doubt: &Doubt) -> String {
+    let why = why(doubt.why.name(), doubt.said.0, doubt.expected.map(|t| t.0));
+    format!(
+        "the clock is doubted: {why}. Purges at the end of a retention wait, all else goes on. If the clock is wrong, set \
+         it right; then an administrator of each vault confirms it: `keystead clock show`"
+    )
 }
 
 fn advice(state: &JournalState) -> Option<String> {
@@ -67,6 +84,21 @@ fn advice(state: &JournalState) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_doubted_clock_is_said_with_its_remedy() {
+        let doubt = Doubt {
+            id: [1; 16],
+            why: keystead_engine::Why::Start,
+            said: keystead_model::Time(86_400_000),
+            expected: Some(keystead_model::Time(0)),
+        };
+        let text = doubted(&doubt);
+        assert!(
+            text.contains("1970-01-02") && text.contains("1970-01-01") && text.contains("keystead clock"),
+            "{text}"
+        );
+    }
 
     #[test]
     fn whatever_refuses_operations_comes_with_advice() {

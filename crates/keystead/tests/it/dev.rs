@@ -85,6 +85,7 @@ fn a_first_start_leaves_all_that_a_client_needs_for_the_owner_alone_and_says_wha
     for file in [
         "dev.env",
         "dev.client",
+        "clock",
         "path.key",
         "node.key",
         "store/keystead.db",

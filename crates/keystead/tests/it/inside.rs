@@ -8,7 +8,7 @@ use keystead_api_table::Table;
 use keystead_audit::{Journal, Limits, system_clock};
 use keystead_crypto::ed25519::SigningKey;
 use keystead_custody::UnsealPath;
-use keystead_engine::{Hsms, Instance, Parts, Vault};
+use keystead_engine::{Clock, ClockNote, Hsms, Instance, Parts, Vault};
 use keystead_model::{InstanceId, Moment, NodeId, Time};
 use keystead_protection::Protection;
 use keystead_store::Store;
@@ -51,6 +51,8 @@ impl Inside {
         let path = if key_file.exists() { KeyFile::open(key_file) } else { KeyFile::create(key_file) };
         let paths: Vec<Arc<dyn UnsealPath>> = vec![Arc::new(path.unwrap())];
         let (protection, bounds) = (Protection::software(2), keystead_engine::Bounds::NONE);
+        let note = std::fs::read(data.join("clock")).ok().and_then(|bytes| ClockNote::parse(&bytes).ok());
+        let clock = Clock::begin(note, &journal, &store, now(), 0).await.unwrap();
         let parts = Parts {
             node: id,
             store: store.clone(),
@@ -60,6 +62,7 @@ impl Inside {
             paths,
             bounds,
             issuers: keystead_engine::Issuers::unreachable(),
+            clock,
         };
         let instance = Instance::start(parts, moment(now())).await.unwrap();
         let protocols = vec![keystead_api_azure::protocol(), keystead_api_own::protocol()];

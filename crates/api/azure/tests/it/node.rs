@@ -7,7 +7,7 @@ use keystead_access::PolicyDocument;
 use keystead_access::policy::AssignmentDocument;
 use keystead_api_table::{Protocol, Table};
 use keystead_audit::{Journal, Limits, system_clock};
-use keystead_engine::{BUILT_IN, Instance, NewVault, Parts, Vault};
+use keystead_engine::{BUILT_IN, Clock, Instance, NewVault, Parts, Vault};
 use keystead_identity::{Client, Principal, secret_digest};
 use keystead_model::{InstanceId, Moment, NodeId, Time, VaultKind};
 use keystead_protection::Protection;
@@ -78,15 +78,18 @@ impl Node {
         let key = keystead_crypto::ed25519::SigningKey::from_seed(&[3; 32]);
         let owner = keystead_audit::Node { instance, node, key };
         let (journal, _) = Journal::open(&at("audit"), owner, Limits::default(), system_clock()).unwrap();
+        let store = Store::open(&at("store").join("keystead.db")).unwrap();
+        let clock = Clock::begin(None, &journal, &store, moment().now, 0).await.unwrap();
         let parts = Parts {
             node,
-            store: Store::open(&at("store").join("keystead.db")).unwrap(),
+            store,
             journal,
             protection: Protection::software(2),
             hsms: keystead_engine::Hsms::default(),
             paths: vec![Arc::new(KeyFile::create(&at("path.key")).unwrap())],
             bounds: keystead_engine::Bounds::NONE,
             issuers: keystead_engine::Issuers::unreachable(),
+            clock,
         };
         let instance = Instance::start(parts, moment()).await.unwrap();
         instance.create(new_vault(), moment()).await.unwrap();

@@ -26,6 +26,9 @@ struct Vault<'a> {
     /// The tokens of its HSM; known while the vault is open.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tokens: Vec<&'a str>,
+    /// Likewise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    clock: Option<&'static str>,
     created: i64,
 }
 
@@ -42,6 +45,7 @@ impl<'a> Vault<'a> {
             retention_days: v.info.retention_days,
             purge_protection: v.purge_protection,
             tokens: v.tokens.iter().map(String::as_str).collect(),
+            clock: v.clock_doubted.map(|doubted| if doubted { "doubted" } else { "ok" }),
             created: v.info.created.0,
         }
     }

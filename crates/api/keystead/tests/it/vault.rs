@@ -95,7 +95,10 @@ async fn an_administrator_seals_and_what_needs_no_root_still_answers() {
     let health = get(&node, "/keystead/v1/health", None).await;
     assert_eq!(
         (health.status, health.json()),
-        (StatusCode::OK, json!({ "state": "open", "custody": "file", "journal": "ready", "store": "ok" }))
+        (
+            StatusCode::OK,
+            json!({ "state": "open", "custody": "file", "journal": "ready", "store": "ok", "clock": "ok" })
+        )
     );
 
     let sealed = seal(officer.clone()).await;

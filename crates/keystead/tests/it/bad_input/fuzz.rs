@@ -77,6 +77,7 @@ fn good(desk: &mut Desk) -> Vec<Good> {
         one("GET", "/keys/ec/versions?api-version=7.6&maxresults=1&$skiptoken=AAAAAAAAAAAAAAAAAAAAAA", ""),
         one("GET", "/keys?api-version=2025-07-01", ""),
         one("GET", "/keystead/v1/audit/records?n=3&from=0", ""),
+        one("POST", "/keystead/v1/clock/confirm", &format!(r#"{{"time":{}}}"#, crate::inside::now().0)),
         one(
             "POST",
             "/adfs/oauth2/v2.0/token",

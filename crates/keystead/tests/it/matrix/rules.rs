@@ -59,6 +59,8 @@ pub(crate) enum Needs {
     OwnName,
     /// A backup of a key of its own that was purged.
     OwnBackup,
+    /// A clock that is doubted.
+    DoubtedClock,
 }
 
 /// What is expected of a route that needs a caller.
@@ -71,7 +73,7 @@ pub(crate) struct Rule {
     pub(crate) ok: u16,
     pub(crate) needs: Needs,
     /// `{sealed}` stands for the members of something that was encrypted before, `{backup}` for a backup, `{guid}` for
-    /// the one of the path.
+    /// the one of the path, `{now}` for the time.
     pub(crate) body: &'static str,
 }
 
@@ -127,8 +129,8 @@ pub(crate) fn rules() -> Vec<Rule> {
         body,
     };
     use Needs::{
-        AesKey, EcKey, NewGuid, Nothing, OwnAssignment, OwnBackup, OwnCertificate, OwnClient, OwnDeletedKey, OwnIssuer,
-        OwnKey, OwnName, OwnRole,
+        AesKey, DoubtedClock, EcKey, NewGuid, Nothing, OwnAssignment, OwnBackup, OwnCertificate, OwnClient,
+        OwnDeletedKey, OwnIssuer, OwnKey, OwnName, OwnRole,
     };
     vec![
         rule(&post, "/keys/{name}/{version?}/sign", "keys/sign", USERS, 200, EcKey, SIGN),
@@ -157,6 +159,8 @@ pub(crate) fn rules() -> Vec<Rule> {
         rule(&post, "/deletedkeys/{name}/recover", "keys/recover", OFFICERS, 200, OwnDeletedKey, ""),
         rule(&get, "/keystead/v1/audit/records", "audit/read", &[Auditor], 200, Nothing, ""),
         rule(&post, "/keystead/v1/vault/seal", "vault/seal", &[Administrator], 204, Nothing, ""),
+        rule(&get, "/keystead/v1/clock", "clock/read", ADMINISTRATORS, 200, Nothing, ""),
+        rule(&post, CONFIRM, "clock/confirm", ADMINISTRATORS, 200, DoubtedClock, r#"{"time":{now}}"#),
         rule(&get, "/settings", "settings/read", MANAGERS, 200, Nothing, ""),
         rule(&get, "/settings/{setting}", "settings/read", MANAGERS, 200, Nothing, ""),
         rule(&get, definitions!(), "role-definitions/read", MANAGERS, 200, Nothing, ""),
@@ -191,6 +195,7 @@ pub(crate) fn rules() -> Vec<Rule> {
     ]
 }
 
+const CONFIRM: &str = "/keystead/v1/clock/confirm";
 const POLICY: &str = "/keystead/v1/policy";
 const ISSUERS: &str = "/keystead/v1/policy/issuers";
 const CLIENTS: &str = "/keystead/v1/policy/clients";

@@ -181,7 +181,7 @@ impl Stage {
     /// The request of a rule. What it takes away is made first, if it will be allowed to.
     pub(crate) async fn request(&self, rule: &Rule, allowed: bool) -> Ask {
         let name = match rule.needs {
-            Needs::Nothing | Needs::EcKey => "ec".to_owned(),
+            Needs::Nothing | Needs::EcKey | Needs::DoubtedClock => "ec".to_owned(),
             Needs::AesKey => "aes".to_owned(),
             Needs::OwnRole | Needs::OwnAssignment | Needs::NewGuid => "ec".to_owned(),
             Needs::OwnKey | Needs::OwnDeletedKey | Needs::OwnName | Needs::OwnBackup => format!("own-{}", self.next()),
@@ -192,6 +192,12 @@ impl Stage {
         }
         if rule.needs == Needs::OwnDeletedKey && allowed {
             self.officer("DELETE", &format!("/keys/{name}"), "").await;
+        }
+        if rule.needs == Needs::DoubtedClock && allowed {
+            // The steady clock stands where it was two hours ago, or goes on from there.
+            let steady = i64::from(self.next()) * 7_200_000;
+            self.node.instance.watch_clock(moment(now()), steady).await;
+            assert!(self.vault(State::Open).doubt().is_some());
         }
         let mut backup = "AA".to_owned();
         if rule.needs == Needs::OwnBackup && allowed {
@@ -214,7 +220,8 @@ impl Stage {
             .replace("{sealed}", &self.sealed)
             .replace("{backup}", &backup)
             .replace("{guid}", &guid)
-            .replace("{n}", &self.next().to_string());
+            .replace("{n}", &self.next().to_string())
+            .replace("{now}", &now().0.to_string());
         let body = if body == "{certificate}" { policy::certificate() } else { body };
         if let (true, Some(made)) = (allowed, made_before(rule, &guid)) {
             self.as_role(Role::Administrator, "PUT", &path, &made).await;
