@@ -236,7 +236,7 @@ macro_rules! mute {
     };
 }
 
-mute!(Stored, Held, Parts, Reply, ToWorker, FromWorker);
+mute!(Stored, Held, Parts, Reply, Found, ToWorker, FromWorker);
 
 fn feed(frames: &mut Frames, mut bytes: &[u8]) {
     while !bytes.is_empty() {

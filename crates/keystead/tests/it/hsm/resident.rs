@@ -29,7 +29,7 @@ fn resident_keys_work_have_no_backup_and_leave_the_token_with_the_purge() {
     assert_eq!(crate::support::Vault::plain(&hsm.decrypt("oct", &sealed).unwrap()), b"plain");
     let refused = hsm.call("POST", "/keys/ec/backup", None).unwrap();
     assert_eq!(refused.status, 400, "{}", refused.message());
-    assert!(refused.message().contains("a resident key never leaves its HSM"), "{}", refused.message());
+    assert!(refused.message().contains("resident key never leaves its HSM"), "{}", refused.message());
     let keys = || token.labels().into_iter().filter(|label| label.starts_with("keystead key ")).collect::<Vec<_>>();
     let all = keys();
     assert!(all.len() == 3 && all.iter().all(|label| *label == all[0] && label.len() == 13 + 32), "{all:?}");
