@@ -53,7 +53,8 @@ impl Principal {
     }
 }
 
-/// A principal that was proven. Made only by [`crate::Identity::authenticate`]:
+/// A principal that was proven. Made only by [`crate::Identity::authenticate`], or in its two halves by
+/// [`crate::Identity::look`] and [`crate::Claimed::prove`]:
 ///
 /// ```
 /// use keystead_identity::{Caller, Identity, Proof};

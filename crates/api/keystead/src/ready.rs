@@ -169,7 +169,8 @@ mod tests {
 
     #[test]
     fn not_ready_is_503_and_names_its_reasons() {
-        let none = Readiness { ready: false, reasons: &[STORE], warnings: Vec::new(), vaults: None, tokens: Vec::new() };
+        let none =
+            Readiness { ready: false, reasons: &[STORE], warnings: Vec::new(), vaults: None, tokens: Vec::new() };
         let answer = reply(&none);
         assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
         let text = String::from_utf8(answer.body.bytes().to_vec()).unwrap();

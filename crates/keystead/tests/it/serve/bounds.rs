@@ -31,7 +31,8 @@ fn over_its_rate_a_caller_is_told_when_to_come_again_and_then_is_served() {
     let form = "grant_type=client_credentials&client_id=11111111-1111-4111-8111-111111111111&client_secret=wrong";
     let form = format!("{form}&scope=https://localhost:{}/.default", site.place.port);
     let host = format!("one.localhost:{}", site.place.port);
-    let guess = || site.http().send("POST", "/adfs/oauth2/v2.0/token", &[("host", &host)], form.as_bytes()).unwrap();
+    let mut http = site.http();
+    let guess = || http.send("POST", "/adfs/oauth2/v2.0/token", &[("host", &host)], form.as_bytes()).unwrap();
     let mut replies: Vec<_> = std::iter::repeat_with(guess).take(400).collect();
     assert_eq!(replies.first().map(|r| r.status), Some(401));
     replies.retain(|reply| reply.status == 429);
