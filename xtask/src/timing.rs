@@ -61,7 +61,7 @@ fn measure(key: &PrivateKey, inputs: &[Vec<Vec<u8>>], samples: usize) -> Result<
     let mut times = vec![Vec::with_capacity(samples); inputs.len()];
     while times.iter().any(|t| t.len() < samples) {
         let [which, at] = random::<2>().map(usize::from);
-        let kind = which % inputs.len().max(1);
+        let kind = which.checked_rem(inputs.len()).unwrap_or_default();
         let (Some(of), Some(done)) = (inputs.get(kind), times.get_mut(kind)) else { continue };
         let Some(cipher) = of.get(at % EACH) else { continue };
         let before = Instant::now();
@@ -104,10 +104,11 @@ impl Kept {
     fn of(times: &[f64]) -> Self {
         let mut sorted = times.to_vec();
         sorted.sort_by(f64::total_cmp);
-        sorted.truncate(sorted.len() / 10 * 9);
+        sorted.truncate(sorted.len().saturating_mul(9) / 10);
         let n = sorted.len().max(2);
-        let mean = sorted.iter().sum::<f64>() / n as f64;
-        let variance = sorted.iter().map(|t| (t - mean) * (t - mean)).sum::<f64>() / (n as f64 - 1.0);
+        let count = n as f64;
+        let mean = sorted.iter().sum::<f64>() / count;
+        let variance = sorted.iter().map(|t| (t - mean) * (t - mean)).sum::<f64>() / (count - 1.0);
         Self { n, median: sorted.get(n / 2).copied().unwrap_or_default(), mean, variance }
     }
 

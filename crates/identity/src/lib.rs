@@ -7,7 +7,7 @@
 //!   themselves with; [`certificate`]: who vouches for certificates; [`callers`]: and whose tokens are no good any more
 //! - [`discovery`], [`keys`]: what an issuer publishes about itself, and its keys
 //! - [`authenticate`]: [`Identity`], the only maker of a [`Caller`]; [`claimed`]: a proof before its signature is
-//! verified
+//!   verified
 //! - [`token`]: how a built-in issuer writes its tokens and shows its keys
 //!
 //! A principal is an issuer and a subject. The subject is the one claim that the vault's policy names for the issuer;

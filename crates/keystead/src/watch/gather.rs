@@ -160,7 +160,8 @@ fn tokens(page: &mut Page, tokens: &[TokenHealth]) {
             page.number(&[("token", name), ("reason", reason)], n);
         }
     }
-    let numbers: [(&str, Kind, &str, fn(&Figures) -> u64); 6] = [
+    type Number = (&'static str, Kind, &'static str, fn(&Figures) -> u64);
+    let numbers: [Number; 6] = [
         ("keystead_token_calls_total", Kind::Counter, "Calls made of a token.", |f| f.calls),
         ("keystead_token_retried_total", Kind::Counter, "Calls made once more with a new worker.", |f| f.retried),
         ("keystead_token_restarts_total", Kind::Counter, "Workers started after the first.", |f| f.restarts),
