@@ -99,7 +99,6 @@ def test_what_is_not_one_sound_key_is_refused(vault, name, answers):
     with pytest.raises(HttpResponseError) as refused:
         vault.keys.import_key(name, ec_jwk(), hardware_protected=True)
     assert refused.value.status_code == 400 and "software" in refused.value.message
-    unparsed(answers)
     with pytest.raises(HttpResponseError) as refused:
         vault.keys.import_key(name, JsonWebKey(kty="EC", crv="P-256", x=b"x", y=b"y"))
     assert "key.d" in refused.value.message
@@ -135,7 +134,7 @@ def test_a_damaged_backup_is_refused_by_name(vault, name):
     vault.keys.create_ec_key(name)
     backup = bytearray(vault.keys.backup_key(name))
     gone(vault, name)
-    for at, word in [(-1, "damaged"), (0, "not a backup"), (3, "format"), (5, "another vault")]:
+    for at, word in [(-1, "damaged"), (0, "corrupt version"), (3, "format"), (5, "another vault")]:
         changed = bytearray(backup)
         changed[at] ^= 0x40
         with pytest.raises(HttpResponseError) as refused:
