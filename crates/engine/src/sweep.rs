@@ -61,8 +61,7 @@ impl Purged {
 
 impl Instance {
     /// One beat: purged keys leave their tokens, and the vaults whose time has come are swept. How many orphans went.
-    /// Nothing goes
-    /// from a vault in which the clock is doubted. It waits for tokens, so nothing else should wait for it.
+    /// None goes from a vault in which the clock is doubted. It waits for tokens, so nothing else should wait for it.
     pub async fn sweep(&self, at: Moment) -> usize {
         let (mut sweeps, mut count) = (self.sweeps.lock().await, 0_usize);
         let vaults = self.all();

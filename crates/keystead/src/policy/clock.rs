@@ -60,7 +60,7 @@ fn lines(clock: &ClockState) -> Vec<(&'static str, String)> {
         return all;
     };
     all.push(("clock", format!("doubted: {}", why(&doubt.why, doubt.said, doubt.expected))));
-    all.push(("waiting", "purges at the end of a retention".to_owned()));
+    all.push(("waiting", "purges at the end of a retention, the sweep of HSMs".to_owned()));
     all.push(("if it is right", format!("keystead clock confirm {}", time::seconds(clock.time.div_euclid(1000)))));
     all
 }
