@@ -57,8 +57,8 @@ impl Said {
 pub(crate) fn doubted(doubt: &Doubt) -> String {
     let why = why(doubt.why.name(), doubt.said.0, doubt.expected.map(|t| t.0));
     format!(
-        "the clock is doubted: {why}. Purges at the end of a retention and the sweep of HSMs wait, all else goes on. If the clock is wrong, set \
-         it right; then an administrator of each vault confirms it: `keystead clock show`"
+        "the clock is doubted: {why}. Purges at the end of a retention and the sweep of HSMs wait, all else goes \
+         on. If the clock is wrong, set it right; then an administrator of each vault confirms it: `keystead clock show`"
     )
 }
 
