@@ -19,3 +19,8 @@ pub fn wrapped_root(bytes: &[u8]) {
 pub fn sealed_root(bytes: &[u8]) {
     drop(DomainKey::from_opened(&[1; 32]).map(|domain| domain.open_root(VAULT, bytes)));
 }
+
+/// A sealed wrapping key, as read from a row.
+pub fn sealed_wrapping(bytes: &[u8]) {
+    drop(DomainKey::from_opened(&[1; 32]).map(|domain| domain.open_wrapping(VAULT, bytes)));
+}

@@ -2,8 +2,8 @@
 //!
 //! A vault has one [`DomainKey`] from its creation, and a [`Root`] of some generation, under which its records are
 //! sealed. Each generation is sealed to the domain's public half, so that whoever holds the private half opens every
-//! generation there ever was. An unseal path holds a [`PathKey`], which wraps the domain's private key and each
-//! generation. All three layouts begin with a version byte and are read for ever.
+//! generation there ever was; so is the [`WrappingKey`] of the vault's HSM. An unseal path holds a [`PathKey`], which
+//! wraps the domain's private key and each generation. All layouts begin with a version byte and are read for ever.
 //!
 //! ```
 //! use keystead_custody::{DomainKey, Root};

@@ -47,8 +47,20 @@ fn the_golden_sealed_root_opens_with_the_golden_domain_key() {
 }
 
 #[test]
+fn the_golden_wrapping_key_opens_with_the_golden_domain_key() {
+    let domain = unwrap_domain(&path(), VAULT, &golden(include_str!("golden/wrapped-domain.hex"))).unwrap();
+    let key = domain.open_wrapping(VAULT, &golden(include_str!("golden/sealed-wrapping.hex"))).unwrap();
+    assert_eq!(*key.expose(), [0x55; 32]);
+}
+
+#[test]
 fn no_bytes_make_a_parser_panic() {
-    let goods = [include_str!("golden/wrapped-root.hex"), include_str!("golden/sealed-root.hex")].map(golden);
+    let goods = [
+        include_str!("golden/wrapped-root.hex"),
+        include_str!("golden/sealed-root.hex"),
+        include_str!("golden/sealed-wrapping.hex"),
+    ]
+    .map(golden);
     let mut state = 0x4b65_7973_7465_6164_u64;
     let mut below = |bound: usize| {
         state ^= state >> 12;
@@ -57,7 +69,7 @@ fn no_bytes_make_a_parser_panic() {
         (state.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 32) as usize % bound
     };
     for round in 0..3000 {
-        let mut bytes = goods[round % 2].clone();
+        let mut bytes = goods[round % 3].clone();
         for _ in 0..below(4) {
             let at = below(bytes.len());
             bytes[at] = below(256) as u8;
@@ -66,5 +78,6 @@ fn no_bytes_make_a_parser_panic() {
         fuzz::wrapped_domain(&bytes);
         fuzz::wrapped_root(&bytes);
         fuzz::sealed_root(&bytes);
+        fuzz::sealed_wrapping(&bytes);
     }
 }
