@@ -118,7 +118,11 @@ enum Due {
 impl Vault {
     async fn due(self: &Arc<Self>, row: &Row, at: Moment) -> Result<Done, TurnedAway> {
         let Ok(open) = self.open() else { return Ok(Done::Nothing) };
-        let Ok(key) = Room::new(self, &open, at).opened(row) else { return Ok(Done::Nothing) };
+        let key = match Room::new(self, &open, at).opened(row) {
+            Ok(key) => key,
+            // Waits as what is refused does, and is not looked at with every beat.
+            Err(e) => return Ok(self.done(Done::Nothing, Err::<(), _>(e))),
+        };
         match work(row.kind, &key, row.revision, at.now) {
             None => Ok(Done::Nothing),
             Some(Due::Purge(..)) if self.doubt_of(&open).is_some() => Ok(Done::Held),
