@@ -153,7 +153,13 @@ impl Token {
     /// Its worker, of the released program, for a node inside the test.
     pub(super) fn client(&self) -> Client {
         let select = Select::Label(self.label.clone());
-        let settings = Settings { module: self.maker.module(), select, pin: PIN.to_owned().into(), sessions: Some(4) };
+        let settings = Settings {
+            module: self.maker.module(),
+            select,
+            pin: PIN.to_owned().into(),
+            sessions: Some(4),
+            guest: false,
+        };
         let mut config = Config::new(&self.label, env!("CARGO_BIN_EXE_keystead"), settings);
         config.arguments = vec!["hsm-worker".into()];
         config.env = vec![(self.maker.variable().into(), self.configuration().into())];
