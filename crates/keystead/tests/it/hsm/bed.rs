@@ -95,17 +95,36 @@ impl Token {
         token
     }
 
+    /// Its library.
+    pub(super) fn module(&self) -> PathBuf {
+        self.maker.module()
+    }
+
+    /// `NAME=VALUE` that its library needs.
+    pub(super) fn environment(&self) -> String {
+        format!("{}={}", self.maker.variable(), self.configuration().display())
+    }
+
     fn configuration(&self) -> PathBuf {
         self.dir.join("token.conf")
     }
 
-    fn pin(&self) -> PathBuf {
+    /// The file with its PIN.
+    pub(super) fn pin(&self) -> PathBuf {
         self.dir.join("pin")
     }
 
     /// Where the library keeps the objects.
     pub(super) fn objects(&self) -> PathBuf {
         self.dir.join("tokens")
+    }
+
+    /// Another token of the same library (SoftHSM2).
+    pub(super) fn beside(&self, label: &str) {
+        let pins = ["--so-pin", OFFICER_PIN, "--pin", PIN];
+        let (good, text) =
+            self.run(Process::new("softhsm2-util").args(["--init-token", "--free", "--label", label]).args(pins));
+        assert!(good, "{text}");
     }
 
     fn tool(&self) -> Process {
