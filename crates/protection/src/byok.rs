@@ -5,8 +5,8 @@
 //! RSAES-OAEP with SHA-1 under the key exchange key: an AES key of 32 bytes | AES key wrap with padding under that: the key
 //! ```
 //!
-//! The key is PKCS#8 (RSA, EC) or the bytes themselves (symmetric). Some tokens wrap a document with zeros behind it, up
-//! to eight bytes (SoftHSM2); it says itself where it ends, and the zeros are nothing.
+//! The key is PKCS#8 (RSA, EC) or the bytes themselves (symmetric). Some tokens wrap a document with zeros behind it
+//! (SoftHSM2); it says itself where it ends, and the zeros are nothing.
 
 use crate::material::Material;
 use crate::{ImportError, KeyError};
