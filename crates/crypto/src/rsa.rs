@@ -277,6 +277,13 @@ pub fn encrypt_to_spki(spki: &[u8], scheme: Scheme, plain: &[u8]) -> Result<Vec<
     encrypted(size, scheme, plain, |out| to(key, scheme, plain, out))
 }
 
+/// Modulus and exponent of a public key as DER SubjectPublicKeyInfo (rsaEncryption), of a size that is served.
+pub fn numbers_of_spki(spki: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (n, e) = der::two_unsigned(der::bits_of_spki(spki)?)?;
+    let sound = Size::of(n).is_some() && PublicEncryptingKey::from_der(spki).is_ok();
+    (sound && spki_der(n, e) == spki).then_some((n, e))
+}
+
 /// What `encrypt` writes, if the plaintext is not too long for the scheme.
 fn encrypted(
     size: Size,

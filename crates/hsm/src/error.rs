@@ -1,5 +1,6 @@
 //! What can go wrong with a token. Every CKR code is one of these (`worker/rv.rs`).
 
+use crate::export::NotExported;
 use minicbor::{Decode, Encode};
 
 /// Errors of tokens and their workers. None carries a secret.
@@ -73,6 +74,16 @@ pub enum HsmError {
         #[n(0)]
         code: String,
     },
+    /// A key of the token's owner does not leave it.
+    #[error(transparent)]
+    #[n(13)]
+    NotExported(#[n(0)] NotExported),
+}
+
+impl From<NotExported> for HsmError {
+    fn from(why: NotExported) -> Self {
+        Self::NotExported(why)
+    }
 }
 
 impl HsmError {

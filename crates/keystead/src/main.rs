@@ -137,7 +137,7 @@ fn run(cli: Cli) -> Result<(), exit::Failure> {
         Command::Client(args) => runtime()?.block_on(policy::client::run(args)),
         Command::Certificate(args) => runtime()?.block_on(policy::certificate::run(args)),
         Command::Policy(args) => runtime()?.block_on(policy::show::run(args)),
-        Command::Byok(args) => byok::run(args),
+        Command::Byok(args) => runtime()?.block_on(byok::run(args)),
         Command::Hsm(args) => runtime()?.block_on(hsm::run(args)),
         Command::Clock(args) => runtime()?.block_on(policy::clock::run(args)),
         Command::Audit(args) => runtime()?.block_on(audit::run(args)),

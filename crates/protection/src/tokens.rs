@@ -300,6 +300,8 @@ fn failed(e: HsmError, what: &'static str) -> KeyError {
         HsmError::Down { .. } | HsmError::PinRefused | HsmError::Setting { .. } | HsmError::Failed { .. } => {
             KeyError::TokenAway
         }
+        // Never asked by a vault.
+        HsmError::NotExported(_) => KeyError::TokenCannot { what },
     }
 }
 

@@ -7,6 +7,7 @@ use crate::call::{Answer, Call};
 use crate::clock;
 use crate::codec::{BadFrame, Frames, FromWorker, ToWorker, frame};
 use crate::error::HsmError;
+use crate::export::Subject;
 use keystead_model::KeySpec;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -257,7 +258,9 @@ fn later(from: Instant, by: Duration) -> Instant {
 fn grace(config: &Config, call: &Call) -> Duration {
     let making = match call {
         Call::TransferKey => true,
-        Call::Generate { spec, .. } => matches!(spec, KeySpec::Rsa2048 | KeySpec::Rsa3072 | KeySpec::Rsa4096),
+        Call::Generate { spec, .. } | Call::WrapOut { subject: Subject::Trial(spec), .. } => {
+            matches!(spec, KeySpec::Rsa2048 | KeySpec::Rsa3072 | KeySpec::Rsa4096)
+        }
         _ => false,
     };
     if making { config.grace.max(MAKING) } else { config.grace }

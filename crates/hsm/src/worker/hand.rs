@@ -68,6 +68,8 @@ fn attempt(token: &Shared, seat: &Seat, call: &Call) -> Tried<Reply> {
         Call::Random { count } => seat.random_vec(*count).map(Reply::Bytes),
         Call::Destroy(owner, id) => token.destroy(seat, *owner, *id),
         Call::Residents(owner) => token.residents(seat, *owner),
+        Call::Locate(wanted) => token.locate(seat, wanted),
+        Call::WrapOut { subject, kek, recipe } => token.wrap_out(seat, subject, kek, *recipe),
     }
 }
 

@@ -51,7 +51,8 @@ impl Soft {
 
     pub(crate) fn config(&self) -> Config {
         let select = Select::Label("soft".to_owned());
-        let settings = Settings { module: SOFTHSM.into(), select, pin: PIN.to_owned().into(), sessions: Some(4) };
+        let settings =
+            Settings { module: SOFTHSM.into(), select, pin: PIN.to_owned().into(), sessions: Some(4), guest: false };
         let mut config = Config::new("soft", env!("CARGO_BIN_EXE_keystead-hsm-worker"), settings);
         config.env = vec![variable("SOFTHSM2_CONF", self.conf())];
         config

@@ -10,6 +10,7 @@ on_each_token! {
     imported_keys_work_as_in_software
     parts_that_do_not_go_together_are_no_key
     wrapped_keys_come_in_unseen_and_work_as_in_software
+    zeros_behind_a_wrapped_document_are_nothing
     what_does_not_come_out_of_its_wrapping_is_no_key_and_nothing_stays
 }
 
@@ -83,6 +84,19 @@ fn wrapped_keys_come_in_unseen_and_work_as_in_software(bed: &Bed) {
                 same(&mut desk, &held, &public, &key);
             }
         }
+    }
+}
+
+/// As SoftHSM2 wraps private keys.
+fn zeros_behind_a_wrapped_document_are_nothing(bed: &Bed) {
+    let mut desk = Desk::of(bed, TOKEN);
+    let (kek, kek_public) = desk.make(KeySpec::Rsa2048, desk.wrapped());
+    for spec in [KeySpec::EcP256, KeySpec::Rsa2048] {
+        let mut key = software(spec);
+        key.bytes.resize(key.bytes.len().next_multiple_of(8), 0);
+        let imported = desk.import_wrapped(spec, &kek, &byok(&kek_public, &key.bytes), desk.wrapped());
+        let (held, public) = imported.unwrap_or_else(|e| panic!("{spec:?}: {e}"));
+        same(&mut desk, &held, &public, &key);
     }
 }
 
