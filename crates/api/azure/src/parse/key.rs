@@ -127,8 +127,7 @@ fn spec(body: &CreateBody<'_>) -> Result<(KeySpec, ProtectionLevel), BadParamete
     Ok((spec, level))
 }
 
-/// By its name, or by the one that secp256k1 had at first.
-/// A curve by its name on the wire.
+/// A curve by its name on the wire, or by the one that secp256k1 had at first.
 pub(super) fn curve_named(crv: &str) -> Option<Curve> {
     if crv == "SECP256K1" { Some(Curve::P256K) } else { Curve::from_wire(crv) }
 }
