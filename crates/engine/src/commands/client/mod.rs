@@ -76,8 +76,8 @@ pub(super) fn next_second(now: Time) -> Time {
     Time::from_secs(now.secs().saturating_add(1))
 }
 
-/// Refuses the tokens that the vault issued to this subject before a time. What was refused before the oldest token that
-/// can still be good is forgotten, so that the list does not grow with each client that goes.
+/// Refuses the tokens that the vault issued to this subject before a time. What was refused before the oldest token
+/// that can still be good is forgotten, so that the list does not grow with each client that goes.
 pub(super) fn end_tokens(callers: &mut Callers, subject: &str, before: Time, room: &Room<'_>) {
     const DAY_AND_HOUR_MS: i64 = 25 * 3_600_000;
     let (issuer, now) = (room.open().issuer.info().iss, room.at.now);

@@ -17,9 +17,9 @@ pub struct RemoveClient {
 }
 ask!(RemoveClient, RemoveClient, |c| Target::Vault);
 
-/// A token that the client asked for before it was removed may be made while that is written, and says when it was asked
-/// for. No token of the client's can be good any more, so it is no harm that this is well beyond the deadline of any
-/// request.
+/// A token that the client asked for before it was removed may be made while that is written, and says when it was
+/// asked for. No token of the client's can be good any more, so it is no harm that this is well beyond the deadline of
+/// any request.
 const UNDER_WAY_MS: i64 = 120_000;
 
 impl Execute for RemoveClient {
