@@ -169,6 +169,23 @@ async fn attributes_out_of_bounds_are_refused_and_change_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_key_exchange_key_stays_one_and_no_other_key_becomes_one() {
+    let node = Node::new().await;
+    let import = || Some(vec![KeyOperation::Import]);
+    node.run(CreateKey { ops: import(), ..create("kek", KeySpec::Rsa2048) }).await.unwrap();
+    node.run(create("k", KeySpec::Rsa2048)).await.unwrap();
+    for ops in [vec![KeyOperation::Decrypt], vec![KeyOperation::UnwrapKey], Vec::new()] {
+        let changed = node.run(UpdateKey { ops: Some(ops), ..update(key("kek")) }).await;
+        assert!(matches!(changed, Err(Refusal::ImportSettled)), "{changed:?}");
+    }
+    let changed = node.run(UpdateKey { ops: import(), ..update(key("k")) }).await;
+    assert!(matches!(changed, Err(Refusal::ImportSettled)), "{changed:?}");
+    let same = node.run(UpdateKey { ops: import(), ..update(key("kek")) }).await.unwrap();
+    assert_eq!(same.ops, [KeyOperation::Import]);
+    node.stop_and_verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_deleted_key_is_out_of_reach_until_it_is_recovered_as_it_was() {
     let node = Node::new().await;
     let old = node.run(create("k", KeySpec::EcP256)).await.unwrap();
