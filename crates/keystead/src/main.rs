@@ -117,6 +117,8 @@ fn main() -> ExitCode {
         }
     };
     if matches!(cli.command, Command::HsmWorker) {
+        // Few lines, and none in a usual life: its standard error is the server's.
+        let _ = watch::log::begin(watch::log::Level::Warn, watch::log::Form::Text, None);
         return keystead_hsm::worker::process::main();
     }
     harden::process();

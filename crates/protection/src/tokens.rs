@@ -203,13 +203,18 @@ impl Tokens {
         self.clients.iter().find(|client| client.name() == token).ok_or(KeyError::TokenAway)
     }
 
-    /// The first token that takes the call does it. It is made once: what may have been done is not done again.
+    /// The first token that takes the call does it. It is made once: what may have been done is not done again. A token
+    /// without the keys that the call needs did nothing.
     async fn once(&self, call: Call, by: Instant) -> Result<Reply, HsmError> {
         let mut last = HsmError::Down { why: "no token serves this vault".to_owned() };
         for client in self.clients.iter() {
-            match away(client) {
-                Some(why) => last = why,
-                None => return client.call(call, by).await,
+            if let Some(why) = away(client) {
+                last = why;
+                continue;
+            }
+            match client.call(call.clone(), by).await {
+                Err(e @ (HsmError::NoWrappingKey | HsmError::NoSuchKey)) => last = e,
+                done => return done,
             }
         }
         Err(last)
