@@ -58,6 +58,8 @@ kinds! {
     Clock = 12,
     /// The HSM wrapping key, sealed to the domain.
     SealedWrapping = 13,
+    /// The vault's settings, once one was changed.
+    Settings = 14,
 }
 
 /// One row. The store reads nothing in `sealed`; the clear columns select candidates and order writes.

@@ -79,8 +79,8 @@ def comes_in(at, kind):
 
 
 @pytest.mark.parametrize("kind", KEYS)
-def test_a_wrapped_key_comes_into_a_software_vault_and_is_the_same_key(vault, name, kind):
-    comes_in(Target(vault, name, hsm=False), kind)
+def test_a_wrapped_key_comes_into_a_software_vault_and_is_the_same_key(software, name, kind):
+    comes_in(Target(software, name, hsm=False), kind)
 
 
 @pytest.mark.parametrize("kind", KEYS)
@@ -89,8 +89,8 @@ def test_a_wrapped_key_comes_into_an_hsm_and_is_the_same_key(hsm, name, kind):
 
 
 @pytest.mark.parametrize("size", [3072, 4096])
-def test_larger_key_exchange_keys_of_a_software_vault(vault, name, size):
-    comes_in(Target(vault, name, hsm=False, kek_size=size), "P-256")
+def test_larger_key_exchange_keys_of_a_software_vault(software, name, size):
+    comes_in(Target(software, name, hsm=False, kek_size=size), "P-256")
 
 
 @pytest.mark.parametrize("size", [3072, 4096])
@@ -158,8 +158,8 @@ def nothing_else_comes_in(at, answers):
     assert at.bring(name, "P-256", at.blob(secrets["P-256"])).name == name
 
 
-def test_nothing_is_kept_of_a_blob_that_is_not_whole_or_not_for_this_software_vault(vault, name, answers):
-    nothing_else_comes_in(Target(vault, name, hsm=False), answers)
+def test_nothing_is_kept_of_a_blob_that_is_not_whole_or_not_for_this_software_vault(software, name, answers):
+    nothing_else_comes_in(Target(software, name, hsm=False), answers)
 
 
 def test_nothing_is_kept_of_a_blob_that_is_not_whole_or_not_for_this_hsm(hsm, name, answers):

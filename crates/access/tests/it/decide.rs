@@ -35,7 +35,7 @@ const ADMINISTRATION: [Action; 20] = [
 ];
 
 /// What administrators alone do, whatever roles anybody has.
-const OF_ADMINISTRATORS_ALONE: [Action; 13] = [
+const OF_ADMINISTRATORS_ALONE: [Action; 14] = [
     SealVault,
     ReadClock,
     ConfirmClock,
@@ -49,6 +49,7 @@ const OF_ADMINISTRATORS_ALONE: [Action; 13] = [
     AddAuthority,
     RemoveAuthority,
     RevokeTokens,
+    WriteSettings,
 ];
 
 /// The roles again, written from their meaning and not from the code.
@@ -64,7 +65,7 @@ fn gives(role: &str, action: Action) -> bool {
         ReadRoleAssignments | WriteRoleAssignment | DeleteRoleAssignment | ReadRoleDefinitions
         | WriteRoleDefinition | DeleteRoleDefinition | ReadSettings => role == POLICY_ADMINISTRATOR,
         SealVault | ReadClock | ConfirmClock | ReadPolicy | AddIssuer | RemoveIssuer | CreateClient | RemoveClient
-        | AddCredential | RemoveCredential | AddAuthority | RemoveAuthority | RevokeTokens => false,
+        | AddCredential | RemoveCredential | AddAuthority | RemoveAuthority | RevokeTokens | WriteSettings => false,
         NotifyExpiry | IssueToken | VaultCreated | VaultUnsealed | VaultSealed | NodeEnrolled | TurnedAway
         | VaultActivated | TokenEnrolled | OrphansDestroyed | ClockDoubted => false,
     }
