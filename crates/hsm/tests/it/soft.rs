@@ -135,7 +135,11 @@ pub(crate) async fn recovered(client: &Client) -> Duration {
 
 pub(crate) fn kill(process: u32) {
     let process = rustix::process::Pid::from_raw(process.try_into().unwrap()).unwrap();
-    rustix::process::kill_process(process, rustix::process::Signal::KILL).unwrap();
+    match rustix::process::kill_process(process, rustix::process::Signal::KILL) {
+        // It went before.
+        Ok(()) | Err(rustix::io::Errno::SRCH) => {}
+        Err(e) => panic!("{e}"),
+    }
 }
 
 pub(crate) fn is_alive(process: u32) -> bool {
