@@ -11,7 +11,7 @@ use Action::*;
 const SCOPES: [&str; 5] = ["/", "/keys", "/keys/a", "/keys/A", "/keys/b"];
 const ROLES: [&str; 5] = [OFFICER, USER, SERVICE, READER, POLICY_ADMINISTRATOR];
 /// What administrators of the vault may do.
-const ADMINISTRATION: [Action; 20] = [
+const ADMINISTRATION: [Action; 21] = [
     SealVault,
     ReadClock,
     ConfirmClock,
@@ -32,6 +32,7 @@ const ADMINISTRATION: [Action; 20] = [
     WriteRoleDefinition,
     DeleteRoleDefinition,
     ReadSettings,
+    WriteSettings,
 ];
 
 /// What administrators alone do, whatever roles anybody has.

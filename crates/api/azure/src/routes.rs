@@ -153,7 +153,7 @@ mod tests {
         for (i, a) in all.iter().enumerate() {
             assert!(all[i + 1..].iter().all(|b| (&a.method, a.pattern) != (&b.method, b.pattern)), "{}", a.pattern);
         }
-        assert_eq!(all.iter().filter(|r| r.access == Access::Caller).count(), 42);
+        assert_eq!(all.iter().filter(|r| r.access == Access::Caller).count(), 43);
     }
 
     /// The pattern that answers to a request, as the table looks it up.
