@@ -81,6 +81,18 @@ fn what_no_node_signed_is_refused() {
     assert_eq!(SignedChallenge::parse_text(&to_text(CHALLENGE_WORD, &[1; MAX_TEXT])), Err(BadChallenge::NotOne));
 }
 
+#[test]
+fn the_golden_answer_opens_to_the_golden_challenge() {
+    let private = Zeroizing::new([0x77; 32]);
+    let key = SingleUseKey { public: hpke::public_of(&private).unwrap(), private };
+    let asked = SignedChallenge::parse_text(include_str!("../../tests/golden/challenge.txt")).unwrap();
+    assert_eq!(asked.challenge().single_use, key.public());
+    let answer = Answer::parse_text(include_str!("../../tests/golden/answer.txt")).unwrap();
+    let share = answer.open(&asked, &key, NOW).unwrap();
+    let record = crate::activation::Activation::parse(include_bytes!("../../tests/golden/activation.json")).unwrap();
+    assert_eq!((share.number(), share.digest()), (3, record.custodians[2].share));
+}
+
 proptest! {
     #[test]
     fn any_change_of_a_challenge_or_an_answer_is_seen(at: prop::sample::Index, bit in 0u8..8, length: prop::sample::Index) {
