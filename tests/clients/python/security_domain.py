@@ -196,9 +196,7 @@ def der(certificate):
 def activation(identity, settings, public, working, file, required, custodians, node):
     """The bytes of a record. `settings`: what the vault says of itself; `node`: its id and key."""
     node_id, node_key = node
-    custodians = [
-        {"certificate": der(certificate), "share": hashlib.sha256(share).hexdigest()} for certificate, share in custodians
-    ]
+    custodian = lambda certificate, share: {"certificate": der(certificate), "share": hashlib.sha256(share).hexdigest()}
     record = {
         "keystead_activation": 1,
         "vault": identity.hex(),
@@ -209,7 +207,7 @@ def activation(identity, settings, public, working, file, required, custodians, 
         "working_keys": working.hex(),
         "security_domain": hashlib.sha256(file).hexdigest(),
         "required": required,
-        "custodians": custodians,
+        "custodians": [custodian(*pair) for pair in custodians],
         "nodes": [{"id": node_id.hex(), "key": raw(node_key.public_key()).hex()}],
     }
     return compact(record)
@@ -293,14 +291,15 @@ def golden(directory):
     certificates = [x509.load_der_x509_certificate(read(f"{n}.certificate.der")) for n in range(1, 5)]
     keys = [serialization.load_der_private_key(read(f"{n}.key.der"), None) for n in range(1, 5)]
     transfer = certificates.pop()
-    identity, private, blob, wrapping = (bytes([byte]) * n for byte, n in ((0x22, 16), (0x33, 32), (0x44, 32), (0x55, 32)))
+    identity, private, blob, wrapping = b"\x22" * 16, b"\x33" * 32, b"\x44" * 32, b"\x55" * 32
     public = raw(x25519.X25519PrivateKey.from_private_bytes(private).public_key())
     secret = cbor({0: identity, 1: private, 2: blob, 3: wrapping})
     working = cbor({0: identity, 2: blob})
     domain, shares = make({"keystead_domain": secret}, certificates, 2, b"\x41" * 32)
     file = compact(domain)
     node, node_id = ed25519.Ed25519PrivateKey.from_private_bytes(b"\x66" * 32), b"\x67" * 16
-    settings = {"name": "golden", "kind": "hsm", "authorities": ["golden.example"], "tenant": "adfs", "retention_days": 90}
+    settings = {"name": "golden", "kind": "hsm", "authorities": ["golden.example"]}
+    settings |= {"tenant": "adfs", "retention_days": 90}
     digest = working_digest(identity, blob, wrapping)
     record = activation(identity, settings, public, digest, file, 2, zip(certificates, shares), (node_id, node))
     offer = offered(identity, settings, transfer, (node_id, node))

@@ -5,6 +5,7 @@ import hashlib
 import itertools
 import json
 import os
+import pty
 import time
 
 import pytest
@@ -12,7 +13,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import x25519
 
 import security_domain as sd
-from customer import SETTINGS, Customer
+from customer import PASSPHRASE, SETTINGS, Customer
+from dev_server import KEYSTEAD
 
 
 @pytest.fixture
@@ -95,3 +97,27 @@ def test_custodians_of_a_domain_made_elsewhere_confirm_and_answer(customer):
         said = customer.run("custodian", "answer", "--challenge", "challenge.txt", *where).strip()
         given = sd.unb64(said.removeprefix("keystead-answer."))
         assert sd.open_answer(given, asked, customer.identity, single_use) == share
+
+
+def test_a_custodian_at_a_terminal_is_asked_and_what_he_types_is_not_shown(customer):
+    customer.new_domain(2)
+    words = ["confirm", "--record", "made", "--domain", "made", "--key", "custodian-1.pem", "--out", "confirmed.json"]
+    child, terminal = pty.fork()
+    if child == 0:
+        os.chdir(customer.directory)
+        os.execv(KEYSTEAD, ["keystead", "custodian", *words])
+    said = b""
+    for question, reply in ((b"Passphrase of", PASSPHRASE), (b"Type yes", b"yes")):
+        while question not in said:
+            said += os.read(terminal, 4096)
+        os.write(terminal, reply + b"\n")
+    try:
+        while more := os.read(terminal, 4096):
+            said += more
+    except OSError:
+        pass  # The end of a terminal whose program has ended.
+    assert os.waitpid(child, 0)[1] == 0, said
+    assert b"custodian 2 has confirmed" in said and PASSPHRASE not in said
+    record = (customer.directory / "made/activation.json").read_bytes()
+    assert sd.words_of(hashlib.sha256(record).digest()).encode() in said
+    assert (customer.directory / "confirmed.json").exists()

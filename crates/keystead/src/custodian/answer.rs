@@ -33,7 +33,7 @@ pub(super) struct Answers {
     /// The security domain, or the directory it stands in
     #[arg(long, value_name = "FILE|DIR")]
     domain: PathBuf,
-    /// The activation record; default: the one in the same directory
+    /// The activation record; default: the one in the directory that --domain names
     #[arg(long, value_name = "FILE|DIR")]
     record: Option<PathBuf>,
     #[command(flatten)]

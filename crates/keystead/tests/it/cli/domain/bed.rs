@@ -37,7 +37,16 @@ impl Bed {
         bed.certificate("alice.key.pem", "alice-again.pem", "alice");
         // Carol's is encrypted after her certificate was made of it.
         bed.custodian("carol", &["genpkey", "-algorithm", "RSA", "-out", "plain.pem"]);
-        bed.openssl(&["pkcs8", "-topk8", "-in", "plain.pem", "-passout", "pass:correct horse", "-out", "carol.key.pem"]);
+        bed.openssl(&[
+            "pkcs8",
+            "-topk8",
+            "-in",
+            "plain.pem",
+            "-passout",
+            "pass:correct horse",
+            "-out",
+            "carol.key.pem",
+        ]);
         bed.write("passphrase", b"correct horse\n");
         bed.write("policy.toml", POLICY.as_bytes());
         let offer = TransferOffer {
