@@ -1,6 +1,5 @@
 """Refusals arrive as the error classes and codes that Key Vault's users test for."""
 
-import uuid
 from datetime import datetime, timedelta, timezone
 
 import pytest
