@@ -87,8 +87,8 @@ pub(super) async fn supervise(shared: Arc<Shared>, mut stop: watch::Receiver<boo
     shared.queue.shut(&stopping());
 }
 
-/// The pauses between workers. Those of a token that does not open and those of workers that end are apart: a token that
-/// was away for long and is back is not away again because its worker crashes once.
+/// The pauses between workers. Those of a token that does not open and those of workers that end are apart: a token
+/// that was away for long and is back is not away again because its worker crashes once.
 #[derive(Default)]
 struct Pauses {
     opening: Duration,

@@ -35,8 +35,8 @@ impl Execute for ListKeys {
     }
 }
 
-/// Lists the versions of a key, in the order of their ids. A name that no live key has gives an empty list, as Key Vault
-/// does.
+/// Lists the versions of a key, in the order of their ids. A name that no live key has gives an empty list, as Key
+/// Vault does.
 pub struct ListVersions {
     /// Which key.
     pub name: Name,
