@@ -110,7 +110,7 @@ fn worker(server: u32) -> Result<Pid, Failure> {
 
 /// The benchmark of the package: what a call to the worker costs without a server around it.
 fn worker_alone() -> Result<String, Failure> {
-    let done = Command::new("cargo").args(["bench", "--quiet", "--package", "keystead-hsm"]).output()?;
+    let done = Command::new("cargo").args(["bench", "--quiet", "--package", "keystead-hsm", "--bench", "worker"]).output()?;
     if !done.status.success() {
         return Err(format!("cargo bench: {}", String::from_utf8_lossy(&done.stderr)).into());
     }
@@ -142,7 +142,7 @@ impl Hsm {
         }
         text.push_str(&format!(
             "\nFrom `kill -9` of the worker to the next signature: {:.0} ms (median of {KILLS}; the longest {:.0} ms).\n\
-             What the way to the worker and back costs a call, without a server around it (`cargo bench -p keystead-hsm`: \
+             What the way to the worker and back costs a call, without a server around it (`cargo bench -p keystead-hsm`:\n\
              eight random bytes, which take the token about a microsecond):\n\n```text\n{}\n```\n",
             median(&self.recoveries),
             self.recoveries.iter().copied().fold(0.0, f64::max),
