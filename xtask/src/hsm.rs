@@ -110,7 +110,8 @@ fn worker(server: u32) -> Result<Pid, Failure> {
 
 /// The benchmark of the package: what a call to the worker costs without a server around it.
 fn worker_alone() -> Result<String, Failure> {
-    let done = Command::new("cargo").args(["bench", "--quiet", "--package", "keystead-hsm", "--bench", "worker"]).output()?;
+    let done =
+        Command::new("cargo").args(["bench", "--quiet", "--package", "keystead-hsm", "--bench", "worker"]).output()?;
     if !done.status.success() {
         return Err(format!("cargo bench: {}", String::from_utf8_lossy(&done.stderr)).into());
     }
