@@ -128,14 +128,13 @@ impl TransferOffer {
 
 impl Offer {
     fn parse(self, key: [u8; 32]) -> Result<TransferOffer, BadOffer> {
-        let kind = [VaultKind::Vault, VaultKind::Hsm].into_iter().find(|kind| kind.name() == self.kind);
         let authorities: Result<Vec<Authority>, _> = self.authorities.iter().map(|text| text.parse()).collect();
         let certificate = STANDARD.decode(&self.transfer_key).map_err(|_| BadOffer::NotOne)?;
         let node = self.node.parse::<NodeId>().map_err(|_| BadOffer::NotOne)?;
         Ok(TransferOffer {
             vault: self.vault.parse().map_err(|_| BadOffer::NotOne)?,
             name: self.name,
-            kind: kind.ok_or(BadOffer::NotOne)?,
+            kind: VaultKind::from_name(&self.kind).ok_or(BadOffer::NotOne)?,
             authorities: authorities.map_err(|_| BadOffer::NotOne)?,
             tenant: self.tenant,
             retention_days: self.retention_days,

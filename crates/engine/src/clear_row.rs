@@ -61,9 +61,7 @@ pub(crate) async fn with_status(vault: &Vault, sealer: &Sealer, status: VaultSta
         Err(Refusal::Damaged) => return Ok(Changes::default()),
         Err(other) => return Err(other),
     };
-    let counter = row.counter.saturating_add(1);
-    let place = Place { kind: row.kind, tag: row.lookup, version: None, id: row.id, counter, due: None };
-    let next = seal_row(vault, sealer, place, &VaultRecord::of(vault.info(), status))?;
+    let next = seal_row(vault, sealer, Place::behind(row.key(), Some(&row)), &VaultRecord::of(vault.info(), status))?;
     Ok(Changes { puts: vec![next], ..Changes::default() })
 }
 

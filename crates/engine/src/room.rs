@@ -276,6 +276,14 @@ pub(crate) struct Place {
 }
 
 impl Place {
+    /// Of a row that is alone at its place, behind the one that stands there.
+    pub(crate) fn behind(at: RowKey, stands: Option<&Row>) -> Self {
+        let RowKey { kind, lookup: tag, version } = at;
+        let id = stands.map_or_else(|| ObjectId::from_bytes(keystead_crypto::random()), |row| row.id);
+        let counter = stands.map_or(0, |row| row.counter).saturating_add(1);
+        Self { kind, tag, version, id, counter, due: None }
+    }
+
     /// The key's own row, changed.
     pub(crate) fn next(key: &Key) -> Self {
         Self {

@@ -121,7 +121,7 @@ impl Vault {
         let key = match Room::new(self, &open, at).opened(row) {
             Ok(key) => key,
             // Waits as what is refused does, and is not looked at with every beat.
-            Err(e) => return Ok(self.done(Done::Nothing, Err::<(), _>(e))),
+            Err(e) => return Ok(self.refused(&e)),
         };
         match work(row.kind, &key, row.revision, at.now) {
             None => Ok(Done::Nothing),
@@ -144,11 +144,13 @@ impl Vault {
     fn done<T>(&self, done: Done, result: Result<T, Refusal>) -> Done {
         match result {
             Ok(_) => done,
-            Err(e) => {
-                tracing::warn!(vault = %self.info.name, "scheduled work was refused: {e}");
-                Done::Refused
-            }
+            Err(e) => self.refused(&e),
         }
+    }
+
+    fn refused(&self, why: &Refusal) -> Done {
+        tracing::warn!(vault = %self.info.name, "scheduled work was refused: {why}");
+        Done::Refused
     }
 }
 

@@ -20,6 +20,11 @@ impl VaultKind {
             Self::Hsm => "hsm",
         }
     }
+
+    /// The kind of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Vault, Self::Hsm].into_iter().find(|kind| kind.name() == name)
+    }
 }
 
 impl fmt::Display for VaultKind {

@@ -99,7 +99,7 @@ impl Json {
         Ok(Activation {
             vault: self.vault.parse::<VaultId>().map_err(|_| bad("its vault has no id of 32 hexadecimal digits"))?,
             name: self.name,
-            kind: kind(&self.kind).ok_or(bad("its kind is neither vault nor hsm"))?,
+            kind: VaultKind::from_name(&self.kind).ok_or(bad("its kind is neither vault nor hsm"))?,
             authorities: self.authorities.into_iter().map(authority).collect::<Result<_, _>>()?,
             tenant: self.tenant,
             retention_days: self.retention_days,
@@ -130,10 +130,6 @@ impl NodeJson {
         let id = id.map_err(|_| BadActivation::Member("a node has no id of 32 hexadecimal digits"))?;
         Ok(NodeIdentity { id, key: digest(&self.key)? })
     }
-}
-
-fn kind(name: &str) -> Option<VaultKind> {
-    [VaultKind::Vault, VaultKind::Hsm].into_iter().find(|kind| kind.name() == name)
 }
 
 fn digest(text: &str) -> Result<[u8; 32], BadActivation> {

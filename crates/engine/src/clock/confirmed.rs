@@ -8,7 +8,7 @@ use crate::records::{self, ClockRecord};
 use crate::room::{Place, Room, row_binding};
 use crate::vault::{Open, Vault};
 use keystead_crypto::sealed::Sealer;
-use keystead_model::{ObjectId, Revision};
+use keystead_model::Revision;
 use keystead_store::{Changes, Kind, RowKey};
 use minicbor::bytes::ByteArray;
 use std::sync::Arc;
@@ -44,10 +44,7 @@ impl Open {
 /// The changes that confirm a doubt.
 pub(crate) async fn confirming(room: &Room<'_>, doubt: &Doubt) -> Result<Changes, Refusal> {
     let stands = room.row_at(PLACE).await?;
-    let fresh = || ObjectId::from_bytes(keystead_crypto::random());
-    let (id, counter) = stands.map_or_else(|| (fresh(), 0), |row| (row.id, row.counter));
-    let RowKey { kind, lookup: tag, version } = PLACE;
-    let place = Place { kind, tag, version, id, counter: counter.saturating_add(1), due: None };
+    let place = Place::behind(PLACE, stands.as_ref());
     let row = room.row(place, &ClockRecord { confirmed: Some(ByteArray::from(doubt.id)) })?;
     Ok(Changes { puts: vec![row], ..Changes::default() })
 }

@@ -126,7 +126,6 @@ async fn joined(
     hsm.class.get_or_insert(class);
     let mut next = secrets;
     next.hsm = Some(hsm);
-    let counter = row.counter.saturating_add(1);
-    let place = Place { kind: row.kind, tag: row.lookup, version: None, id: row.id, counter, due: None };
+    let place = Place::behind(row.key(), Some(&row));
     Ok(Changes { puts: vec![seal_row(vault, sealer, place, &next)?], ..Changes::default() })
 }

@@ -1,6 +1,9 @@
 //! Tokens to test on. Each test has a directory of its own with two tokens, and runs in a process of its own: the
 //! libraries read where their tokens are from the environment, once.
 
+use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
+use cryptoki::session::{Session, UserType};
+use cryptoki::types::AuthPin;
 use keystead_hsm::worker::{Hand, Select, Settings, Token};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -72,6 +75,18 @@ pub(crate) struct Bed {
 impl Bed {
     fn configuration(&self) -> PathBuf {
         self.dir.join("token.conf")
+    }
+
+    /// A session of the PIN's holder on the first token, beside the worker's: in the same process, it sees more than one
+    /// in another would.
+    pub(crate) fn session(&self) -> Session {
+        let library = Pkcs11::new(self.kind.module()).unwrap();
+        let _ = library.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK));
+        let slots = library.get_slots_with_initialized_token().unwrap();
+        let slot = slots.into_iter().find(|slot| library.get_token_info(*slot).unwrap().label() == TOKEN).unwrap();
+        let session = library.open_rw_session(slot).unwrap();
+        let _ = session.login(UserType::User, Some(&AuthPin::new(PIN.into())));
+        session
     }
 
     /// New tokens with these labels, two at most, instead of whatever there was.

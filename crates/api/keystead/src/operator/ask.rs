@@ -147,13 +147,9 @@ fn name(parts: &Parts<'_>) -> Result<String, BadParameter> {
 }
 
 fn kind(text: Option<&str>) -> Result<VaultKind, BadParameter> {
-    match text {
-        None | Some("vault") => Ok(VaultKind::Vault),
-        Some("hsm") => Ok(VaultKind::Hsm),
-        Some(other) => {
-            Err(BadParameter::Unsupported { what: "kind", given: Shown::of(other), supported: "vault, hsm" })
-        }
-    }
+    let Some(text) = text else { return Ok(VaultKind::Vault) };
+    let other = || BadParameter::Unsupported { what: "kind", given: Shown::of(text), supported: "vault, hsm" };
+    VaultKind::from_name(text).ok_or_else(other)
 }
 
 fn authority(text: &str) -> Result<Authority, BadParameter> {

@@ -7,7 +7,7 @@ use crate::records::{self, SettingsRecord};
 use crate::room::{Place, Room, row_binding};
 use crate::run::{Effect, Execute};
 use keystead_access::Permit;
-use keystead_model::{ObjectId, Target};
+use keystead_model::Target;
 use keystead_store::{Changes, Kind, Row, RowKey};
 
 /// A setting of the vault.
@@ -75,11 +75,8 @@ impl Execute for UpdateSetting {
         known(&ask.name)?;
         let (mut record, row) = stored(room).await?;
         record.keys_through_arm = Some(ask.value);
-        let fresh = || ObjectId::from_bytes(keystead_crypto::random());
-        let (id, counter) = row.map_or_else(|| (fresh(), 0), |row| (row.id, row.counter));
-        let RowKey { kind, lookup: tag, version } = PLACE;
-        let place = Place { kind, tag, version, id, counter: counter.saturating_add(1), due: None };
-        let changes = Changes { puts: vec![room.row(place, &record)?], ..Changes::default() };
+        let next = room.row(Place::behind(PLACE, row.as_ref()), &record)?;
+        let changes = Changes { puts: vec![next], ..Changes::default() };
         Ok(Effect::change(through_arm(&record), changes))
     }
 }

@@ -1,13 +1,10 @@
 //! Somebody with the PIN.
 
 use super::on_each_token;
-use crate::bed::{Bed, PIN, TOKEN};
+use crate::bed::{Bed, TOKEN};
 use crate::software::*;
-use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::mechanism::Mechanism;
 use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass};
-use cryptoki::session::{Session, UserType};
-use cryptoki::types::AuthPin;
 use keystead_hsm::worker::Token;
 use keystead_hsm::{Assurance, Call, HsmError, Outcome, WrapClass};
 use keystead_model::{KeySpec, PublicExponent};
@@ -80,21 +77,10 @@ fn the_pin_shows_the_wrapping_key_and_the_canary_and_nothing_else(bed: &Bed) {
     assert_eq!((objects, labels), (2, vec!["keystead canary", "keystead wrapping key"]), "{listed}");
 }
 
-/// The PIN holder's own session, in the same process: it sees more than one in another would.
-fn intruder(bed: &Bed) -> Session {
-    let library = Pkcs11::new(bed.kind.module()).unwrap();
-    let _ = library.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK));
-    let slots = library.get_slots_with_initialized_token().unwrap();
-    let slot = slots.into_iter().find(|slot| library.get_token_info(*slot).unwrap().label() == TOKEN).unwrap();
-    let session = library.open_rw_session(slot).unwrap();
-    let _ = session.login(UserType::User, Some(&AuthPin::new(PIN.into())));
-    session
-}
-
 fn a_stored_key_gives_nothing_to_the_pin_holder(bed: &Bed) {
     let mut desk = Desk::of(bed, TOKEN);
     let (held, _) = desk.make(KeySpec::Oct256, desk.wrapped());
-    let intruder = intruder(bed);
+    let intruder = bed.session();
     let label = Attribute::Label(b"keystead wrapping key".to_vec());
     let wrapping = intruder.find_objects(&[label, Attribute::Class(ObjectClass::SECRET_KEY)]).unwrap()[0];
     for name in [AttributeType::Value, AttributeType::CheckValue] {
@@ -139,7 +125,7 @@ fn a_key_that_he_puts_in_place_of_the_wrapping_key_is_not_used(bed: &Bed) {
             Attribute::Unwrap(true),
             Attribute::Value(b"a key that the PIN holder knows.".to_vec()),
         ];
-        intruder(bed).create_object(&template).unwrap()
+        bed.session().create_object(&template).unwrap()
     };
     let (token, mut hand) = bed.hand(TOKEN);
     planted();

@@ -1,13 +1,12 @@
 //! Keys of the token's owner that leave it, wrapped for a vault.
 
 use super::on_each_token;
-use crate::bed::{Bed, PIN, TOKEN};
+use crate::bed::{Bed, TOKEN};
 use crate::software::curve_of;
-use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::mechanism::Mechanism;
 use cryptoki::object::{Attribute, AttributeType, ObjectHandle};
-use cryptoki::session::{Session, UserType};
-use cryptoki::types::{AuthPin, Ulong};
+use cryptoki::session::Session;
+use cryptoki::types::Ulong;
 use keystead_crypto::aes::wrap::unwrap_padded;
 use keystead_crypto::rsa::Scheme;
 use keystead_crypto::{ec, rsa};
@@ -33,7 +32,7 @@ impl Both {
         let settings = Settings { guest: true, sessions: Some(1), ..bed.settings(TOKEN) };
         let token = Token::open(&settings).unwrap();
         let guest = token.session().unwrap();
-        Self { owner: owner(bed), guest, _token: token }
+        Self { owner: bed.session(), guest, _token: token }
     }
 
     fn generate(&self, bytes: u64, label: &str, more: &[Attribute]) -> ObjectHandle {
@@ -73,16 +72,6 @@ impl Both {
         }
         Some((key, public))
     }
-}
-
-fn owner(bed: &Bed) -> Session {
-    let library = Pkcs11::new(bed.kind.module()).unwrap();
-    let _ = library.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK));
-    let slots = library.get_slots_with_initialized_token().unwrap();
-    let slot = slots.into_iter().find(|slot| library.get_token_info(*slot).unwrap().label() == TOKEN).unwrap();
-    let session = library.open_rw_session(slot).unwrap();
-    let _ = session.login(UserType::User, Some(&AuthPin::new(PIN.into())));
-    session
 }
 
 fn of_his(label: &str, id: u8) -> Vec<Attribute> {
