@@ -2,6 +2,7 @@
 //! an empty label, and PKCS#1 v1.5 encryption, whose decryption never tells what was wrong ([`implicit`]).
 
 mod ffi;
+mod files;
 mod implicit;
 mod numbers;
 mod recovery;

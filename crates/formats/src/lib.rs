@@ -1,8 +1,11 @@
 //! Portable containers that keys travel in: parsed and written, never opened. Pure, and without cryptography.
 //!
 //! - [`byok`]: Azure's key transfer blob, the file `.byok`
+//! - [`security_domain`]: Managed HSM's security domain and restore blob; [`jwe`]: the encrypted values in them
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::disallowed_methods))]
 
 pub mod byok;
 #[doc(hidden)]
 pub mod fuzz;
+pub mod jwe;
+pub mod security_domain;
