@@ -30,5 +30,5 @@ pub use domain::{DomainKey, DomainPublic};
 pub use error::CustodyError;
 pub use path::{PathKey, unwrap_domain, unwrap_root, wrap_domain, wrap_root};
 pub use root::Root;
-pub use unseal_path::{PathError, PathFuture, UnsealPath};
+pub use unseal_path::{PathError, PathFuture, UnsealPath, Wraps};
 pub use wrapping::WrappingKey;
