@@ -5,15 +5,18 @@ use crate::enrol;
 use crate::error::Refusal;
 use crate::issuer;
 use crate::operate::OperateError;
-use crate::records::{BlobKey, ClockRecord, HsmRecord, IssuerRecord, SecretsRecord, VaultRecord};
+use crate::records::{
+    BlobKey, ClockRecord, HsmRecord, IssuerRecord, PathRecord, PathsRecord, SecretsRecord, VaultRecord,
+};
 use crate::room::{Place, seal_row};
 use crate::vault::Vault;
+use crate::wraps;
 use keystead_access::{BadPolicy, Grantee, Policy, PolicyDocument};
 use keystead_crypto::sealed::{Binding, Usage};
 use keystead_custody::{DomainKey, DomainPublic, Root, UnsealPath, WrappingKey};
 use keystead_identity::Principal;
 use keystead_model::{Generation, KeySpec, Moment, ObjectId, PublicKey, Revision, VaultId, VaultStatus, Version};
-use keystead_store::{Changes, Kind, Row};
+use keystead_store::{Changes, Kind, Row, RowKey};
 
 /// In a policy given at creation, the issuer that means the vault's own: its name is not known before.
 pub const BUILT_IN: &str = "built-in";
@@ -37,6 +40,8 @@ pub(crate) async fn birth(
     let wrapped_domain = path.wrap_domain(id, &domain).await.map_err(OperateError::Path)?;
     let wrapped_root = path.wrap_root(id, &root).await.map_err(OperateError::Path)?;
     path.unwrap_root(id, &wrapped_root).await.map_err(OperateError::Path)?;
+    let first = PathRecord { name: path.name().to_owned(), kind: path.kind().to_owned(), added: at.now.0 };
+    let paths = PathsRecord { paths: vec![first] };
     let sealed_root = domain.public().seal_root(id, &root).map_err(|_| OperateError::Damaged)?;
     domain.open_root(id, &sealed_root).map_err(|_| OperateError::Damaged)?;
 
@@ -54,15 +59,17 @@ pub(crate) async fn birth(
         blob_key: Some(BlobKey(keystead_crypto::random())),
         purge_protection: Some(purge_protection),
         hsm,
+        details: None,
     };
     let sealer = root.sealer(Usage::Records);
     // Nothing in it is older than what the clock says.
     let clock = ClockRecord { confirmed: vault.clock.doubt().map(|doubt| doubt.id.into()) };
     let mut puts = vec![
         clear(Kind::Domain, domain.public().as_bytes().to_vec()),
-        clear(Kind::WrappedDomain, wrapped_domain),
-        clear(Kind::SealedRoot, sealed_root),
-        clear(Kind::WrappedRoot, wrapped_root),
+        wraps::clear(wraps::domain_at(path.name()), None, wrapped_domain),
+        wraps::clear(wraps::sealed_root_at(root.generation()), None, sealed_root),
+        wraps::clear(wraps::root_at(path.name(), root.generation()), None, wrapped_root),
+        wraps::paths_row(vault, &sealer, None, &paths)?,
         seal_row(vault, &sealer, place(Kind::Secrets), &secrets)?,
         seal_row(vault, &sealer, place(Kind::Issuer), &issuer)?,
         seal_row(vault, &sealer, place(Kind::Policy), &document)?,
@@ -139,9 +146,7 @@ fn place(kind: Kind) -> Place {
     Place { kind, tag: singleton(kind), version: None, id, counter: 1, due: None }
 }
 
-/// A row whose content is a wrap or a public key: it needs no seal of the root's.
+/// A row whose content is a public key or sealed to one: it needs no seal of the root's.
 fn clear(kind: Kind, bytes: Vec<u8>) -> Row {
-    let id = ObjectId::from_bytes(keystead_crypto::random());
-    let (lookup, revision) = (singleton(kind), Revision(0));
-    Row { kind, lookup, version: None, id, counter: 1, revision, due: None, sealed: bytes }
+    wraps::clear(RowKey { kind, lookup: singleton(kind), version: None }, None, bytes)
 }

@@ -2,8 +2,10 @@
 //! a golden file under `tests/golden`.
 
 pub mod backup;
+pub(crate) mod custody;
 pub(crate) mod rotation;
 
+pub(crate) use custody::{DetailKey, PathRecord, PathsRecord, RootRotationRecord, RotationStep};
 pub(crate) use rotation::{RotationRecord, Work};
 
 use crate::error::Refusal;
@@ -121,6 +123,9 @@ pub(crate) struct SecretsRecord {
     /// The vault's HSM, if it has one.
     #[n(4)]
     pub(crate) hsm: Option<HsmRecord>,
+    /// Seal the details of audit records of later generations, in their order.
+    #[n(6)]
+    pub(crate) details: Option<Vec<DetailKey>>,
 }
 
 /// A vault's HSM. Not secret; it stands here because nothing in the clear may say which tokens a vault believes.
@@ -273,6 +278,8 @@ pub mod fuzz {
         let _ = decode::<VaultRecord>(bytes);
         let _ = decode::<ClockRecord>(bytes);
         let _ = crate::clock::note::ClockNote::parse(bytes);
+        let _ = decode::<RootRotationRecord>(bytes);
+        let _ = decode::<PathsRecord>(bytes);
         let _ = decode::<backup::BackupRecord>(bytes);
     }
 }

@@ -58,6 +58,10 @@ kinds! {
     Clock = 12,
     /// The HSM wrapping key, sealed to the domain.
     SealedWrapping = 13,
+    /// A rotation of the root that is under way.
+    RootRotation = 17,
+    /// Which unseal paths the vault has.
+    Paths = 18,
 }
 
 /// One row. The store reads nothing in `sealed`; the clear columns select candidates and order writes.

@@ -173,6 +173,25 @@ fn golden_secrets_record() {
 }
 
 #[test]
+fn golden_secrets_record_with_detail_keys_of_later_generations() {
+    let bytes = golden(include_str!("../../tests/golden/secrets-record-v5.hex"));
+    let decoded: SecretsRecord = decode(&bytes).unwrap();
+    let later: Vec<_> = decoded.details.iter().flatten().map(|d| (d.generation, d.key)).collect();
+    assert_eq!((later, decoded.detail_key), (vec![(2, [0x66; 32])], [0x44; 32]));
+    assert_eq!(*encode(&decoded).unwrap(), bytes);
+}
+
+#[test]
+fn golden_records_of_generations_and_paths() {
+    let begun = 1_900_000_000_000;
+    let rotation = RootRotationRecord { from: 2, to: 3, step: 1, after_purge: true, begun };
+    is_golden!("root-rotation-record-v1.hex", rotation);
+    let path = |name: &str, kind: &str, added| PathRecord { name: name.to_owned(), kind: kind.to_owned(), added };
+    let paths = vec![path("file", "file", 0), path("boot", "credential", begun)];
+    is_golden!("paths-record-v1.hex", PathsRecord { paths });
+}
+
+#[test]
 fn golden_issuer_record() {
     let bytes = golden(include_str!("../../tests/golden/issuer-record-v1.hex"));
     let decoded: IssuerRecord = decode(&bytes).unwrap();

@@ -49,7 +49,7 @@ impl Execute for BackupKey {
 /// The version with its material sealed to the backup.
 async fn sealed(room: &Room<'_>, id: BackupId, v: &KeyVersion) -> Result<BackupVersion, Refusal> {
     let (open, here) = (room.open(), room.material_binding(v.id, v.version));
-    let (from, to) = ((&open.material, &here), (&open.blobs, &id.material(v.version)));
+    let (from, to) = ((room.material(), &here), (&open.blobs, &id.material(v.version)));
     let material = room.protection().reseal(from, to, v.record.stored(), room.at.deadline).await?;
     let mut record = v.record.clone();
     record.material = material;

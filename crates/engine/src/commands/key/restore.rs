@@ -79,7 +79,7 @@ async fn restored(
 ) -> Result<(Row, KeyView), Refusal> {
     let version = Version::from_bytes(stored.version);
     let (open, here) = (room.open(), room.material_binding(id, version));
-    let (from, to) = ((&open.blobs, &from.material(version)), (&open.material, &here));
+    let (from, to) = ((&open.blobs, &from.material(version)), (room.material(), &here));
     let mut record = stored.record;
     record.material = room.protection().reseal(from, to, record.stored(), room.at.deadline).await?;
     let tag = room.tag(name);
