@@ -5,6 +5,7 @@ mod byok;
 mod custody;
 mod failover;
 mod keys;
+mod paths;
 mod process;
 mod resident;
 
