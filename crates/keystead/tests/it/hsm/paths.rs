@@ -12,7 +12,9 @@ const VAULT: VaultId = VaultId::from_bytes([1; 16]);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_token_wrapped_it_unwraps_and_without_its_key_nothing_does() {
-    for (maker, with_gcm) in [(Maker::SoftHsm2, true), (Maker::SoftHsm2, false), (Maker::Kryoptic, true)] {
+    for (maker, with_gcm) in
+        [(Maker::SoftHsm2, true), (Maker::SoftHsm2, false), (Maker::Kryoptic, true), (Maker::Kryoptic, false)]
+    {
         let dir = tempfile::tempdir().unwrap();
         let (token, other) = (Token::new(maker, dir.path(), "one"), Token::new(maker, dir.path(), "two"));
         let path = |token: &Token| {

@@ -112,7 +112,7 @@ fn a_server_that_is_killed_at_any_printed_step_of_a_rotation_goes_on_with_it() {
     assert!(steps.iter().any(|s| s.starts_with("root ")) && steps.iter().any(|s| s.contains("resealing")), "{steps:?}");
     vault.signs_as_before(1);
     stop(running);
-    let verified = site.place.cli(&["audit", "verify", "--dir", site.place.data.join("audit").to_str().unwrap()]);
+    let verified = site.place.cli(&["audit", "verify", "--data", site.place.data_str()]);
     assert!(verified.status.success(), "{verified:?}");
 }
 
