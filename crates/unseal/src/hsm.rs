@@ -1,10 +1,12 @@
 //! A key in a PKCS#11 token, made there and never extractable. Whoever has the token and its PIN opens what it wrapped.
 //!
-//! Each wrap has a random path key of its own, which the token's key wraps: by AES-256-GCM, or where the token cannot that
-//! by RSA-OAEP, with SHA-1 where it has no SHA-256 for it. The path key wraps the root as any other does ([`keystead_custody`]).
+//! Each wrap has a random path key of its own, which the token's key wraps: by AES-256-GCM, or where the token cannot
+//! that by RSA-OAEP, with SHA-1 where it has no SHA-256 for it. The path key wraps the root as any other does
+//! ([`keystead_custody`]).
 //!
 //! ```text
-//! version 1 byte (1) | how 1 byte (1 AES-GCM, 2 RSA-OAEP with SHA-256, 3 with SHA-1) | key id 16 | length 2, big-endian | wrapped path key | wrap
+//! version 1 byte (1) | how 1 byte | key id 16 | length 2, big-endian | wrapped path key | wrap
+//! how: 1 AES-GCM, 2 RSA-OAEP with SHA-256, 3 RSA-OAEP with SHA-1
 //! wrapped path key: of AES-GCM nonce 12 | ciphertext 32 | tag 16, of RSA-OAEP the ciphertext
 //! ```
 

@@ -1,7 +1,6 @@
 //! Making the next generation: all of it stands after one commit, or nothing.
 
 use super::Rotation;
-use crate::birth::singleton;
 use crate::error::{Refusal, TurnedAway};
 use crate::node::{Instance, VaultSummary, summary};
 use crate::operate::OperateError;
@@ -93,7 +92,8 @@ impl Instance {
         };
         let id = ObjectId::from_bytes(keystead_crypto::random());
         puts.push(rotate::row(vault, &seals.records, &record, (id, 1))?);
-        let rotation = Rotation::new(record, id, 1)?;
+        let mut rotation = Rotation::new(record, id, 1)?;
+        rotation.cursor.total = Some(super::turn::count(vault).await?);
         Ok(Next { seals, rotation, changes: Changes { puts, ..Changes::default() } })
     }
 }
@@ -153,7 +153,6 @@ async fn sealed_root(vault: &Vault, root: &Root, domain: Option<&DomainKey>) -> 
 
 async fn secrets(vault: &Vault, open: &Open) -> Result<(Row, SecretsRecord), OperateError> {
     let row = opening::row(vault, Kind::Secrets).await?;
-    debug_assert_eq!(row.lookup, singleton(Kind::Secrets));
     let (secrets, _) = opening::sealed(vault, &open.seals().records, Kind::Secrets).await?;
     Ok((row, secrets))
 }
