@@ -127,7 +127,8 @@ async fn wrapped(
     if !path.unwrap_root(id, &wrapped).await.map_err(failed)?.same_as(root) {
         return Err(OperateError::NotProven { name: path.name().to_owned() });
     }
-    puts.push(wraps::clear(wraps::root_at(path.name(), root.generation()), None, wrapped));
+    let at = wraps::root_at(path.name(), root.generation());
+    puts.push(wraps::clear(at, wraps::get(vault, at).await?.as_ref(), wrapped));
     if let (Some(domain), Some(row), true) = (&domain, &stored.domain, after_purge) {
         let wrapped = with.wrap_domain(id, domain).await.map_err(failed)?;
         if path.unwrap_domain(id, &wrapped).await.map_err(failed)?.public() != domain.public() {
@@ -148,7 +149,8 @@ async fn sealed_root(vault: &Vault, root: &Root, domain: Option<&DomainKey>) -> 
             return Err(OperateError::Damaged);
         }
     }
-    Ok(wraps::clear(wraps::sealed_root_at(root.generation()), None, sealed))
+    let at = wraps::sealed_root_at(root.generation());
+    Ok(wraps::clear(at, wraps::get(vault, at).await?.as_ref(), sealed))
 }
 
 async fn secrets(vault: &Vault, open: &Open) -> Result<(Row, SecretsRecord), OperateError> {
