@@ -48,6 +48,70 @@ pub(crate) struct Vaults {
     vaults: Vec<VaultInfo>,
 }
 
+/// An unseal path.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PathInfo {
+    /// Its name.
+    pub name: String,
+    /// `file`, `credential` or `hsm`.
+    pub kind: String,
+    /// Whether the server is configured with it.
+    pub configured: bool,
+    /// Whether the vault is behind it.
+    pub of_vault: bool,
+    /// When it was added, ms since the epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub added: Option<i64>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Paths {
+    paths: Vec<PathInfo>,
+}
+
+/// What came of a path that was tried.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PathReport {
+    /// Its name.
+    pub name: String,
+    /// Its kind.
+    pub kind: String,
+    /// Whether it opened.
+    pub ok: bool,
+    /// What it opened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generation: Option<u32>,
+    /// Why it did not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}
+
+/// What the doctor found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Findings {
+    /// Whether nothing is bad.
+    pub ok: bool,
+    /// Everything that was looked at.
+    pub findings: Vec<Finding>,
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// What.
+    pub what: String,
+    /// Of which vault.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vault: Option<String>,
+    /// Its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// `ok`, `warning` or `bad`.
+    pub verdict: String,
+    /// In words.
+    pub says: String,
+}
+
 /// A client of the operator's socket. Clones share connections.
 #[derive(Clone)]
 pub struct OperatorClient {
@@ -95,6 +159,47 @@ impl OperatorClient {
     /// Unseals a vault.
     pub async fn unseal_vault(&self, name: &Name) -> Result<Done<()>, ClientError> {
         Ok(self.call(Method::POST, &format!("{VAULTS}/{name}/unseal"), Body::none()).await?.map(|_| ()))
+    }
+
+    /// Makes the next generation of a vault's root; rows are resealed in the background.
+    pub async fn rotate_root(&self, name: &Name, after_purge: bool) -> Result<Done<VaultInfo>, ClientError> {
+        let body = Body::json(&serde_json::json!({ "after_purge": after_purge }))?;
+        json(self.call(Method::POST, &format!("{VAULTS}/{name}/root/rotate"), body).await?)
+    }
+
+    /// The unseal paths of a vault, and those it could have.
+    pub async fn paths(&self, name: &Name) -> Result<Done<Vec<PathInfo>>, ClientError> {
+        self.path_list(Method::GET, &format!("{VAULTS}/{name}/paths"), Body::none()).await
+    }
+
+    /// Wraps a vault's root by another path.
+    pub async fn add_path(&self, name: &Name, path: &Name) -> Result<Done<Vec<PathInfo>>, ClientError> {
+        let body = Body::json(&serde_json::json!({ "path": path.as_str() }))?;
+        self.path_list(Method::POST, &format!("{VAULTS}/{name}/paths"), body).await
+    }
+
+    /// Destroys a path's wraps of a vault.
+    pub async fn remove_path(&self, name: &Name, path: &Name) -> Result<Done<Vec<PathInfo>>, ClientError> {
+        self.path_list(Method::DELETE, &format!("{VAULTS}/{name}/paths/{path}"), Body::none()).await
+    }
+
+    /// Opens every wrap of a path and holds it against the open vault.
+    pub async fn prove_path(&self, name: &Name, path: &Name) -> Result<Done<PathReport>, ClientError> {
+        json(self.call(Method::POST, &format!("{VAULTS}/{name}/paths/{path}/prove"), Body::none()).await?)
+    }
+
+    /// Tries a path as an unseal would use it.
+    pub async fn test_path(&self, name: &Name, path: &Name) -> Result<Done<PathReport>, ClientError> {
+        json(self.call(Method::POST, &format!("{VAULTS}/{name}/paths/{path}/test"), Body::none()).await?)
+    }
+
+    /// Has everything tried that the instance needs.
+    pub async fn doctor(&self) -> Result<Done<Findings>, ClientError> {
+        json(self.call(Method::GET, "/keystead/v1/operator/doctor", Body::none()).await?)
+    }
+
+    async fn path_list(&self, method: Method, path: &str, body: Body) -> Result<Done<Vec<PathInfo>>, ClientError> {
+        Ok(json::<Paths>(self.call(method, path, body).await?)?.map(|answer| answer.paths))
     }
 
     /// How the instance is.

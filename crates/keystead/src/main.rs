@@ -1,8 +1,8 @@
 //! Keystead: customer-controlled key management. One binary; each subcommand is one file.
 //!
-//! - [`dev`], [`serve`]: the server; [`setup`] is what they share, [`config`] what `serve` reads,
+//! - [`dev`], [`serve`]: the server; [`setup`] is what they share, [`config`] and [`paths`] what `serve` reads,
 //!   [`certificate`] what it reads again
-//! - [`vault`]: the operator's commands over the local socket
+//! - [`vault`], [`path`], [`doctor`]: the operator's commands over the local socket ([`socket`])
 //! - [`key`], [`role`], [`audit`]: a client's commands over HTTPS; [`policy`]: an administrator's
 //! - [`hsm`]: PKCS#11 tokens; [`byok`]: keys on their way into a vault
 //! - [`clock_note`]: what is kept of the clock over a restart
@@ -18,6 +18,7 @@ mod certificate;
 mod clock_note;
 mod config;
 mod dev;
+mod doctor;
 mod exit;
 #[cfg(test)]
 mod fuzz;
@@ -28,11 +29,14 @@ mod key;
 mod new_client;
 mod node_key;
 mod output;
+mod path;
+mod paths;
 mod policy;
 mod role;
 mod secret_file;
 mod serve;
 mod setup;
+mod socket;
 mod syslog;
 mod tls;
 mod vault;
@@ -75,8 +79,12 @@ enum Command {
     Dev(dev::Args),
     /// Run a server as its configuration says
     Serve(serve::Args),
-    /// Create, list, seal and unseal vaults (operator, over the local socket)
+    /// Create, list, seal, unseal and rotate vaults (operator, over the local socket)
     Vault(vault::Args),
+    /// Add, prove, test and remove the ways to a vault's root (operator)
+    Path(path::Args),
+    /// Try everything the server needs, and each way to each vault's root (operator)
+    Doctor(doctor::Args),
     /// Create and use keys
     Key(key::Args),
     /// Manage roles and who has them
@@ -131,6 +139,8 @@ fn run(cli: Cli) -> Result<(), exit::Failure> {
         Command::Dev(args) => runtime()?.block_on(dev::run(args)),
         Command::Serve(args) => runtime()?.block_on(serve::run(args)),
         Command::Vault(args) => runtime()?.block_on(vault::run(args)),
+        Command::Path(args) => runtime()?.block_on(path::run(args)),
+        Command::Doctor(args) => runtime()?.block_on(doctor::run(args)),
         Command::Key(args) => runtime()?.block_on(key::run(args)),
         Command::Role(args) => runtime()?.block_on(role::run(args)),
         Command::Issuer(args) => runtime()?.block_on(policy::issuer::run(args)),

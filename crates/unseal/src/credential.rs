@@ -1,5 +1,5 @@
-//! A systemd credential: 32 bytes that the service manager lays before the server at its start, in a directory that only
-//! it and the server see (`LoadCredential=`, `LoadCredentialEncrypted=`). Its key is the service manager's, never
+//! A systemd credential: 32 bytes that the service manager lays before the server at its start, in a directory that
+//! only it and the server see (`LoadCredential=`, `LoadCredentialEncrypted=`). Its key is the service manager's, never
 //! replaced here.
 
 use crate::UnsealError;

@@ -68,7 +68,7 @@ pub enum UnsealError {
         cause: HsmError,
     },
     /// The token can neither AES-GCM nor RSA-OAEP.
-    #[error("token '{token}' can neither AES-GCM nor RSA-OAEP with SHA-256: name a token that can one of them")]
+    #[error("token '{token}' can neither AES-GCM nor RSA-OAEP: name a token that can one of them")]
     TokenCannot {
         /// Its name in the configuration.
         token: String,

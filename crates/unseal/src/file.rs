@@ -2,8 +2,8 @@
 //! and the store opens every vault behind it, which is why such a vault's custody is called `file`.
 //!
 //! One file serves all vaults of a node, until the key of one is replaced: that vault's own file stands beside it, with
-//! its id behind the name (`path.key.<id>`), and while it is being replaced the next one (`path.key.<id>.next`). Keys are
-//! read when they are needed and cleared after that: none is in memory while its vaults are sealed.
+//! its id behind the name (`path.key.<id>`), and while it is being replaced the next one (`path.key.<id>.next`). Keys
+//! are read when they are needed and cleared after that: none is in memory while its vaults are sealed.
 
 use crate::UnsealError;
 use crate::wrapping::{proven_domain, proven_root};

@@ -1,10 +1,12 @@
 //! A key in a PKCS#11 token, made there and never extractable. Whoever has the token and its PIN opens what it wrapped.
 //!
-//! Each wrap has a random path key of its own, which the token's key wraps: by AES-256-GCM, or by RSA-OAEP where the token
-//! cannot that. The path key wraps the root as any other does ([`keystead_custody`]).
+//! Each wrap has a random path key of its own, which the token's key wraps: by AES-256-GCM, or where the token cannot
+//! that by RSA-OAEP, with SHA-1 where it has no SHA-256 for it. The path key wraps the root as any other does
+//! ([`keystead_custody`]).
 //!
 //! ```text
-//! version 1 byte (1) | how 1 byte (1 AES-GCM, 2 RSA-OAEP) | key id 16 | length 2, big-endian | wrapped path key | wrap
+//! version 1 byte (1) | how 1 byte | key id 16 | length 2, big-endian | wrapped path key | wrap
+//! how: 1 AES-GCM, 2 RSA-OAEP with SHA-256, 3 RSA-OAEP with SHA-1
 //! wrapped path key: of AES-GCM nonce 12 | ciphertext 32 | tag 16, of RSA-OAEP the ciphertext
 //! ```
 
@@ -16,7 +18,7 @@ use keystead_custody::{
     CustodyError, DomainKey, PathError, PathFuture, PathKey, Root, UnsealPath, Wraps, unwrap_domain, unwrap_root,
 };
 use keystead_hsm::client::Ciphertext;
-use keystead_hsm::{Client, Destination, Held, HsmError, KeyId, Owner, Stored};
+use keystead_hsm::{Client, Destination, Held, HsmError, KeyId, Native, Owner, Stored};
 use keystead_model::{CipherAlgorithm, KeySpec, PublicExponent, PublicKey, VaultId};
 use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
@@ -42,6 +44,7 @@ const TAG: usize = 16;
 enum How {
     Gcm = 1,
     Oaep = 2,
+    OaepSha1 = 3,
 }
 
 impl How {
@@ -49,6 +52,7 @@ impl How {
         match code {
             1 => Some(Self::Gcm),
             2 => Some(Self::Oaep),
+            3 => Some(Self::OaepSha1),
             _ => None,
         }
     }
@@ -56,7 +60,7 @@ impl How {
     const fn spec(self) -> KeySpec {
         match self {
             Self::Gcm => KeySpec::Oct256,
-            Self::Oaep => KeySpec::Rsa3072,
+            Self::Oaep | Self::OaepSha1 => KeySpec::Rsa3072,
         }
     }
 
@@ -64,6 +68,7 @@ impl How {
         match self {
             Self::Gcm => CipherAlgorithm::A256Gcm,
             Self::Oaep => CipherAlgorithm::RsaOaep256,
+            Self::OaepSha1 => CipherAlgorithm::RsaOaep,
         }
     }
 }
@@ -71,14 +76,14 @@ impl How {
 impl HsmKey {
     /// Through this token.
     pub fn new(name: &str, token: Client) -> Self {
-        Self { name: name.to_owned(), token, ways: &[How::Gcm, How::Oaep] }
+        Self { name: name.to_owned(), token, ways: &[How::Gcm, How::Oaep, How::OaepSha1] }
     }
 
     /// As with a token that has no AES-GCM: a test of that.
     #[doc(hidden)]
     #[must_use]
     pub fn without_gcm(self) -> Self {
-        Self { ways: &[How::Oaep], ..self }
+        Self { ways: &[How::Oaep, How::OaepSha1], ..self }
     }
 
     /// Whose the token's keys are: this path's of this vault, and not the vault's own, which a sweep may destroy.
@@ -119,7 +124,9 @@ impl HsmKey {
         let by = soon();
         let about = self.token.describe(by).await.map_err(|e| self.failed(e))?;
         let can = |how: &How| {
-            about.keys.contains(&how.spec()) && about.ciphers.iter().any(|(known, _)| *known == how.algorithm())
+            let does =
+                |(known, way): &(CipherAlgorithm, Native)| *known == how.algorithm() && *way != Native::PublicOnly;
+            about.keys.contains(&how.spec()) && about.ciphers.iter().any(does)
         };
         let how = self.ways.iter().copied().find(can);
         let how = how.ok_or_else(|| UnsealError::TokenCannot { token: self.token.name().to_owned() })?;
@@ -127,8 +134,9 @@ impl HsmKey {
         let made = self.token.generate(id, how.spec(), PublicExponent::default(), to, by).await;
         let public = made.map_err(|e| self.failed(e))?.public;
         let blob = match (how, public) {
-            (How::Oaep, PublicKey::Rsa { n, e }) => {
-                rsa::encrypt_to(&n, &e, Scheme::OaepSha256, secret.as_slice()).map_err(|_| UnsealError::NotProven)?
+            (How::Oaep | How::OaepSha1, PublicKey::Rsa { n, e }) => {
+                let scheme = if how == How::Oaep { Scheme::OaepSha256 } else { Scheme::OaepSha1 };
+                rsa::encrypt_to(&n, &e, scheme, secret.as_slice()).map_err(|_| UnsealError::NotProven)?
             }
             _ => self.encrypted(id, secret, by).await?,
         };
@@ -153,7 +161,7 @@ impl HsmKey {
     /// The path key that the token wrapped.
     async fn secret(&self, of: &Blob<'_>) -> Result<Zeroizing<Vec<u8>>, UnsealError> {
         let (iv, data, tag) = match of.how {
-            How::Oaep => (&[][..], of.blob, &[][..]),
+            How::Oaep | How::OaepSha1 => (&[][..], of.blob, &[][..]),
             How::Gcm => {
                 let (nonce, rest) = of.blob.split_at_checked(NONCE).ok_or(CustodyError::Format)?;
                 let at = rest.len().checked_sub(TAG).ok_or(CustodyError::Format)?;

@@ -1,7 +1,6 @@
 //! Making the next generation: all of it stands after one commit, or nothing.
 
 use super::Rotation;
-use crate::birth::singleton;
 use crate::error::{Refusal, TurnedAway};
 use crate::node::{Instance, VaultSummary, summary};
 use crate::operate::OperateError;
@@ -93,7 +92,8 @@ impl Instance {
         };
         let id = ObjectId::from_bytes(keystead_crypto::random());
         puts.push(rotate::row(vault, &seals.records, &record, (id, 1))?);
-        let rotation = Rotation::new(record, id, 1)?;
+        let mut rotation = Rotation::new(record, id, 1)?;
+        rotation.cursor.total = Some(super::turn::count(vault).await?);
         Ok(Next { seals, rotation, changes: Changes { puts, ..Changes::default() } })
     }
 }
@@ -127,7 +127,8 @@ async fn wrapped(
     if !path.unwrap_root(id, &wrapped).await.map_err(failed)?.same_as(root) {
         return Err(OperateError::NotProven { name: path.name().to_owned() });
     }
-    puts.push(wraps::clear(wraps::root_at(path.name(), root.generation()), None, wrapped));
+    let at = wraps::root_at(path.name(), root.generation());
+    puts.push(wraps::clear(at, wraps::get(vault, at).await?.as_ref(), wrapped));
     if let (Some(domain), Some(row), true) = (&domain, &stored.domain, after_purge) {
         let wrapped = with.wrap_domain(id, domain).await.map_err(failed)?;
         if path.unwrap_domain(id, &wrapped).await.map_err(failed)?.public() != domain.public() {
@@ -148,12 +149,12 @@ async fn sealed_root(vault: &Vault, root: &Root, domain: Option<&DomainKey>) -> 
             return Err(OperateError::Damaged);
         }
     }
-    Ok(wraps::clear(wraps::sealed_root_at(root.generation()), None, sealed))
+    let at = wraps::sealed_root_at(root.generation());
+    Ok(wraps::clear(at, wraps::get(vault, at).await?.as_ref(), sealed))
 }
 
 async fn secrets(vault: &Vault, open: &Open) -> Result<(Row, SecretsRecord), OperateError> {
     let row = opening::row(vault, Kind::Secrets).await?;
-    debug_assert_eq!(row.lookup, singleton(Kind::Secrets));
     let (secrets, _) = opening::sealed(vault, &open.seals().records, Kind::Secrets).await?;
     Ok((row, secrets))
 }

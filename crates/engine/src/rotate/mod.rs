@@ -3,8 +3,8 @@
 //! sealed still opens. Row by row is resealed in the background ([`turn`]), beside the vault's normal work, until none
 //! needs the generation before; then its wraps are destroyed.
 //!
-//! What outlives the process is one row, sealed under the new generation: which is being replaced, and whether its wraps
-//! are gone. Whatever the process was doing when it died, opening the vault finds where to go on.
+//! What outlives the process is one row, sealed under the new generation: which is being replaced, and whether its
+//! wraps are gone. Whatever the process was doing when it died, opening the vault finds where to go on.
 
 mod begin;
 mod turn;
@@ -87,7 +87,9 @@ impl Rotation {
     pub(crate) async fn stored(vault: &Vault, newest: &Sealer) -> Result<Option<Self>, Refusal> {
         let Some(row) = wraps::get(vault, PLACE).await? else { return Ok(None) };
         let record = records::decode(&newest.open(&row_binding(vault, &row), &[], &row.sealed)?)?;
-        Self::new(record, row.id, row.counter).map(Some)
+        let mut rotation = Self::new(record, row.id, row.counter)?;
+        rotation.cursor.total = Some(turn::count(vault).await?);
+        Ok(Some(rotation))
     }
 
     /// The generation that rows may still need.
@@ -114,7 +116,8 @@ impl Rotation {
 
     /// Goes through all rows again.
     fn enter(&mut self, phase: Phase) {
-        (self.phase, self.cursor) = (phase, Cursor::default());
+        let total = self.cursor.total;
+        (self.phase, self.cursor) = (phase, Cursor { total, ..Cursor::default() });
     }
 }
 

@@ -128,6 +128,10 @@ impl Instance {
         let changes = Changes { puts, ..Changes::default() };
         let done = self.commit(vault, changes, (Action::RowsResealed, clear), at, || ()).await;
         tags.iter().for_each(|tag| open.keys.forget(tag));
+        // It may have been opened anew meanwhile, for another token.
+        if let Ok(now) = vault.open() {
+            tags.iter().for_each(|tag| now.keys.forget(tag));
+        }
         done
     }
 
@@ -230,12 +234,14 @@ fn kinds() -> Vec<Kind> {
     Kind::ALL.iter().copied().filter(|kind| wraps::is_sealed(*kind)).collect()
 }
 
+/// How many there are.
+pub(super) async fn count(vault: &Vault) -> Result<u64, Refusal> {
+    Ok(vault.store.count(vault.info.id, &kinds()).await?)
+}
+
 /// The next rows of a pass, and where it is behind them; none at its end.
 async fn page(vault: &Vault, mut cursor: Cursor) -> Result<Option<(Vec<Row>, Cursor)>, Refusal> {
     let (id, kinds) = (vault.info.id, kinds());
-    if cursor.total.is_none() {
-        cursor.total = Some(vault.store.count(id, &kinds).await?);
-    }
     while let Some(kind) = kinds.get(cursor.kinds) {
         let rows = vault.store.rows(id, *kind, cursor.after, BATCH).await?;
         if let Some(last) = rows.last() {

@@ -6,6 +6,7 @@ mod byok_token;
 mod custody;
 mod failover;
 mod keys;
+mod paths;
 mod process;
 mod resident;
 

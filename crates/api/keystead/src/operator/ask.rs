@@ -18,6 +18,13 @@ pub(super) enum Ask {
     Enrol(String, String),
     Seal(String),
     Unseal(String),
+    RotateRoot(String, bool),
+    Paths(String),
+    AddPath(String, String),
+    ProvePath(String, String),
+    TestPath(String, String),
+    RemovePath(String, String),
+    Doctor,
     Health,
     Ready,
     Metrics,
@@ -60,6 +67,19 @@ struct ActivationDocument {
 #[serde(deny_unknown_fields)]
 struct TokenDocument {
     token: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RotationDocument {
+    #[serde(default)]
+    after_purge: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PathDocument {
+    path: String,
 }
 
 #[derive(Deserialize)]
@@ -129,6 +149,31 @@ pub(super) fn activate(parts: &Parts<'_>, ids: &Ids) -> Result<Ask, BadParameter
 pub(super) fn enrol(parts: &Parts<'_>) -> Result<Ask, BadParameter> {
     let document: TokenDocument = serde_json::from_slice(parts.body()).map_err(|e| BadParameter::json(&e))?;
     Ok(Ask::Enrol(name(parts)?, document.token))
+}
+
+pub(super) fn rotate_root(parts: &Parts<'_>) -> Result<Ask, BadParameter> {
+    let body = parts.body();
+    let document = if body.is_empty() {
+        RotationDocument { after_purge: false }
+    } else {
+        serde_json::from_slice(body).map_err(|e| BadParameter::json(&e))?
+    };
+    Ok(Ask::RotateRoot(name(parts)?, document.after_purge))
+}
+
+pub(super) fn paths(parts: &Parts<'_>) -> Result<Ask, BadParameter> {
+    name(parts).map(Ask::Paths)
+}
+
+pub(super) fn add_path(parts: &Parts<'_>) -> Result<Ask, BadParameter> {
+    let document: PathDocument = serde_json::from_slice(parts.body()).map_err(|e| BadParameter::json(&e))?;
+    Ok(Ask::AddPath(name(parts)?, document.path))
+}
+
+/// What is asked about one path of a vault.
+pub(super) fn of_path(parts: &Parts<'_>, ask: fn(String, String) -> Ask) -> Result<Ask, BadParameter> {
+    let path = parts.parameter("path").ok_or(BadParameter::Missing { what: "path" })?;
+    Ok(ask(name(parts)?, path.to_owned()))
 }
 
 fn policy(document: Policy, ids: &Ids) -> Result<PolicyDocument, BadParameter> {
