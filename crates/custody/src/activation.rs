@@ -6,7 +6,7 @@
 mod json;
 
 use crate::shares::{BadQuorum, Gathering, Quorum};
-use crate::{Certificate, DomainError, DomainPublic};
+use crate::{Certificate, DomainError, DomainPublic, words};
 use json::Json;
 use keystead_crypto::sha256;
 use keystead_formats::security_domain::SecurityDomain;
@@ -64,6 +64,13 @@ pub struct NodeIdentity {
     pub id: NodeId,
     /// The public half of its key (Ed25519).
     pub key: [u8; 32],
+}
+
+impl NodeIdentity {
+    /// The words by which people know it: the node shows them, and whoever is asked compares them.
+    pub fn words(&self) -> String {
+        words(&sha256(&[b"keystead node 1", self.id.as_bytes(), &self.key]))
+    }
 }
 
 /// Why bytes are no activation record, or one that cannot be.

@@ -8,7 +8,7 @@
 //! Where the customer owns the root, the private half travels in a security domain and nowhere else:
 //!
 //! - [`shares`]: a key in shares of which M open it; [`make_domain`], [`open_domain`]: the security domain they open
-//! - [`DomainSecrets`]: what is in it; [`WorkingKeys`]: what of it the vault keeps, and is sent by [`send_working_keys`]
+//! - [`DomainSecrets`]: what is in it; [`WorkingKeys`]: what of it the vault keeps, sent by [`send_working_keys`]
 //! - [`offer`]: what a vault that waits tells the customer; [`activation`]: what he says of it, which his custodians
 //!   confirm ([`confirmation`]) by its [`words()`]
 //! - [`challenge`]: how a share comes to a server, and the answer

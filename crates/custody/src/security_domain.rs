@@ -117,8 +117,8 @@ pub fn make_domain(
     Ok(NewDomain { file, share_digests: shares.iter().map(Share::digest).collect() })
 }
 
-/// Opens a custodian's share. The caller decrypts the content key (RSAES-OAEP with SHA-256) with the custodian's private
-/// key, wherever that is.
+/// Opens a custodian's share. The caller decrypts the content key (RSAES-OAEP with SHA-256) with the custodian's
+/// private key, wherever that is.
 pub fn open_share(
     sealed: &WrappedKey,
     decrypt: impl FnOnce(&[u8]) -> Option<Zeroizing<Vec<u8>>>,

@@ -114,8 +114,8 @@ fn split_with(master: &[u8; BYTES], quorum: Quorum, mut draw: impl FnMut() -> El
     let mut shares: Vec<Share> = (1..=quorum.custodians).map(new).collect();
     for (at, byte) in master.iter().enumerate() {
         // The highest coefficient first.
-        let mut polynomial: Vec<Element> = (1..quorum.required).map(|_| draw()).collect();
-        polynomial.push(Element::from(*byte));
+        let drawn = (1..quorum.required).map(|_| draw());
+        let polynomial: Zeroizing<Vec<Element>> = Zeroizing::new(drawn.chain([Element::from(*byte)]).collect());
         for share in &mut shares {
             if let Some(value) = share.values.get_mut(at) {
                 *value = field::value_at(&polynomial, share.number).get();
@@ -171,7 +171,7 @@ pub struct Gathering {
 }
 
 impl Gathering {
-    /// For a domain with these digests of shares, in the order of the custodians' numbers: as many as it has custodians.
+    /// For a domain with these digests of shares, one for each custodian, in the order of their numbers.
     pub fn new(required: usize, digests: Vec<[u8; 32]>) -> Result<Self, BadQuorum> {
         let quorum = Quorum::new(required, digests.len())?;
         Ok(Self { quorum, digests: Some(digests), shares: Vec::new() })

@@ -109,9 +109,12 @@ fn the_golden_restore_blobs_open_with_their_transfer_key() {
         let blob = RestoreBlob::parse(blob).unwrap();
         receive(&blob, &blob.key.thumbprint, &custodian(3)).unwrap()
     };
-    match open(include_bytes!("golden/restore-domain.json")) {
-        Restored::Domain(secrets) => assert_are_the_golden_keys(&secrets.working, true),
-        Restored::Working(_) => panic!("all of it was sent"),
+    // `az keyvault security-domain restore-blob` (azure-cli 2.91.0) made the second of the golden domain.
+    for whole in [&include_bytes!("golden/restore-domain.json")[..], include_bytes!("golden/restore-az.json")] {
+        match open(whole) {
+            Restored::Domain(secrets) => assert_are_the_golden_keys(&secrets.working, true),
+            Restored::Working(_) => panic!("all of it was sent"),
+        }
     }
     match open(include_bytes!("golden/restore-working.json")) {
         Restored::Working(keys) => assert_are_the_golden_keys(&keys, false),

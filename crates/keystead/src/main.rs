@@ -3,6 +3,8 @@
 //! - [`dev`], [`serve`]: the server; [`setup`] is what they share, [`config`] and [`paths`] what `serve` reads,
 //!   [`certificate`] what it reads again
 //! - [`vault`], [`path`], [`doctor`]: the operator's commands over the local socket ([`socket`])
+//! - [`vault`]: the operator's commands over the local socket
+//! - [`domain`], [`custodian`]: the customer's and his custodians', offline
 //! - [`key`], [`role`], [`audit`]: a client's commands over HTTPS; [`policy`]: an administrator's
 //! - [`hsm`]: PKCS#11 tokens; [`byok`]: keys on their way into a vault
 //! - [`clock_note`]: what is kept of the clock over a restart
@@ -17,8 +19,10 @@ mod byok;
 mod certificate;
 mod clock_note;
 mod config;
+mod custodian;
 mod dev;
 mod doctor;
+mod domain;
 mod exit;
 #[cfg(test)]
 mod fuzz;
@@ -27,6 +31,7 @@ mod harden;
 mod hsm;
 mod key;
 mod new_client;
+mod new_files;
 mod node_key;
 mod output;
 mod path;
@@ -85,6 +90,10 @@ enum Command {
     Path(path::Args),
     /// Try everything the server needs, and each way to each vault's root (operator)
     Doctor(doctor::Args),
+    /// Make the security domain of a vault, offline
+    Domain(domain::Args),
+    /// Hold one key of a security domain: confirm an activation, answer a challenge
+    Custodian(custodian::Args),
     /// Create and use keys
     Key(key::Args),
     /// Manage roles and who has them
@@ -141,6 +150,8 @@ fn run(cli: Cli) -> Result<(), exit::Failure> {
         Command::Vault(args) => runtime()?.block_on(vault::run(args)),
         Command::Path(args) => runtime()?.block_on(path::run(args)),
         Command::Doctor(args) => runtime()?.block_on(doctor::run(args)),
+        Command::Domain(args) => domain::run(args),
+        Command::Custodian(args) => custodian::run(args),
         Command::Key(args) => runtime()?.block_on(key::run(args)),
         Command::Role(args) => runtime()?.block_on(role::run(args)),
         Command::Issuer(args) => runtime()?.block_on(policy::issuer::run(args)),

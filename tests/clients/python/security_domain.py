@@ -42,7 +42,11 @@ def split(master, required, custodians):
 
 
 def combine(shares):
-    """Lagrange's interpolation at 0."""
+    return bytes(interpolate(shares))
+
+
+def interpolate(shares):
+    """The values at 0, by Lagrange: of too few or of foreign shares, some may be 256."""
     words = [struct.unpack("<32H", share) for share in shares]
     numbers = [of[0] >> 9 for of in words]
     assert all({word >> 9 for word in of} == {x} for of, x in zip(words, numbers))
@@ -56,7 +60,7 @@ def combine(shares):
                     term = term * other * pow(other - x, -1, PRIME)
             total += term
         master.append(total % PRIME)
-    return bytes(master)
+    return master
 
 
 # Encrypted values
@@ -185,6 +189,46 @@ def confirmation(record, certificate, key):
     }
 
 
+def der(certificate):
+    return base64.b64encode(certificate.public_bytes(serialization.Encoding.DER)).decode()
+
+
+def activation(identity, settings, public, working, file, required, custodians, node):
+    """The bytes of a record. `settings`: what the vault says of itself; `node`: its id and key."""
+    node_id, node_key = node
+    custodian = lambda certificate, share: {"certificate": der(certificate), "share": hashlib.sha256(share).hexdigest()}
+    record = {
+        "keystead_activation": 1,
+        "vault": identity.hex(),
+        **settings,
+        "purge_protection": True,
+        "policy": {"administrators": [{"issuer": "built-in", "subject": "a"}], "clients": []},
+        "domain_public": public.hex(),
+        "working_keys": working.hex(),
+        "security_domain": hashlib.sha256(file).hexdigest(),
+        "required": required,
+        "custodians": [custodian(*pair) for pair in custodians],
+        "nodes": [{"id": node_id.hex(), "key": raw(node_key.public_key()).hex()}],
+    }
+    return compact(record)
+
+
+def offered(identity, settings, transfer, node):
+    """What a node signs of a vault that waits."""
+    node_id, node_key = node
+    fields = {"transfer_key": der(transfer), "node": node_id.hex(), "node_key": raw(node_key.public_key()).hex()}
+    return {"vault": identity.hex(), **settings, **fields}
+
+
+def words_of(digest):
+    """The first 132 bits as words of BIP-39."""
+    from pathlib import Path
+
+    words = (Path(__file__).parents[3] / "crates/custody/src/words/english.txt").read_text().split()
+    bits = int.from_bytes(digest, "big") >> 124
+    return " ".join(words[bits >> 11 * (11 - at) & 2047] for at in range(12))
+
+
 def raw(public):
     return public.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
 
@@ -247,47 +291,18 @@ def golden(directory):
     certificates = [x509.load_der_x509_certificate(read(f"{n}.certificate.der")) for n in range(1, 5)]
     keys = [serialization.load_der_private_key(read(f"{n}.key.der"), None) for n in range(1, 5)]
     transfer = certificates.pop()
-    identity, private, blob, wrapping = (bytes([byte]) * n for byte, n in ((0x22, 16), (0x33, 32), (0x44, 32), (0x55, 32)))
+    identity, private, blob, wrapping = b"\x22" * 16, b"\x33" * 32, b"\x44" * 32, b"\x55" * 32
     public = raw(x25519.X25519PrivateKey.from_private_bytes(private).public_key())
     secret = cbor({0: identity, 1: private, 2: blob, 3: wrapping})
     working = cbor({0: identity, 2: blob})
     domain, shares = make({"keystead_domain": secret}, certificates, 2, b"\x41" * 32)
     file = compact(domain)
     node, node_id = ed25519.Ed25519PrivateKey.from_private_bytes(b"\x66" * 32), b"\x67" * 16
-    der = lambda certificate: base64.b64encode(certificate.public_bytes(serialization.Encoding.DER)).decode()
-    record = compact(
-        {
-            "keystead_activation": 1,
-            "vault": identity.hex(),
-            "name": "golden",
-            "kind": "hsm",
-            "authorities": ["golden.example", "golden.example:8443"],
-            "tenant": "adfs",
-            "retention_days": 90,
-            "purge_protection": True,
-            "policy": {"administrators": [{"issuer": "built-in", "subject": "a"}], "clients": []},
-            "domain_public": public.hex(),
-            "working_keys": working_digest(identity, blob, wrapping).hex(),
-            "security_domain": hashlib.sha256(file).hexdigest(),
-            "required": 2,
-            "custodians": [
-                {"certificate": der(certificate), "share": hashlib.sha256(share).hexdigest()}
-                for certificate, share in zip(certificates, shares)
-            ],
-            "nodes": [{"id": node_id.hex(), "key": raw(node.public_key()).hex()}],
-        }
-    )
-    offer = {
-        "vault": identity.hex(),
-        "name": "golden",
-        "kind": "hsm",
-        "authorities": ["golden.example"],
-        "tenant": "adfs",
-        "retention_days": 90,
-        "transfer_key": der(transfer),
-        "node": node_id.hex(),
-        "node_key": raw(node.public_key()).hex(),
-    }
+    settings = {"name": "golden", "kind": "hsm", "authorities": ["golden.example"]}
+    settings |= {"tenant": "adfs", "retention_days": 90}
+    digest = working_digest(identity, blob, wrapping)
+    record = activation(identity, settings, public, digest, file, 2, zip(certificates, shares), (node_id, node))
+    offer = offered(identity, settings, transfer, (node_id, node))
     single_use = x25519.X25519PrivateKey.from_private_bytes(b"\x77" * 32)
     asked = challenge(identity, public, single_use, node_id, node, 4_000_000_000_000)
     for name, content in {
@@ -297,6 +312,7 @@ def golden(directory):
         "restore-domain.json": compact(restore_blob({"keystead_domain": secret}, transfer)),
         "restore-working.json": compact(restore_blob({"keystead_working": working}, transfer)),
         "activation.json": record,
+        "activation.words": words_of(hashlib.sha256(record).digest()).encode() + b"\n",
         "confirmation.json": compact(confirmation(record, certificates[1], keys[1])),
         "transfer-offer.json": compact(transfer_offer(offer, node)),
         "challenge.txt": b"keystead-challenge." + b64(asked).encode(),

@@ -16,9 +16,9 @@ impl PrivateKey {
         RsaKeyPair::from_der(pkcs1).map_err(|_| CryptoError::BadKey).and_then(Self::of)
     }
 
-    /// From EncryptedPrivateKeyInfo (RFC 5958, section 3) with an RSA key, as `openssl genpkey -aes256` writes it: PBES2
-    /// with PBKDF2 (HMAC with SHA-1 or SHA-256) and AES-CBC, or an older scheme. [`CryptoError::NotDecrypted`] if the passphrase does not open it,
-    /// which nothing tells from a scheme that is not known.
+    /// From EncryptedPrivateKeyInfo (RFC 5958, section 3) with an RSA key, as `openssl genpkey -aes256` writes it:
+    /// PBES2 with PBKDF2 (HMAC with SHA-1 or SHA-256) and AES-CBC, or an older scheme. [`CryptoError::NotDecrypted`]
+    /// if the passphrase does not open it, which nothing tells from a scheme that is not known.
     pub fn from_encrypted_pkcs8(encrypted: &[u8], passphrase: &[u8]) -> Result<Self, CryptoError> {
         if encrypted.len() > MAX_ENCRYPTED || !der::is_one_sequence(encrypted) {
             return Err(CryptoError::BadKey);

@@ -95,7 +95,11 @@ fn the_golden_answer_opens_to_the_golden_challenge() {
 
 proptest! {
     #[test]
-    fn any_change_of_a_challenge_or_an_answer_is_seen(at: prop::sample::Index, bit in 0u8..8, length: prop::sample::Index) {
+    fn any_change_of_a_challenge_or_an_answer_is_seen(
+        at: prop::sample::Index,
+        bit in 0u8..8,
+        length: prop::sample::Index,
+    ) {
         let key = SingleUseKey::generate();
         let asked = asked(&key);
         let flipped = |bytes: &[u8]| {

@@ -155,7 +155,12 @@ fn words_are_packed_as_managed_hsm_does() {
 
 proptest! {
     #[test]
-    fn what_was_shared_comes_back(master: [u8; BYTES], custodians in 3usize..=10, required in 2usize..=10, skip in 0usize..10) {
+    fn what_was_shared_comes_back(
+        master: [u8; BYTES],
+        custodians in 3usize..=10,
+        required in 2usize..=10,
+        skip in 0usize..10,
+    ) {
         let of = quorum(required.min(custodians), custodians);
         let shares = split(&master, of);
         let chosen = shares.iter().cycle().skip(skip).take(of.required().into());
