@@ -86,6 +86,57 @@ pub struct PathReport {
     pub why: Option<String>,
 }
 
+/// What a vault that waits says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OfferInfo {
+    /// The file.
+    pub offer: String,
+    /// The words of the node that signed it.
+    pub node_words: String,
+}
+
+/// What custodians are asked, and who has answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AskedInfo {
+    /// One line.
+    pub challenge: String,
+    /// The words of the node that asks.
+    pub node_words: String,
+    /// Until when, ms since the epoch.
+    pub expires: i64,
+    /// How many shares are needed.
+    pub required: u8,
+    /// How many custodians there are.
+    pub custodians: u8,
+    /// Whose shares are there.
+    pub given: Vec<u8>,
+    /// How many are lacking.
+    pub missing: u8,
+}
+
+/// What came of answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AnsweredInfo {
+    /// The vault's state after them.
+    pub status: String,
+    /// Of each.
+    pub answers: Vec<AnswerInfo>,
+    /// Who is asked on, unless the vault is open.
+    #[serde(default)]
+    pub asked: Option<AskedInfo>,
+}
+
+/// What came of one answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AnswerInfo {
+    /// The number of the share that was taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<u8>,
+    /// Why it was refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
+}
+
 /// What the doctor found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Findings {
@@ -196,6 +247,33 @@ impl OperatorClient {
     /// Has everything tried that the instance needs.
     pub async fn doctor(&self) -> Result<Done<Findings>, ClientError> {
         json(self.call(Method::GET, "/keystead/v1/operator/doctor", Body::none()).await?)
+    }
+
+    /// What a vault that waits says of itself, for `keystead domain new`.
+    pub async fn transfer_offer(&self, name: &Name) -> Result<Done<OfferInfo>, ClientError> {
+        json(self.call(Method::POST, &format!("{VAULTS}/{name}/domain/offer"), Body::none()).await?)
+    }
+
+    /// Gives an inactive vault the domain of its custodians; the body is the API's.
+    pub async fn activate_domain(&self, name: &Name, body: &impl Serialize) -> Result<Done<VaultInfo>, ClientError> {
+        json(self.call(Method::POST, &format!("{VAULTS}/{name}/domain/activate"), Body::json(body)?).await?)
+    }
+
+    /// Stores custodians' confirmations of a vault's activation record.
+    pub async fn confirm_domain(&self, name: &Name, files: &[String]) -> Result<Done<VaultInfo>, ClientError> {
+        let body = Body::json(&serde_json::json!({ "confirmations": files }))?;
+        json(self.call(Method::POST, &format!("{VAULTS}/{name}/domain/confirmations"), body).await?)
+    }
+
+    /// What the custodians of a sealed vault are asked.
+    pub async fn ask_quorum(&self, name: &Name) -> Result<Done<AskedInfo>, ClientError> {
+        json(self.call(Method::POST, &format!("{VAULTS}/{name}/unseal/challenge"), Body::none()).await?)
+    }
+
+    /// Brings custodians' answers.
+    pub async fn answer_quorum(&self, name: &Name, answers: &[String]) -> Result<Done<AnsweredInfo>, ClientError> {
+        let body = Body::json(&serde_json::json!({ "answers": answers }))?;
+        json(self.call(Method::POST, &format!("{VAULTS}/{name}/unseal/answers"), body).await?)
     }
 
     async fn path_list(&self, method: Method, path: &str, body: Body) -> Result<Done<Vec<PathInfo>>, ClientError> {

@@ -91,13 +91,15 @@ pub use info::{IssuerInfo, VaultInfo};
 pub use issuer::resource;
 pub use issuers::{Fetch, Issuers};
 pub use keystead_audit::{Answer, TurnedAwayReason};
+pub use keystead_custody::challenge::BadChallenge;
 pub use keystead_protection::{
     Assurance, BadKey, Description, Figures, ImportedKey, RsaNumbers, RsaPrimes, Standing, Token,
 };
 pub use keystead_store::StoreState;
 pub use log::LogInfo;
 pub use node::{
-    Activation, Finding, Health, Instance, NODE_LOG, NewVault, Parts, PathReport, PathView, VaultSummary, Verdict,
+    Activation, Answered, Asked, DomainActivation, Finding, Health, Instance, NODE_LOG, NewVault, NotActivated,
+    Offered, Parts, PathReport, PathView, PolicyReader, QuorumView, VaultSummary, Verdict,
 };
 pub use operate::OperateError;
 pub use records::backup::BadBackup;

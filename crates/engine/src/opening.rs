@@ -6,6 +6,7 @@ use crate::clear_row;
 use crate::clock::confirmed::Confirmed;
 use crate::error::Refusal;
 use crate::issuer::{self, BuiltInIssuer};
+use crate::node::QUORUM;
 use crate::operate::OperateError;
 use crate::policy_row;
 use crate::records::{self, IssuerRecord, SecretsRecord};
@@ -15,8 +16,8 @@ use crate::seals::{self, Roots, Seals};
 use crate::vault::{Open, Vault, VaultKeys};
 use keystead_access::{Policy, PolicyDocument};
 use keystead_crypto::sealed::{Sealer, Usage};
-use keystead_crypto::{Mac, hmac_sha256};
-use keystead_model::{Curve, KeySpec, Moment, PublicKey, Revision, VaultStatus};
+use keystead_crypto::{Mac, hmac_sha256, sha256};
+use keystead_model::{Curve, KeySpec, Moment, PublicKey, Revision, VaultId, VaultStatus};
 use keystead_protection::StoredKey;
 use keystead_store::{Kind, Row, RowKey};
 use minicbor::Decode;
@@ -37,6 +38,7 @@ pub(crate) async fn open(vault: &Vault, roots: &Roots, stored: VaultStatus, at: 
     };
     clear_row::check(vault, &sealer, stored).await?;
     let (secrets, _): (SecretsRecord, _) = sealed(vault, &sealer, Kind::Secrets).await?;
+    activated_with(vault, &secrets).await?;
     let (issuer, _): (IssuerRecord, _) = sealed(vault, &sealer, Kind::Issuer).await?;
     let (document, revision): (PolicyDocument, _) = sealed(vault, &sealer, Kind::Policy).await?;
     let confirmed = Confirmed::stored(vault, &sealer).await?;
@@ -51,11 +53,25 @@ pub(crate) async fn open(vault: &Vault, roots: &Roots, stored: VaultStatus, at: 
     let policy = Policy::stored(&document, revision).map_err(OperateError::Policy)?;
     let trust = Trust::new(issuer::trusted(vault.info(), &issuer), &document);
     let index = Mac::new(&secrets.index_key);
-    let keys = VaultKeys { index, blobs: blobs(&secrets) };
+    let domain = secrets.domain.as_ref().map_or(vault.info().id, |domain| VaultId::from_bytes(domain.id));
+    let keys = VaultKeys { index, blobs: blobs(&secrets), domain };
     let purge_protection = secrets.purge_protection.unwrap_or(false);
     let protection = vault.hsms.protection(vault.info().id, &vault.protection, secrets.hsm.as_ref());
     let issuer = BuiltInIssuer::new(issuer, key);
     Ok(Open::new((seals, rotation), keys, (purge_protection, protection), confirmed, policy, trust, issuer))
+}
+
+/// Whether the activation record, which stands in the clear, is the one that the vault was activated with.
+async fn activated_with(vault: &Vault, secrets: &SecretsRecord) -> Result<(), OperateError> {
+    let altered = || OperateError::Altered { what: "activation record" };
+    match &secrets.domain {
+        None if vault.info().custody == QUORUM => Err(altered()),
+        None => Ok(()),
+        Some(domain) => {
+            let stands = row(vault, Kind::Activation).await.map_err(|_| altered())?;
+            if sha256(&[&stands.sealed]) == domain.activation { Ok(()) } else { Err(altered()) }
+        }
+    }
 }
 
 /// A vault that was made before there were backups has no blob key of its own: it gets one from its index key. The

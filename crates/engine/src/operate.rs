@@ -1,9 +1,11 @@
 //! Why an operator's command was not carried out.
 
 use crate::error::{Refusal, TurnedAway};
+use crate::node::NotActivated;
 use keystead_access::BadPolicy;
 use keystead_audit::NotVouched;
-use keystead_custody::PathError;
+use keystead_custody::confirmation::BadConfirmation;
+use keystead_custody::{DomainError, PathError};
 use keystead_model::{Generation, ObjectId, OperationId};
 use keystead_store::CommitError;
 use thiserror::Error;
@@ -70,6 +72,43 @@ pub enum OperateError {
         /// Each path's name, and why it did not.
         reasons: Vec<(String, String)>,
     },
+    /// The plain activation of a vault that its custodians activate.
+    #[error("the vault waits for the domain of its custodians: `keystead vault activate NAME --domain DIR`")]
+    AwaitsActivation,
+    /// What custodians gave does not activate the vault.
+    #[error("the vault is not activated, and waits as before: {0}")]
+    NotActivated(#[from] NotActivated),
+    /// Nothing on the server opens it.
+    #[error("its custodians open it: `keystead unseal {name}` shows what they have to do")]
+    AwaitsQuorum {
+        /// The vault's.
+        name: String,
+    },
+    /// The vault has no custodians.
+    #[error("the vault has custody '{custody}', and no custodians who could do that")]
+    NoCustodians {
+        /// Its custody.
+        custody: String,
+    },
+    /// Only the custodians can do that.
+    #[error(
+        "that needs the private key of the vault's domain, which only its custodians have: the server cannot do it"
+    )]
+    WithCustodians,
+    /// A confirmation that does not count.
+    #[error("confirmation {at} of those given is refused, and none was stored: {why}")]
+    Confirmation {
+        /// Which, from 1.
+        at: usize,
+        /// Why.
+        why: BadConfirmation,
+    },
+    /// No challenge is out, or it has expired.
+    #[error("nobody is asked: `keystead unseal` makes a challenge, which the custodians answer")]
+    NotAsked,
+    /// The shares are there, and the domain does not open.
+    #[error("the quorum is there, and the vault stays sealed: {0}. The shares are forgotten; ask again")]
+    Domain(DomainError),
     /// There is no such path in the node's configuration.
     #[error("no unseal path '{name}' is configured: add it as `[[path]]`, or name one that is")]
     UnknownPath {

@@ -10,6 +10,7 @@ use crate::hsms::Hsms;
 use crate::info::{IssuerInfo, VaultInfo};
 use crate::issuer::BuiltInIssuer;
 use crate::issuers::Issuers;
+use crate::node::QuorumView;
 use crate::room::KeyVersion;
 use crate::rotate::Rotation;
 use crate::seals::Seals;
@@ -21,7 +22,7 @@ use keystead_audit::{Journal, TurnedAwayReason};
 use keystead_crypto::Mac;
 use keystead_crypto::sealed::Sealer;
 use keystead_identity::{Caller, NotAuthenticated, Proof, Published, TrustedIssuer};
-use keystead_model::{Moment, NodeId, Time};
+use keystead_model::{Moment, NodeId, Time, VaultId};
 use keystead_protection::Protection;
 use keystead_store::{Store, StoreState};
 use std::net::IpAddr;
@@ -64,6 +65,8 @@ pub struct Open {
     pub(crate) gate: tokio::sync::RwLock<()>,
     pub(crate) rotation: Mutex<Option<Rotation>>,
     pub(crate) blobs: Sealer,
+    /// To which backups are bound.
+    pub(crate) domain: VaultId,
     pub(crate) purge_protection: bool,
     /// Where its keys are: here and, if it has one, in its HSM.
     pub(crate) protection: Protection,
@@ -83,6 +86,7 @@ pub struct Open {
 pub(crate) struct VaultKeys {
     pub(crate) index: Mac,
     pub(crate) blobs: Sealer,
+    pub(crate) domain: VaultId,
 }
 
 /// Bound on opened keys, per vault.
@@ -104,6 +108,7 @@ impl Open {
             gate: tokio::sync::RwLock::default(),
             rotation: Mutex::new(rotation),
             blobs: keys.blobs,
+            domain: keys.domain,
             purge_protection,
             protection,
             confirmed: ArcSwap::from_pointee(confirmed),
@@ -193,6 +198,8 @@ pub struct Vault {
     pub(crate) state: ArcSwap<State>,
     /// Why it did not open, if it was tried.
     pub(crate) not_opened: ArcSwap<Option<String>>,
+    /// Its custodians, of a vault in their custody.
+    pub(crate) quorum: ArcSwap<Option<QuorumView>>,
 }
 
 impl Vault {

@@ -25,7 +25,14 @@ const GENERATIONS: u16 = 16;
 /// Whether the root seals rows of this kind. The others hold wraps, public keys, and what is sealed to the domain.
 pub(crate) const fn is_sealed(kind: Kind) -> bool {
     match kind {
-        Kind::Domain | Kind::WrappedDomain | Kind::SealedRoot | Kind::WrappedRoot | Kind::SealedWrapping => false,
+        Kind::Domain
+        | Kind::WrappedDomain
+        | Kind::SealedRoot
+        | Kind::WrappedRoot
+        | Kind::SealedWrapping
+        | Kind::SecurityDomain
+        | Kind::Activation
+        | Kind::Confirmation => false,
         Kind::Secrets
         | Kind::Policy
         | Kind::Issuer
@@ -125,6 +132,26 @@ impl Stored {
         }
         Roots::new(roots).ok_or_else(|| OperateError::NotItsPath { name: path.name().to_owned() })
     }
+}
+
+/// Each generation that is sealed to the domain, opened by its private key: the newest must open.
+pub(crate) async fn sealed_roots(vault: &Vault, domain: &DomainKey) -> Result<Roots, OperateError> {
+    let id = vault.info().id;
+    let at = singleton(Kind::SealedRoot);
+    let mut rows = vault.store.versions(id, Kind::SealedRoot, at, None, GENERATIONS).await.map_err(Refusal::from)?;
+    if rows.iter().all(|row| row.version.is_some()) {
+        rows.extend(get(vault, sealed_root_at(Generation::FIRST)).await?);
+    }
+    rows.sort_by_key(|row| std::cmp::Reverse(row.version));
+    let mut roots = Vec::with_capacity(rows.len());
+    for row in rows {
+        match domain.open_root(id, &row.sealed) {
+            Ok(root) => roots.push(root),
+            Err(_) if roots.is_empty() => return Err(OperateError::Damaged),
+            Err(_) => {}
+        }
+    }
+    Roots::new(roots).ok_or(OperateError::Damaged)
 }
 
 /// The domain's private key, if one of these paths wraps it: opened by the first that can.

@@ -2,7 +2,7 @@
 //!
 //! - [`dev`], [`serve`]: the server; [`setup`] is what they share, [`config`] and [`paths`] what `serve` reads,
 //!   [`certificate`] what it reads again
-//! - [`vault`], [`path`], [`doctor`]: the operator's commands over the local socket ([`socket`])
+//! - [`vault`], [`path`], [`unseal`], [`doctor`]: the operator's commands over the local socket ([`socket`])
 //! - [`vault`]: the operator's commands over the local socket
 //! - [`domain`], [`custodian`]: the customer's and his custodians', offline
 //! - [`key`], [`role`], [`audit`]: a client's commands over HTTPS; [`policy`]: an administrator's
@@ -44,6 +44,7 @@ mod setup;
 mod socket;
 mod syslog;
 mod tls;
+mod unseal;
 mod vault;
 mod watch;
 
@@ -88,6 +89,8 @@ enum Command {
     Vault(vault::Args),
     /// Add, prove, test and remove the ways to a vault's root (operator)
     Path(path::Args),
+    /// Ask the custodians of a vault, and bring their answers (operator)
+    Unseal(unseal::Args),
     /// Try everything the server needs, and each way to each vault's root (operator)
     Doctor(doctor::Args),
     /// Make the security domain of a vault, offline
@@ -149,6 +152,7 @@ fn run(cli: Cli) -> Result<(), exit::Failure> {
         Command::Serve(args) => runtime()?.block_on(serve::run(args)),
         Command::Vault(args) => runtime()?.block_on(vault::run(args)),
         Command::Path(args) => runtime()?.block_on(path::run(args)),
+        Command::Unseal(args) => runtime()?.block_on(unseal::run(args)),
         Command::Doctor(args) => runtime()?.block_on(doctor::run(args)),
         Command::Domain(args) => domain::run(args),
         Command::Custodian(args) => custodian::run(args),

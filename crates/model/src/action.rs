@@ -165,6 +165,16 @@ actions! {
     PathProven = 1016, "vault/path/proven";
     /// An unseal path was tried as an unseal would use it (node's log).
     PathTested = 1017, "vault/path/tested";
+    /// A transfer key was made for a vault that waits (node's log).
+    TransferKeyMade = 1020, "vault/transfer-key-made";
+    /// Custodians are asked for their shares (node's log).
+    QuorumAsked = 1021, "vault/quorum/asked";
+    /// A custodian's share was taken: the clear body has its number (node's log).
+    ShareTaken = 1022, "vault/quorum/share-taken";
+    /// An answer was refused (node's log).
+    ShareRefused = 1023, "vault/quorum/share-refused";
+    /// Custodians confirmed the activation record: the clear body has their numbers.
+    DomainConfirmed = 1024, "vault/domain-confirmed";
 }
 
 impl fmt::Display for Action {

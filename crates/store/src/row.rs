@@ -58,6 +58,12 @@ kinds! {
     Clock = 12,
     /// The HSM wrapping key, sealed to the domain.
     SealedWrapping = 13,
+    /// The security domain's file, encrypted to its custodians.
+    SecurityDomain = 14,
+    /// The activation record.
+    Activation = 15,
+    /// A custodian's confirmation of it.
+    Confirmation = 16,
     /// A rotation of the root that is under way.
     RootRotation = 17,
     /// Which unseal paths the vault has.

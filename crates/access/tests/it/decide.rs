@@ -67,7 +67,8 @@ fn gives(role: &str, action: Action) -> bool {
         | AddCredential | RemoveCredential | AddAuthority | RemoveAuthority | RevokeTokens => false,
         NotifyExpiry | IssueToken | VaultCreated | VaultUnsealed | VaultSealed | NodeEnrolled | TurnedAway
         | VaultActivated | TokenEnrolled | OrphansDestroyed | ClockDoubted | RootRotationBegun | RowsResealed
-        | RootDestroyed | RootRotated | PathAdded | PathRemoved | PathProven | PathTested => false,
+        | RootDestroyed | RootRotated | PathAdded | PathRemoved | PathProven | PathTested | TransferKeyMade
+        | QuorumAsked | ShareTaken | ShareRefused | DomainConfirmed => false,
     }
 }
 

@@ -1,18 +1,26 @@
 //! The node: which vaults there are, and what its operator may do *to* them. The operator has no role *in* any. What
 //! happens here goes into the node's own log; a change of a vault also into the vault's.
 
+mod activate;
+mod confirm;
 mod doctor;
+mod offer;
 mod open;
 mod paths;
+mod quorum;
 mod records;
 mod tokens;
 
+pub use activate::{DomainActivation, NotActivated, PolicyReader};
+pub use confirm::QuorumView;
 pub use doctor::{Finding, Verdict};
+pub use offer::Offered;
 pub use paths::{PathReport, PathView};
+pub use quorum::{Answered, Asked};
 pub use tokens::Activation;
 
 use crate::admission::{Admission, Bounds, WrongProofs};
-use crate::birth;
+use crate::birth::{self, Domain};
 use crate::clear_row;
 use crate::clock::Clock;
 use crate::error::Refusal;
@@ -25,7 +33,7 @@ use crate::operate::OperateError;
 use crate::rotate::{Rotation, RotationView};
 use crate::schedule::Schedule;
 use crate::sweep::Sweeps;
-use crate::vault::{State, Vault};
+use crate::vault::{Open, State, Vault};
 use arc_swap::ArcSwap;
 use keystead_access::PolicyDocument;
 use keystead_audit::{Journal, JournalHealth, TurnedAwayReason};
@@ -55,6 +63,9 @@ pub struct NewVault {
     pub tokens: Vec<String>,
     /// Its first policy.
     pub policy: PolicyDocument,
+    /// Whether it waits for the domain of its custodians. They bring policy and purge protection; those here count for
+    /// nothing.
+    pub quorum: bool,
 }
 
 /// A vault in a listing.
@@ -74,6 +85,8 @@ pub struct VaultSummary {
     pub root: Option<Generation>,
     /// The rotation of its root that is under way; known while it is open.
     pub rotation: Option<RotationView>,
+    /// Its custodians, of a vault in their custody.
+    pub quorum: Option<QuorumView>,
     /// Why it did not open, if it was tried.
     pub not_opened: Option<String>,
 }
@@ -130,6 +143,8 @@ pub struct Instance {
     pub(crate) schedule: tokio::sync::Mutex<Schedule>,
     pub(crate) sweeps: tokio::sync::Mutex<Sweeps>,
     pub(crate) turning: tokio::sync::Mutex<()>,
+    transfers: offer::Transfers,
+    asking: quorum::Asking,
 }
 
 /// The log of the node itself.
@@ -138,21 +153,29 @@ pub const NODE_LOG: VaultId = VaultId::from_bytes([0; 16]);
 /// The custody of vaults whose domain key an unseal path on the server wraps.
 pub(crate) const CUSTODY: &str = "file";
 
+/// The custody of vaults whose domain key only their custodians have.
+pub(crate) const QUORUM: &str = "quorum";
+
 /// What an inactive vault of kind hsm waits for.
 const HSM_SETTING: &str = "[[hsm]]";
+
+/// What another waits for.
+const DOMAIN_SETTING: &str = "keystead vault activate --domain";
 
 impl Instance {
     /// Brings the journal up to the store, then opens what may be open. A vault that does not open starts sealed.
     pub async fn start(parts: Parts, at: Moment) -> Result<Arc<Self>, OperateError> {
         let wrong_proofs = Arc::new(WrongProofs::new(parts.bounds.wrong_proofs));
         let (vaults, operating, schedule, sweeps, turning) = Default::default();
-        let troubles = ArcSwap::default();
-        let instance = Self { parts, vaults, wrong_proofs, troubles, operating, schedule, sweeps, turning };
+        let (troubles, transfers, asking) = Default::default();
+        let instance =
+            Self { parts, vaults, wrong_proofs, troubles, operating, schedule, sweeps, turning, transfers, asking };
         instance.enrol(at).await?;
         instance.replay().await?;
         instance.record_doubt(at).await;
         for row in instance.parts.store.vaults().await.map_err(Refusal::from)? {
             let vault = instance.vault_of(&row);
+            instance.look_at_custodians(&vault).await;
             if row.status == VaultStatus::Active
                 && let Err(e) = instance.open(&vault, row.status, at).await
             {
@@ -247,7 +270,7 @@ impl Instance {
         check(&new)?;
         let _one_at_a_time = self.operating.lock().await;
         // Kind hsm without an HSM is there, and waits.
-        let waits = new.kind == VaultKind::Hsm && new.tokens.is_empty();
+        let waits = new.quorum || (new.kind == VaultKind::Hsm && new.tokens.is_empty());
         if !new.tokens.is_empty() {
             self.known_tokens(&new.tokens)?;
         }
@@ -268,12 +291,18 @@ impl Instance {
             (None, Changes::default())
         } else {
             let path = self.birth_path()?;
-            let born = birth::birth(&vault, &*path, new.policy, new.purge_protection, &new.tokens, at).await?;
+            let born =
+                birth::birth(&vault, Domain::Here(&*path), new.policy, new.purge_protection, &new.tokens, at).await?;
             (Some(born.0), born.1)
         };
         let digest = crate::room::digest(&changes);
-        let (operation, make) =
-            self.vault_record(&vault, Action::VaultCreated, self.first(&vault, new.purge_protection)?, at, digest);
+        let (operation, make) = self.vault_record(
+            &vault,
+            Action::VaultCreated,
+            self.first(&vault, new.purge_protection, None)?,
+            at,
+            digest,
+        );
         let slot = self.parts.journal.reserve()?;
         let committed = self.parts.store.create_vault(row, changes, make).await?;
         // It stands, whatever comes now: sealed, if it does not open.
@@ -316,12 +345,19 @@ impl Instance {
             return Err(OperateError::WrongState { state: vault.state().name(), needed: "sealed" });
         }
         let (_, open) = self.opened(&vault, self.stored(&vault).await?, at).await?;
-        let changes = clear_row::with_status(&vault, &open.seals().records, VaultStatus::Active).await?;
-        self.set_status(&vault, VaultStatus::Active, changes, Action::VaultUnsealed, at).await?;
+        self.unsealed(&vault, open, at).await?;
+        Ok(summary(&vault))
+    }
+
+    /// A vault that was sealed is open from here on.
+    async fn unsealed(&self, vault: &Arc<Vault>, open: Open, at: Moment) -> Result<(), OperateError> {
+        let changes = clear_row::with_status(vault, &open.seals().records, VaultStatus::Active).await?;
+        self.set_status(vault, VaultStatus::Active, changes, Action::VaultUnsealed, at).await?;
         vault.state.store(Arc::new(State::Open(Arc::new(open))));
         vault.look_at_issuers(at);
-        self.note(Action::VaultUnsealed, vault.info.id, at).await?;
-        Ok(summary(&vault))
+        vault.not_opened.store(Arc::default());
+        self.no_longer_ask(vault.info.id);
+        self.note(Action::VaultUnsealed, vault.info.id, at).await
     }
 
     /// The status in the vault's clear row.
@@ -347,7 +383,8 @@ impl Instance {
             created: row.created,
         };
         let state = match row.status {
-            VaultStatus::Inactive => State::Inactive { setting: HSM_SETTING },
+            VaultStatus::Inactive if row.kind == VaultKind::Hsm => State::Inactive { setting: HSM_SETTING },
+            VaultStatus::Inactive => State::Inactive { setting: DOMAIN_SETTING },
             VaultStatus::Deleted => State::Deleted,
             VaultStatus::Active | VaultStatus::Sealed => State::Sealed,
         };
@@ -365,6 +402,7 @@ impl Instance {
             clock: Arc::clone(clock),
             state: ArcSwap::from_pointee(state),
             not_opened: ArcSwap::default(),
+            quorum: ArcSwap::default(),
         })
     }
 
@@ -391,6 +429,7 @@ pub(crate) fn summary(vault: &Arc<Vault>) -> VaultSummary {
         clock_doubted: None,
         root: None,
         rotation: None,
+        quorum: Option::clone(&vault.quorum.load()),
         not_opened: None,
     };
     let State::Open(open) = &state else {

@@ -35,13 +35,18 @@ impl Instance {
     }
 
     async fn try_each(&self, vault: &Vault, stored: VaultStatus, at: Moment) -> Result<(String, Open), OperateError> {
-        let mut failed = Vec::new();
+        let (mut failed, quorum) = (Vec::new(), vault.info.custody == super::QUORUM);
         for path in &self.parts.paths {
             match through(vault, &**path, stored, at).await {
                 Ok(open) => return Ok((path.name().to_owned(), open)),
+                // Custodians need no path beside them.
+                Err(OperateError::NotItsPath { .. }) if quorum => {}
                 Err(e) if is_the_paths(&e) => failed.push((path.name().to_owned(), e)),
                 Err(e) => return Err(e),
             }
+        }
+        if quorum {
+            failed.push((super::QUORUM.to_owned(), OperateError::AwaitsQuorum { name: vault.info.name.clone() }));
         }
         if failed.len() > 1 {
             let reasons = failed.into_iter().map(|(path, e)| (path, e.to_string())).collect();

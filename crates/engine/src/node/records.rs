@@ -125,13 +125,19 @@ impl Instance {
     }
 
     /// What the first record of a vault says in the clear.
-    pub(super) fn first(&self, vault: &Vault, purge_protection: bool) -> Result<Vec<u8>, OperateError> {
+    pub(super) fn first(
+        &self,
+        vault: &Vault,
+        purge_protection: bool,
+        activation: Option<[u8; 32]>,
+    ) -> Result<Vec<u8>, OperateError> {
         let (kind, custody) = (vault.info.kind.name().to_owned(), vault.info.custody.clone());
         let record = FirstRecord {
             kind,
             custody,
             vkey: self.parts.journal.vkey(vault.info.id),
             purge_protection: purge_protection.then_some(true),
+            activation: activation.map(Into::into),
         };
         minicbor::to_vec(record).map_err(|_| OperateError::Refused(Refusal::Fault))
     }

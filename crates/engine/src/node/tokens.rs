@@ -1,7 +1,7 @@
 //! What the operator does with the node's tokens and the vaults that they serve.
 
 use super::{CUSTODY, Instance, VaultSummary, summary};
-use crate::birth;
+use crate::birth::{self, Domain};
 use crate::enrol;
 use crate::error::Refusal;
 use crate::opening;
@@ -13,7 +13,7 @@ use crate::wraps;
 use keystead_access::PolicyDocument;
 use keystead_crypto::sealed::Sealer;
 use keystead_custody::WrappingKey;
-use keystead_model::{Action, Moment, VaultStatus};
+use keystead_model::{Action, Moment, VaultKind, VaultStatus};
 use keystead_store::{Changes, Kind};
 use std::sync::Arc;
 
@@ -35,6 +35,9 @@ impl Instance {
         if !matches!(waiting.state(), State::Inactive { .. }) {
             return Err(OperateError::WrongState { state: waiting.state().name(), needed: "inactive" });
         }
+        if waiting.info.kind == VaultKind::Vault {
+            return Err(OperateError::AwaitsActivation);
+        }
         self.known_tokens(&new.tokens)?;
         let path = self.birth_path()?;
         let rows = self.parts.store.vaults().await.map_err(Refusal::from)?;
@@ -43,8 +46,8 @@ impl Instance {
         CUSTODY.clone_into(&mut row.custody);
         let vault = self.vault_of(&row);
         let Activation { tokens, purge_protection, policy } = new;
-        let (root, changes) = birth::birth(&vault, &*path, policy, purge_protection, &tokens, at).await?;
-        let first = self.first(&vault, purge_protection)?;
+        let (root, changes) = birth::birth(&vault, Domain::Here(&*path), policy, purge_protection, &tokens, at).await?;
+        let first = self.first(&vault, purge_protection, None)?;
         let (operation, make) = self.vault_record(&vault, Action::VaultActivated, first, at, digest(&changes));
         let slot = self.parts.journal.reserve()?;
         let committed = self.parts.store.activate(vault.info.id, &row.custody, changes, make).await?;
@@ -89,7 +92,7 @@ impl Instance {
     async fn wrapping_key(&self, vault: &Vault, hsm: &HsmRecord) -> Result<WrappingKey, OperateError> {
         let id = vault.info.id;
         let domain = wraps::domain(vault, &self.parts.paths).await?;
-        let domain = domain.ok_or_else(|| OperateError::NoPath { custody: vault.info.custody.clone() })?;
+        let domain = domain.ok_or(OperateError::WithCustodians)?;
         let sealed = opening::row(vault, Kind::SealedWrapping).await?;
         let key = domain.open_wrapping(id, &sealed.sealed).map_err(|_| OperateError::Damaged)?;
         // The row is clear: it must be the key that the vault's own records name.

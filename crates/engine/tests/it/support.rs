@@ -87,6 +87,7 @@ pub(crate) fn new_vault(name: &str) -> NewVault {
         purge_protection: false,
         tenant: "adfs".to_owned(),
         tokens: Vec::new(),
+        quorum: false,
         policy: PolicyDocument {
             administrators: vec![principal(OFFICER)],
             assignments: vec![

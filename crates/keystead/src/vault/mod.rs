@@ -4,6 +4,7 @@
 
 mod create;
 pub(crate) mod policy;
+mod quorum;
 mod rotate;
 
 use crate::exit::Failure;
@@ -34,11 +35,19 @@ pub(crate) struct Args {
 enum Command {
     /// Create a vault with its first policy
     Create(Box<create::Create>),
-    /// Give an inactive vault of kind hsm its HSM and its first policy
+    /// Give an inactive vault its HSM and its first policy, or the domain of its custodians
     Activate(Box<create::Activate>),
     /// Give a token the wrapping key of a vault: a new token, or one that was cleared
     #[command(after_help = "Example:\n  keystead vault enrol payments-hsm --token luna-2")]
     Enrol(Enrol),
+    /// Write what a vault that waits says of itself, for `keystead domain new`
+    #[command(after_help = "Example:\n  keystead vault offer payments --out payments.offer.json")]
+    Offer(quorum::Offer),
+    /// Store custodians' confirmations of a vault's activation record
+    #[command(
+        after_help = "Example:\n  keystead vault confirm payments --confirmation alice.json --confirmation bob.json"
+    )]
+    Confirm(quorum::Confirm),
     /// List vaults
     #[command(after_help = "Example:\n  keystead vault list --output json")]
     List,
@@ -87,6 +96,8 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
             client.enrol_token(&v.name, &v.token).await.map_err(failed)?;
             show(&client, &v.name, args.output).await
         }
+        Command::Offer(offer) => offer.run(&client, args.output).await,
+        Command::Confirm(confirm) => confirm.run(&client, args.output).await,
         Command::List => list(&client.vaults().await.map_err(failed)?.value, args.output),
         Command::Show(v) => show(&client, &v.name, args.output).await,
         Command::Seal(v) => {
@@ -128,6 +139,7 @@ fn fields(vault: &VaultInfo) -> Vec<(&str, String)> {
     let more = vault.more.iter().map(|(name, value)| match (name.as_str(), value) {
         ("created", value) => ("created", value.as_i64().map_or_else(|| value.to_string(), time::millis)),
         ("retention_days", value) => ("retention", format!("{value} days")),
+        ("quorum", value) => ("custodians", quorum::in_words(value)),
         ("purge_protection", value) => ("purge protection", value.to_string()),
         ("root", value) => ("root generation", value.to_string()),
         ("rotation", value) => ("rotation", rotate::shown(value)),

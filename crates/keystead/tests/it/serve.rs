@@ -6,6 +6,7 @@ mod certificate;
 mod configuration;
 mod memory;
 mod paths;
+mod quorum;
 mod rotation;
 
 use crate::support::{Http, Place, Reply};

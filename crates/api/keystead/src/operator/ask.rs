@@ -18,6 +18,7 @@ pub(super) enum Ask {
     Enrol(String, String),
     Seal(String),
     Unseal(String),
+    Quorum(String, super::quorum::Ask),
     RotateRoot(String, bool),
     Paths(String),
     AddPath(String, String),
@@ -51,7 +52,11 @@ struct VaultDocument {
     tenant: Option<String>,
     #[serde(default)]
     tokens: Vec<String>,
-    policy: Policy,
+    /// `file`, or `quorum` for one that waits for its custodians, who bring the policy.
+    #[serde(default)]
+    custody: Option<String>,
+    #[serde(default)]
+    policy: Option<Policy>,
 }
 
 #[derive(Deserialize)]
@@ -127,6 +132,11 @@ pub(super) fn create(parts: &Parts<'_>, ids: &Ids) -> Result<Ask, BadParameter> 
 /// From JSON. The instance checks what is not a question of form.
 pub fn parse_new_vault(body: &[u8], ids: &Ids) -> Result<NewVault, BadParameter> {
     let document: VaultDocument = serde_json::from_slice(body).map_err(|e| BadParameter::json(&e))?;
+    let quorum = custody(document.custody.as_deref())?;
+    let first = document.policy.map_or_else(
+        || if quorum { Ok(PolicyDocument::default()) } else { Err(BadParameter::Missing { what: "policy" }) },
+        |first| policy(first, ids),
+    )?;
     Ok(NewVault {
         name: document.name,
         kind: kind(document.kind.as_deref())?,
@@ -135,7 +145,8 @@ pub fn parse_new_vault(body: &[u8], ids: &Ids) -> Result<NewVault, BadParameter>
         purge_protection: document.purge_protection,
         tenant: tenant(document.tenant)?,
         tokens: document.tokens,
-        policy: policy(document.policy, ids)?,
+        policy: first,
+        quorum,
     })
 }
 
@@ -176,6 +187,22 @@ pub(super) fn of_path(parts: &Parts<'_>, ask: fn(String, String) -> Ask) -> Resu
     Ok(ask(name(parts)?, path.to_owned()))
 }
 
+/// Whether the domain is with custodians.
+fn custody(text: Option<&str>) -> Result<bool, BadParameter> {
+    match text {
+        None | Some("file") => Ok(false),
+        Some("quorum") => Ok(true),
+        Some(other) => {
+            Err(BadParameter::Unsupported { what: "custody", given: Shown::of(other), supported: "file, quorum" })
+        }
+    }
+}
+
+/// A first policy in JSON, wherever it stands.
+pub(super) fn read_policy(json: &[u8], ids: &Ids) -> Result<PolicyDocument, BadParameter> {
+    policy(serde_json::from_slice(json).map_err(|e| BadParameter::json(&e))?, ids)
+}
+
 fn policy(document: Policy, ids: &Ids) -> Result<PolicyDocument, BadParameter> {
     Ok(PolicyDocument {
         administrators: document.administrators,
@@ -187,7 +214,7 @@ fn policy(document: Policy, ids: &Ids) -> Result<PolicyDocument, BadParameter> {
     })
 }
 
-fn name(parts: &Parts<'_>) -> Result<String, BadParameter> {
+pub(super) fn name(parts: &Parts<'_>) -> Result<String, BadParameter> {
     parts.parameter("name").map(str::to_owned).ok_or(BadParameter::Missing { what: "name" })
 }
 

@@ -3,6 +3,7 @@
 //! he does goes into the node's own log.
 
 mod ask;
+mod quorum;
 mod view;
 
 pub use ask::parse_new_vault;
@@ -158,6 +159,7 @@ fn rows() -> Vec<Row> {
     ]
     .into_iter()
     .chain(path_rows())
+    .chain(quorum_rows())
     .collect()
 }
 
@@ -175,6 +177,24 @@ fn path_rows() -> Vec<Row> {
         row(Method::POST, "paths/prove", prove, StatusCode::OK, |p, _| ask::of_path(p, Ask::ProvePath)),
         row(Method::POST, "paths/test", test, StatusCode::OK, |p, _| ask::of_path(p, Ask::TestPath)),
         row(Method::DELETE, "paths/remove", one, StatusCode::OK, |p, _| ask::of_path(p, Ask::RemovePath)),
+    ]
+}
+
+/// What the customer and the custodians of a vault bring.
+fn quorum_rows() -> Vec<Row> {
+    let row = |name, pattern, parse| Row {
+        method: Method::POST,
+        name,
+        pattern: Pattern::new(pattern),
+        ok: StatusCode::OK,
+        parse,
+    };
+    vec![
+        row("domain/offer", "/keystead/v1/operator/vaults/{name}/domain/offer", |p, _| quorum::offer(p)),
+        row("domain/activate", "/keystead/v1/operator/vaults/{name}/domain/activate", quorum::activate),
+        row("domain/confirm", "/keystead/v1/operator/vaults/{name}/domain/confirmations", |p, _| quorum::confirm(p)),
+        row("quorum/ask", "/keystead/v1/operator/vaults/{name}/unseal/challenge", |p, _| quorum::ask(p)),
+        row("quorum/answer", "/keystead/v1/operator/vaults/{name}/unseal/answers", |p, _| quorum::answer(p)),
     ]
 }
 
@@ -209,6 +229,7 @@ async fn perform(instance: &Instance, ask: Ask, at: Moment) -> Result<Body, Oper
             instance.remove_path(&name, &path, at).await?;
             instance.paths(&name).await.map(|paths| view::paths(&paths))
         }
+        Ask::Quorum(name, ask) => quorum::perform(instance, &name, ask, at).await,
         Ask::Doctor => Ok(view::findings(&instance.doctor(at).await)),
         Ask::Health => Ok(view::health(&instance.health())),
         // Answered before.
@@ -226,6 +247,14 @@ fn refused(why: &OperateError) -> Reply {
         OperateError::BadName | OperateError::BadRetention | OperateError::NoAuthority | OperateError::Policy(_) => {
             Reply::error(StatusCode::BAD_REQUEST, "BadParameter", None, text)
         }
+        OperateError::NotActivated(_) | OperateError::Confirmation { .. } => {
+            Reply::error(StatusCode::BAD_REQUEST, "BadParameter", None, text)
+        }
+        OperateError::AwaitsActivation => conflict("AwaitsActivation"),
+        OperateError::AwaitsQuorum { .. } | OperateError::WithCustodians => conflict("AwaitsQuorum"),
+        OperateError::NoCustodians { .. } => conflict("NoCustodians"),
+        OperateError::NotAsked => conflict("NotAsked"),
+        OperateError::Domain(_) => conflict("UnsealFailed"),
         OperateError::UnknownToken { .. } => conflict("UnknownToken"),
         OperateError::OtherClass { .. } => conflict("OtherClass"),
         OperateError::NoHsm => conflict("NoHsm"),
@@ -286,6 +315,29 @@ mod tests {
             assert_eq!(understood(method, &format!("{vault}/{rest}"), body), Ok(ok), "{rest}");
         }
         for (rest, body) in [("root/rotate", &br#"{"purge":true}"#[..]), ("paths", b"{}"), ("paths", b"")] {
+            let refused = understood(Method::POST, &format!("{vault}/{rest}"), body);
+            assert_eq!(refused, Err(StatusCode::BAD_REQUEST), "{rest}");
+        }
+    }
+
+    #[test]
+    fn what_custodians_bring_has_rows() {
+        let vault = "/keystead/v1/operator/vaults/dev";
+        let activation = br#"{"record":"r","security_domain":"d","transfer":"t"}"#;
+        for (rest, body) in [
+            ("domain/offer", &b""[..]),
+            ("domain/activate", activation),
+            ("domain/confirmations", br#"{"confirmations":["c"]}"#),
+            ("unseal/challenge", b""),
+            ("unseal/answers", br#"{"answers":["a"]}"#),
+        ] {
+            assert_eq!(understood(Method::POST, &format!("{vault}/{rest}"), body), Ok(StatusCode::OK), "{rest}");
+        }
+        for (rest, body) in [
+            ("domain/activate", &br#"{"record":"r","security_domain":"d"}"#[..]),
+            ("domain/confirmations", b"{}"),
+            ("unseal/answers", br#"{"answers":[]}"#),
+        ] {
             let refused = understood(Method::POST, &format!("{vault}/{rest}"), body);
             assert_eq!(refused, Err(StatusCode::BAD_REQUEST), "{rest}");
         }

@@ -34,10 +34,21 @@ struct Vault<'a> {
     root: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     rotation: Option<Rotation>,
+    /// Its custodians, of a vault in their custody.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quorum: Option<Quorum>,
     /// Why it did not open, if it was tried.
     #[serde(skip_serializing_if = "Option::is_none")]
     not_opened: Option<&'a str>,
     created: i64,
+}
+
+/// How many custodians open a vault, how many there are, and how many confirmed its activation record.
+#[derive(Serialize)]
+struct Quorum {
+    required: u8,
+    custodians: u8,
+    confirmed: u8,
 }
 
 /// A rotation of the root that is under way.
@@ -83,6 +94,7 @@ impl<'a> Vault<'a> {
             clock: v.clock_doubted.map(|doubted| if doubted { "doubted" } else { "ok" }),
             root: v.root.map(|root| root.0),
             rotation: v.rotation.as_ref().map(Rotation::of),
+            quorum: v.quorum.map(|q| Quorum { required: q.required, custodians: q.custodians, confirmed: q.confirmed }),
             not_opened: v.not_opened.as_deref(),
             created: v.info.created.0,
         }

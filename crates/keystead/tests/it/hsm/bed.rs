@@ -226,6 +226,7 @@ pub(super) async fn vault(node: &Inside, name: &str, tokens: &[&str]) -> Arc<Vau
         purge_protection: false,
         tenant: "adfs".to_owned(),
         tokens: tokens.iter().map(|token| (*token).to_owned()).collect(),
+        quorum: false,
         policy: PolicyDocument {
             administrators: vec![officer],
             assignments: vec![role],
