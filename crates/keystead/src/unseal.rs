@@ -9,7 +9,7 @@ use crate::socket::SocketArgs;
 use keystead_client::{AnsweredInfo, AskedInfo};
 use keystead_custody::challenge::MAX_TEXT;
 use keystead_model::Name;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -50,12 +50,12 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         }
         return if args.output.is_json() { output::json(&asked) } else { output::text(&in_words(&asked)) };
     }
-    let answers = args.answer.iter().map(answer).collect::<Result<Vec<_>, _>>()?;
+    let answers = args.answer.iter().map(|file| answer(file)).collect::<Result<Vec<_>, _>>()?;
     let done = client.answer_quorum(&args.name, &answers).await.map_err(|e| failure(&e))?.value;
     report(&args, &done)
 }
 
-fn answer(file: &PathBuf) -> Result<String, Failure> {
+fn answer(file: &Path) -> Result<String, Failure> {
     let bytes = files::read(file, MAX_TEXT.saturating_mul(2))?;
     String::from_utf8(bytes).map_err(|_| Failure::usage(format!("{} is not an answer", file.display())))
 }

@@ -221,8 +221,12 @@ fn golden_vault_record() {
 #[test]
 fn golden_first_record() {
     let vkey = "keystead/a/b/c+00000000+AQ==".to_owned();
-    let first = FirstRecord { kind: "vault".to_owned(), custody: "file".to_owned(), vkey, purge_protection: None };
-    is_golden!("first-record-v1.hex", first);
+    let kind = "vault".to_owned();
+    let (custody, purge_protection, activation) = ("file".to_owned(), None, None);
+    let first = FirstRecord { kind, custody, vkey, purge_protection, activation };
+    is_golden!("first-record-v1.hex", first.clone());
+    let (custody, activation) = ("quorum".to_owned(), Some([0x99; 32].into()));
+    is_golden!("first-record-v2.hex", FirstRecord { custody, activation, ..first });
 }
 
 #[test]
@@ -354,6 +358,10 @@ fn golden_records_of_vaults_with_an_hsm() {
     let decoded: SecretsRecord = decode(&bytes).unwrap();
     let class = Some(class_code(WrapClass::Kwp));
     assert_eq!(decoded.hsm.as_ref(), Some(&HsmRecord { class, ..hsm }));
+    assert_eq!(*encode(&decoded).unwrap(), bytes);
+    let bytes = golden(include_str!("../../tests/golden/secrets-record-v6.hex"));
+    let decoded: SecretsRecord = decode(&bytes).unwrap();
+    assert_eq!(decoded.domain.as_ref(), Some(&DomainRecord { id: [0x66; 16], activation: [0x99; 32] }));
     assert_eq!(*encode(&decoded).unwrap(), bytes);
     assert_eq!([WrapClass::KwpZeroExtended, WrapClass::None].map(class_code), [2, 3]);
 }
