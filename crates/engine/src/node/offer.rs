@@ -11,6 +11,7 @@ use keystead_custody::Certificate;
 use keystead_custody::activation::NodeIdentity;
 use keystead_custody::offer::TransferOffer;
 use keystead_model::{Action, Moment, VaultId};
+use minicbor::bytes::ByteArray;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -57,7 +58,9 @@ impl Instance {
             None => {
                 let made = tokio::task::spawn_blocking(make).await.map_err(|_| Refusal::Fault)?;
                 let made = Arc::new(made.ok_or(Refusal::Fault)?);
-                self.write(Action::TransferKeyMade, vault.info.id, made.certificate.thumbprint().to_vec(), at).await?;
+                let thumbprint = ByteArray::from(made.certificate.thumbprint());
+                let clear = minicbor::to_vec(thumbprint).map_err(|_| Refusal::Fault)?;
+                self.write(Action::TransferKeyMade, vault.info.id, clear, at).await?;
                 self.transfers.lock().insert(vault.info.id, Arc::clone(&made));
                 made
             }

@@ -4,6 +4,7 @@
 
 use super::confirm::stored_record;
 use super::{Instance, VaultSummary, summary};
+use crate::error::Refusal;
 use crate::opening;
 use crate::operate::OperateError;
 use crate::vault::{State, Vault};
@@ -106,7 +107,10 @@ impl Instance {
         let (answers, complete) = self.take(id, answers, at.now)?;
         for answer in &answers {
             match answer {
-                Ok(number) => self.write(Action::ShareTaken, id, vec![*number], at).await?,
+                Ok(number) => {
+                    let clear = minicbor::to_vec(number).map_err(|_| Refusal::Fault)?;
+                    self.write(Action::ShareTaken, id, clear, at).await?;
+                }
                 Err(_) => self.note(Action::ShareRefused, id, at).await?,
             }
         }

@@ -1,6 +1,6 @@
 //! What the operator does with the node's tokens and the vaults that they serve.
 
-use super::{CUSTODY, Instance, VaultSummary, summary};
+use super::{CUSTODY, Instance, QUORUM, VaultSummary, summary};
 use crate::birth::{self, Domain};
 use crate::enrol;
 use crate::error::Refusal;
@@ -92,7 +92,10 @@ impl Instance {
     async fn wrapping_key(&self, vault: &Vault, hsm: &HsmRecord) -> Result<WrappingKey, OperateError> {
         let id = vault.info.id;
         let domain = wraps::domain(vault, &self.parts.paths).await?;
-        let domain = domain.ok_or(OperateError::WithCustodians)?;
+        let domain = domain.ok_or_else(|| match vault.info.custody.as_str() {
+            QUORUM => OperateError::WithCustodians,
+            custody => OperateError::NoPath { custody: custody.to_owned() },
+        })?;
         let sealed = opening::row(vault, Kind::SealedWrapping).await?;
         let key = domain.open_wrapping(id, &sealed.sealed).map_err(|_| OperateError::Damaged)?;
         // The row is clear: it must be the key that the vault's own records name.

@@ -1,6 +1,6 @@
 //! Vaults with an HSM: a real server, its worker process, and a real token behind that.
 
-mod bed;
+pub(crate) mod bed;
 mod byok;
 mod byok_token;
 mod custody;

@@ -1,11 +1,14 @@
 //! A vault whose domain its customer makes, and which only his custodians open.
 
 use super::{Running, Site, private, said, stop};
+use crate::hsm::bed::{Maker, Token};
 use keystead_custody::activation::Activation;
 use keystead_custody::words;
 use serde_json::Value;
 use std::fs;
 use std::process::Output;
+use std::thread::sleep;
+use std::time::Duration;
 
 const SIGN: &str = r#"{"alg":"ES256","value":"BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc"}"#;
 const CUSTODIANS: [&str; 3] = ["alice", "bob", "carol"];
@@ -23,7 +26,10 @@ struct Customer {
 
 impl Customer {
     fn new() -> Self {
-        let site = Site::new();
+        Self::of(Site::new())
+    }
+
+    fn of(site: Site) -> Self {
         for name in CUSTODIANS {
             let (key, certificate) = (format!("{name}.key.pem"), format!("{name}.pem"));
             let subject = format!("/CN={name}");
@@ -159,6 +165,9 @@ fn only_a_quorum_of_custodians_opens_a_vault_whose_domain_its_customer_made() {
     site.call("pay", &token, "DELETE", "/keys/k", "").ok();
     let restored = site.call("pay", &token, "POST", "/keys/restore", &backup.to_string());
     assert_eq!(restored.status, 409, "the deleted key holds its name");
+    assert_eq!(site.call("pay", &token, "DELETE", "/deletedkeys/k", "").status, 204);
+    site.call("pay", &token, "POST", "/keys/restore", &backup.to_string()).ok();
+    site.call("pay", &token, "POST", "/keys/k/sign", SIGN).ok();
     stop(running);
 }
 
@@ -188,6 +197,18 @@ fn an_answer_that_is_no_share_of_the_vault_is_named_and_takes_nothing_away() {
     assert_eq!(customer.site.call("pay", &token, "GET", "/keys", "").code(), "VaultSealed");
     let (bob, carol) = (customer.answer("bob", "second"), customer.answer("carol", "second"));
     good(customer.unseal(&["--answer", &bob, "--answer", &carol]));
+    customer.site.call("pay", &token, "POST", "/keys/k/sign", SIGN).ok();
+    // Another root is sealed to the domain without its private key, and opens by it.
+    good(customer.site.vault(&["rotate-root", "pay"]));
+    while customer.shown()["rotation"].is_object() {
+        sleep(Duration::from_millis(50));
+    }
+    assert_eq!(customer.shown()["root"], 2);
+    stop(running);
+    let running = customer.site.start();
+    good(customer.unseal(&["--out", "third"]));
+    let (alice, carol) = (customer.answer("alice", "third"), customer.answer("carol", "third"));
+    good(customer.unseal(&["--answer", &alice, "--answer", &carol]));
     customer.site.call("pay", &token, "POST", "/keys/k/sign", SIGN).ok();
     // It was unsealed, and yet no other start opens it.
     stop(running);
@@ -270,5 +291,35 @@ fn a_path_that_the_customer_asks_for_opens_his_vault_besides_the_custodians() {
     let answers = ["alice", "bob"].map(|name| customer.answer(name, "first"));
     good(customer.unseal(&["--answer", &answers[0], "--answer", &answers[1]]));
     customer.site.call("pay", &token, "GET", "/keys", "").ok();
+    stop(running);
+}
+
+#[test]
+fn hsm_keys_of_a_vault_of_custodians_sign_after_each_unseal_and_a_second_token_needs_them() {
+    let site = Site::new();
+    let directory = site.place.beside("tokens");
+    let tokens = ["one", "two"].map(|label| Token::new(Maker::SoftHsm2, &directory, label).section("wrapped"));
+    private(&site.config, &format!("{}\n{}", site.text(), tokens.concat()));
+    let customer = Customer::of(site);
+    let site = &customer.site;
+    let running = site.start();
+    let authority = format!("pay.localhost:{}", site.place.port);
+    good(site.vault(&["create", "pay", "--kind", "hsm", "--custody", "quorum", "--authority", &authority]));
+    customer.make_domain("domain");
+    let without = site.vault(&["activate", "pay", "--domain", "domain"]);
+    assert!(!without.status.success() && said(&without).contains("HSM"), "{without:?}");
+    good(site.vault(&["activate", "pay", "--domain", "domain", "--hsm", "one"]));
+    let token = site.token(&customer.client);
+    site.call("pay", &token, "POST", "/keys/k/create", r#"{"kty":"EC-HSM"}"#).ok();
+    site.call("pay", &token, "POST", "/keys/k/sign", SIGN).ok();
+    let enrolled = site.vault(&["enrol", "pay", "--token", "two"]);
+    assert!(!enrolled.status.success() && said(&enrolled).contains("only its custodians have"), "{enrolled:?}");
+    stop(running);
+    let running = site.start();
+    assert_eq!(site.call("pay", &token, "GET", "/keys", "").code(), "VaultSealed");
+    good(customer.unseal(&["--out", "first"]));
+    let answers = ["bob", "carol"].map(|name| customer.answer(name, "first"));
+    good(customer.unseal(&["--answer", &answers[0], "--answer", &answers[1]]));
+    site.call("pay", &token, "POST", "/keys/k/sign", SIGN).ok();
     stop(running);
 }
