@@ -61,7 +61,8 @@ pub enum NotActivated {
     NotReceived(DomainError),
     /// More than a server may have was sent.
     #[error(
-        "the domain's private key was sent along, which no server of a quorum's vault may have: destroy that file and the domain"
+        "the domain's private key was sent along, which no server of such a vault may have: destroy that \
+         file and the domain"
     )]
     PrivateKey,
     /// Other keys were sent than the custodians confirm.

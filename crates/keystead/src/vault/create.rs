@@ -179,8 +179,8 @@ impl First {
     /// Of a vault that waits.
     fn none(&self) -> Result<(FirstPolicy, Option<NewClient>), Failure> {
         let given = self.policy.is_some() || self.client.is_some();
-        let refused = "a vault that waits for its custodians, or is of kind hsm without --hsm, gets its policy when it is \
-                       activated: leave --policy and --client out";
+        let refused = "a vault that waits for its custodians, or is of kind hsm without --hsm, gets its policy when it \
+                       is activated: leave --policy and --client out";
         if given { Err(Failure::usage(refused)) } else { Ok((FirstPolicy::default(), None)) }
     }
 
