@@ -60,7 +60,9 @@ pub use error::ClientError;
 pub use lifecycle::{ActionType, ImportKey, LifetimeAction, PolicyAttributes, PrivateJwk, RotationPolicy, Trigger};
 pub use line::{Trust, tcp_line, tls_line};
 pub use operation::{Ciphertext, Plaintext, Sealed, Signature};
-pub use operator::{OperatorClient, VaultInfo};
+pub use operator::{
+    AnswerInfo, AnsweredInfo, AskedInfo, Finding, Findings, OfferInfo, OperatorClient, PathInfo, PathReport, VaultInfo,
+};
 pub use policy::PolicyPart;
 pub use ready::{Readiness, Reason};
 pub use reply::Done;

@@ -48,6 +48,121 @@ pub(crate) struct Vaults {
     vaults: Vec<VaultInfo>,
 }
 
+/// An unseal path.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PathInfo {
+    /// Its name.
+    pub name: String,
+    /// `file`, `credential` or `hsm`.
+    pub kind: String,
+    /// Whether the server is configured with it.
+    pub configured: bool,
+    /// Whether the vault is behind it.
+    pub of_vault: bool,
+    /// When it was added, ms since the epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub added: Option<i64>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Paths {
+    paths: Vec<PathInfo>,
+}
+
+/// What came of a path that was tried.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PathReport {
+    /// Its name.
+    pub name: String,
+    /// Its kind.
+    pub kind: String,
+    /// Whether it opened.
+    pub ok: bool,
+    /// What it opened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generation: Option<u32>,
+    /// Why it did not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}
+
+/// What a vault that waits says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OfferInfo {
+    /// The file.
+    pub offer: String,
+    /// The words of the node that signed it.
+    pub node_words: String,
+}
+
+/// What custodians are asked, and who has answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AskedInfo {
+    /// One line.
+    pub challenge: String,
+    /// The words of the node that asks.
+    pub node_words: String,
+    /// Until when, ms since the epoch.
+    pub expires: i64,
+    /// How many shares are needed.
+    pub required: u8,
+    /// How many custodians there are.
+    pub custodians: u8,
+    /// Whose shares are there.
+    pub given: Vec<u8>,
+    /// How many are lacking.
+    pub missing: u8,
+}
+
+/// What came of answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AnsweredInfo {
+    /// The vault's state after them.
+    pub status: String,
+    /// Of each.
+    pub answers: Vec<AnswerInfo>,
+    /// Who is asked on, unless the vault is open.
+    #[serde(default)]
+    pub asked: Option<AskedInfo>,
+}
+
+/// What came of one answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AnswerInfo {
+    /// The number of the share that was taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<u8>,
+    /// Why it was refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
+}
+
+/// What the doctor found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Findings {
+    /// Whether nothing is bad.
+    pub ok: bool,
+    /// Everything that was looked at.
+    pub findings: Vec<Finding>,
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// What.
+    pub what: String,
+    /// Of which vault.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vault: Option<String>,
+    /// Its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// `ok`, `warning` or `bad`.
+    pub verdict: String,
+    /// In words.
+    pub says: String,
+}
+
 /// A client of the operator's socket. Clones share connections.
 #[derive(Clone)]
 pub struct OperatorClient {
@@ -95,6 +210,74 @@ impl OperatorClient {
     /// Unseals a vault.
     pub async fn unseal_vault(&self, name: &Name) -> Result<Done<()>, ClientError> {
         Ok(self.call(Method::POST, &format!("{VAULTS}/{name}/unseal"), Body::none()).await?.map(|_| ()))
+    }
+
+    /// Makes the next generation of a vault's root; rows are resealed in the background.
+    pub async fn rotate_root(&self, name: &Name, after_purge: bool) -> Result<Done<VaultInfo>, ClientError> {
+        let body = Body::json(&serde_json::json!({ "after_purge": after_purge }))?;
+        json(self.call(Method::POST, &format!("{VAULTS}/{name}/root/rotate"), body).await?)
+    }
+
+    /// The unseal paths of a vault, and those it could have.
+    pub async fn paths(&self, name: &Name) -> Result<Done<Vec<PathInfo>>, ClientError> {
+        self.path_list(Method::GET, &format!("{VAULTS}/{name}/paths"), Body::none()).await
+    }
+
+    /// Wraps a vault's root by another path.
+    pub async fn add_path(&self, name: &Name, path: &Name) -> Result<Done<Vec<PathInfo>>, ClientError> {
+        let body = Body::json(&serde_json::json!({ "path": path.as_str() }))?;
+        self.path_list(Method::POST, &format!("{VAULTS}/{name}/paths"), body).await
+    }
+
+    /// Destroys a path's wraps of a vault.
+    pub async fn remove_path(&self, name: &Name, path: &Name) -> Result<Done<Vec<PathInfo>>, ClientError> {
+        self.path_list(Method::DELETE, &format!("{VAULTS}/{name}/paths/{path}"), Body::none()).await
+    }
+
+    /// Opens every wrap of a path and holds it against the open vault.
+    pub async fn prove_path(&self, name: &Name, path: &Name) -> Result<Done<PathReport>, ClientError> {
+        json(self.call(Method::POST, &format!("{VAULTS}/{name}/paths/{path}/prove"), Body::none()).await?)
+    }
+
+    /// Tries a path as an unseal would use it.
+    pub async fn test_path(&self, name: &Name, path: &Name) -> Result<Done<PathReport>, ClientError> {
+        json(self.call(Method::POST, &format!("{VAULTS}/{name}/paths/{path}/test"), Body::none()).await?)
+    }
+
+    /// Has everything tried that the instance needs.
+    pub async fn doctor(&self) -> Result<Done<Findings>, ClientError> {
+        json(self.call(Method::GET, "/keystead/v1/operator/doctor", Body::none()).await?)
+    }
+
+    /// What a vault that waits says of itself, for `keystead domain new`.
+    pub async fn transfer_offer(&self, name: &Name) -> Result<Done<OfferInfo>, ClientError> {
+        json(self.call(Method::POST, &format!("{VAULTS}/{name}/domain/offer"), Body::none()).await?)
+    }
+
+    /// Gives an inactive vault the domain of its custodians; the body is the API's.
+    pub async fn activate_domain(&self, name: &Name, body: &impl Serialize) -> Result<Done<VaultInfo>, ClientError> {
+        json(self.call(Method::POST, &format!("{VAULTS}/{name}/domain/activate"), Body::json(body)?).await?)
+    }
+
+    /// Stores custodians' confirmations of a vault's activation record.
+    pub async fn confirm_domain(&self, name: &Name, files: &[String]) -> Result<Done<VaultInfo>, ClientError> {
+        let body = Body::json(&serde_json::json!({ "confirmations": files }))?;
+        json(self.call(Method::POST, &format!("{VAULTS}/{name}/domain/confirmations"), body).await?)
+    }
+
+    /// What the custodians of a sealed vault are asked.
+    pub async fn ask_quorum(&self, name: &Name) -> Result<Done<AskedInfo>, ClientError> {
+        json(self.call(Method::POST, &format!("{VAULTS}/{name}/unseal/challenge"), Body::none()).await?)
+    }
+
+    /// Brings custodians' answers.
+    pub async fn answer_quorum(&self, name: &Name, answers: &[String]) -> Result<Done<AnsweredInfo>, ClientError> {
+        let body = Body::json(&serde_json::json!({ "answers": answers }))?;
+        json(self.call(Method::POST, &format!("{VAULTS}/{name}/unseal/answers"), body).await?)
+    }
+
+    async fn path_list(&self, method: Method, path: &str, body: Body) -> Result<Done<Vec<PathInfo>>, ClientError> {
+        Ok(json::<Paths>(self.call(method, path, body).await?)?.map(|answer| answer.paths))
     }
 
     /// How the instance is.

@@ -3,12 +3,16 @@
 use crate::hkdf::Extracted;
 use crate::{fixed, sure};
 use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
+use std::sync::Arc;
 use zeroize::Zeroizing;
 
 const SALT: &[u8] = b"keystead node key 1";
 
-/// A signing key, kept parsed.
-pub struct SigningKey {
+/// A signing key, kept parsed. Cheap to clone: clones are the same key in memory.
+#[derive(Clone)]
+pub struct SigningKey(Arc<Parsed>);
+
+struct Parsed {
     pair: Ed25519KeyPair,
     /// Of the seed, for keys of other purposes.
     extracted: Extracted,
@@ -17,22 +21,23 @@ pub struct SigningKey {
 impl SigningKey {
     /// From the 32-byte seed (RFC 8032's private key).
     pub fn from_seed(seed: &[u8; 32]) -> Self {
-        Self { pair: sure(Ed25519KeyPair::from_seed_unchecked(seed)), extracted: Extracted::new(SALT, seed) }
+        let pair = sure(Ed25519KeyPair::from_seed_unchecked(seed));
+        Self(Arc::new(Parsed { pair, extracted: Extracted::new(SALT, seed) }))
     }
 
     /// The public key, encoded as in RFC 8032.
     pub fn public(&self) -> [u8; 32] {
-        fixed(self.pair.public_key().as_ref())
+        fixed(self.0.pair.public_key().as_ref())
     }
 
     /// Signs a message.
     pub fn sign(&self, message: &[u8]) -> [u8; 64] {
-        fixed(sure(self.pair.try_sign(message)).as_ref())
+        fixed(sure(self.0.pair.try_sign(message)).as_ref())
     }
 
     /// A key for another purpose, which tells nothing about this one (HKDF-SHA-256 of the seed).
     pub fn derived(&self, purpose: &[u8]) -> Zeroizing<[u8; 32]> {
-        self.extracted.key(&[purpose])
+        self.0.extracted.key(&[purpose])
     }
 }
 

@@ -73,12 +73,20 @@ struct Inner {
     key: Extracted,
     usage: Usage,
     generation: u32,
+    /// Opens what an earlier generation sealed.
+    older: Option<Sealer>,
 }
 
 impl Sealer {
     /// From the generation's key (32 random bytes).
     pub fn new(key: &[u8; 32], usage: Usage, generation: u32) -> Self {
-        Self(Arc::new(Inner { key: Extracted::new(SALT, key), usage, generation }))
+        Self(Arc::new(Inner { key: Extracted::new(SALT, key), usage, generation, older: None }))
+    }
+
+    /// From the generation's key; what `older` opens, this opens too. It seals under its own generation alone.
+    pub fn after(older: Self, key: &[u8; 32], generation: u32) -> Self {
+        let (usage, older) = (older.0.usage, Some(older));
+        Self(Arc::new(Inner { key: Extracted::new(SALT, key), usage, generation, older }))
     }
 
     /// The root generation it seals under.
@@ -98,7 +106,14 @@ impl Sealer {
         let parts = Parts::of(sealed).ok_or(OpenFailed::Format)?;
         let (found, held) = (parts.generation, self.0.generation);
         if found != held {
-            return Err(OpenFailed::Generation { found, held });
+            let older = self.0.older.as_ref().filter(|_| found < held);
+            let unknown = OpenFailed::Generation { found, held };
+            return older.map_or(Err(unknown), |older| {
+                older.open(binding, extra, sealed).map_err(|e| match e {
+                    OpenFailed::Generation { .. } => unknown,
+                    other => other,
+                })
+            });
         }
         let key = Aes256Gcm::new(&self.record_key(binding));
         let aad = self.aad(binding, extra);

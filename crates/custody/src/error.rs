@@ -14,4 +14,10 @@ pub enum CustodyError {
     /// The domain's public key is not one to which anything can be sealed.
     #[error("the domain's public key is not valid: restore it from a backup")]
     BadPublic,
+    /// A key that somebody else gives the server.
+    #[error(
+        "its key is not the server's to replace: give it another one under another name, add that path, remove this \
+         one, and rotate again"
+    )]
+    NotOurs,
 }

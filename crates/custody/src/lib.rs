@@ -54,6 +54,6 @@ pub use security_domain::{
     Certificate, DomainError, NewDomain, Restored, make_domain, open_domain, open_share, receive, send_domain,
     send_working_keys,
 };
-pub use unseal_path::{PathError, PathFuture, UnsealPath};
+pub use unseal_path::{PathError, PathFuture, UnsealPath, Wraps};
 pub use words::words;
 pub use wrapping::WrappingKey;

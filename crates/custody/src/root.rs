@@ -27,6 +27,11 @@ impl Root {
         Sealer::new(&self.key, usage, self.generation.0)
     }
 
+    /// The same, which also opens what an earlier generation's sealer opens.
+    pub fn sealer_after(&self, older: Sealer) -> Sealer {
+        Sealer::after(older, &self.key, self.generation.0)
+    }
+
     /// Whether both are the same key of the same generation; in constant time. How a wrap is proven.
     pub fn same_as(&self, other: &Self) -> bool {
         self.generation == other.generation && keystead_crypto::same(self.key.as_slice(), other.key.as_slice())

@@ -1,6 +1,6 @@
 //! What every way to a root can do. The ways themselves live in `unseal`; whoever opens vaults knows only this.
 
-use crate::{DomainKey, Root};
+use crate::{CustodyError, DomainKey, Root};
 use keystead_model::VaultId;
 use std::fmt;
 use std::pin::Pin;
@@ -32,9 +32,23 @@ impl std::error::Error for PathError {
 /// What a path's work returns.
 pub type PathFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, PathError>> + Send + 'a>>;
 
+/// What a path wrapped of one vault: all of it that is stored.
+#[derive(Debug, Clone, Default)]
+pub struct Wraps {
+    /// The domain's private key, if this path wraps it.
+    pub domain: Option<Vec<u8>>,
+    /// Generations of the root.
+    pub roots: Vec<Vec<u8>>,
+}
+
 /// A way to the root of a vault. Each wrap is proven by opening it before it is given out.
 pub trait UnsealPath: Send + Sync {
-    /// The word for it in rows, listings and health: `file`.
+    /// What configuration, rows and commands call it.
+    fn name(&self) -> &str {
+        self.kind()
+    }
+
+    /// What it is: `file`, `credential`, `hsm`.
     fn kind(&self) -> &'static str;
 
     /// Wraps the domain key.
@@ -48,4 +62,23 @@ pub trait UnsealPath: Send + Sync {
 
     /// Opens what [`Self::wrap_root`] wrote.
     fn unwrap_root<'a>(&'a self, vault: VaultId, wrapped: &'a [u8]) -> PathFuture<'a, Root>;
+
+    /// The same path with a key for this vault that was made now. Until [`Self::destroy_others`] what the keys before
+    /// it wrapped opens, too. A path whose key is not ours refuses.
+    fn renewed<'a>(&'a self, vault: VaultId) -> PathFuture<'a, Box<dyn UnsealPath>> {
+        let _ = vault;
+        Box::pin(async { Err(PathError::new(CustodyError::NotOurs)) })
+    }
+
+    /// Brings the path's keys of this vault into order after an interruption: of a key that was renewed, the one stays
+    /// that opens these wraps.
+    fn settle<'a>(&'a self, vault: VaultId, wraps: &'a Wraps) -> PathFuture<'a, ()> {
+        let _ = (vault, wraps);
+        Box::pin(async { Ok(()) })
+    }
+
+    /// Destroys every key of this path that is this vault's alone and that none of these wraps needs.
+    fn destroy_others<'a>(&'a self, vault: VaultId, wraps: &'a Wraps) -> PathFuture<'a, ()> {
+        self.settle(vault, wraps)
+    }
 }

@@ -5,15 +5,18 @@ use crate::enrol;
 use crate::error::Refusal;
 use crate::issuer;
 use crate::operate::OperateError;
-use crate::records::{BlobKey, ClockRecord, HsmRecord, IssuerRecord, SecretsRecord, VaultRecord};
+use crate::records::{
+    BlobKey, ClockRecord, DomainRecord, HsmRecord, IssuerRecord, PathRecord, PathsRecord, SecretsRecord, VaultRecord,
+};
 use crate::room::{Place, seal_row};
 use crate::vault::Vault;
+use crate::wraps;
 use keystead_access::{BadPolicy, Grantee, Policy, PolicyDocument};
 use keystead_crypto::sealed::{Binding, Usage};
-use keystead_custody::{DomainKey, DomainPublic, Root, UnsealPath, WrappingKey};
+use keystead_custody::{DomainKey, DomainPublic, Root, UnsealPath, WorkingKeys, WrappingKey};
 use keystead_identity::Principal;
 use keystead_model::{Generation, KeySpec, Moment, ObjectId, PublicKey, Revision, VaultId, VaultStatus, Version};
-use keystead_store::{Changes, Kind, Row};
+use keystead_store::{Changes, Kind, Row, RowKey};
 
 /// In a policy given at creation, the issuer that means the vault's own: its name is not known before.
 pub const BUILT_IN: &str = "built-in";
@@ -23,64 +26,152 @@ pub(crate) const fn singleton(kind: Kind) -> [u8; 32] {
     [kind.code(); 32]
 }
 
+/// Whose the domain is.
+pub(crate) enum Domain<'a> {
+    /// It is made here, and the path wraps its private key.
+    Here(&'a dyn UnsealPath),
+    /// Its custodians have the private key.
+    Custodians(Custodians<'a>),
+}
+
+/// What custodians gave to a vault.
+pub(crate) struct Custodians<'a> {
+    pub(crate) public: DomainPublic,
+    pub(crate) keys: WorkingKeys,
+    /// SHA-256 of the activation record.
+    pub(crate) activation: [u8; 32],
+    /// What wraps the root besides.
+    pub(crate) paths: Vec<&'a dyn UnsealPath>,
+    /// What is kept of it in the clear.
+    pub(crate) rows: Vec<(Kind, Vec<u8>)>,
+}
+
+/// What a vault has of its domain.
+struct Begun {
+    public: DomainPublic,
+    blob: BlobKey,
+    wrapping: Option<WrappingKey>,
+    domain: Option<DomainRecord>,
+    paths: PathsRecord,
+    puts: Vec<Row>,
+}
+
 /// Makes everything a vault needs to be open, and the rows that keep it.
 pub(crate) async fn birth(
     vault: &Vault,
-    path: &dyn UnsealPath,
+    domain: Domain<'_>,
     document: PolicyDocument,
     purge_protection: bool,
     tokens: &[String],
     at: Moment,
 ) -> Result<(Root, Changes), OperateError> {
-    let (domain, root) = (DomainKey::generate(), Root::generate(Generation::FIRST));
-    let id = vault.info().id;
-    let wrapped_domain = path.wrap_domain(id, &domain).await.map_err(OperateError::Path)?;
-    let wrapped_root = path.wrap_root(id, &root).await.map_err(OperateError::Path)?;
-    path.unwrap_root(id, &wrapped_root).await.map_err(OperateError::Path)?;
-    let sealed_root = domain.public().seal_root(id, &root).map_err(|_| OperateError::Damaged)?;
-    domain.open_root(id, &sealed_root).map_err(|_| OperateError::Damaged)?;
-
+    let root = Root::generate(Generation::FIRST);
+    let Begun { public, blob, wrapping, domain, paths, mut puts } = match domain {
+        Domain::Here(path) => here(vault, path, &root, at).await?,
+        Domain::Custodians(given) => given.begin(vault, &root, at).await?,
+    };
     let issuer = issuer_record(vault, &root, at).await?;
     let document = named(directory(document)?, &issuer.iss);
     Policy::new(&document, Revision(1)).map_err(OperateError::Policy)?;
     let hsm = match tokens {
         [] => None,
-        tokens => Some(hsm(vault, domain.public(), tokens, at).await?),
+        tokens => Some(hsm(vault, public, tokens, wrapping.ok_or(OperateError::NoHsm)?, at).await?),
     };
     let (hsm, wrapping) = hsm.unzip();
     let secrets = SecretsRecord {
         index_key: keystead_crypto::random(),
         detail_key: keystead_crypto::random(),
-        blob_key: Some(BlobKey(keystead_crypto::random())),
+        blob_key: Some(blob),
         purge_protection: Some(purge_protection),
         hsm,
+        domain,
+        details: None,
     };
     let sealer = root.sealer(Usage::Records);
     // Nothing in it is older than what the clock says.
     let clock = ClockRecord { confirmed: vault.clock.doubt().map(|doubt| doubt.id.into()) };
-    let mut puts = vec![
-        clear(Kind::Domain, domain.public().as_bytes().to_vec()),
-        clear(Kind::WrappedDomain, wrapped_domain),
-        clear(Kind::SealedRoot, sealed_root),
-        clear(Kind::WrappedRoot, wrapped_root),
+    puts.extend([
+        clear(Kind::Domain, public.as_bytes().to_vec()),
+        wraps::paths_row(vault, &sealer, None, &paths)?,
         seal_row(vault, &sealer, place(Kind::Secrets), &secrets)?,
         seal_row(vault, &sealer, place(Kind::Issuer), &issuer)?,
         seal_row(vault, &sealer, place(Kind::Policy), &document)?,
         seal_row(vault, &sealer, place(Kind::Vault), &VaultRecord::of(vault.info(), VaultStatus::Active))?,
         seal_row(vault, &sealer, place(Kind::Clock), &clock)?,
-    ];
+    ]);
     puts.extend(wrapping.map(|sealed| clear(Kind::SealedWrapping, sealed)));
     Ok((root, Changes { puts, ..Changes::default() }))
 }
 
-/// A new wrapping key, sealed to the domain and given to every token before the vault counts on them.
+/// A new domain, whose private key the path wraps.
+async fn here(vault: &Vault, path: &dyn UnsealPath, root: &Root, at: Moment) -> Result<Begun, OperateError> {
+    let (id, domain) = (vault.info().id, DomainKey::generate());
+    let wrapped_domain = path.wrap_domain(id, &domain).await.map_err(OperateError::Path)?;
+    let sealed_root = domain.public().seal_root(id, root).map_err(|_| OperateError::Damaged)?;
+    domain.open_root(id, &sealed_root).map_err(|_| OperateError::Damaged)?;
+    let (record, wrapped_root) = behind(vault, path, root, at).await?;
+    Ok(Begun {
+        public: domain.public(),
+        blob: BlobKey(keystead_crypto::random()),
+        wrapping: Some(WrappingKey::generate()),
+        domain: None,
+        paths: PathsRecord { paths: vec![record] },
+        puts: vec![
+            wraps::clear(wraps::domain_at(path.name()), None, wrapped_domain),
+            wraps::clear(wraps::sealed_root_at(root.generation()), None, sealed_root),
+            wrapped_root,
+        ],
+    })
+}
+
+impl Custodians<'_> {
+    async fn begin(self, vault: &Vault, root: &Root, at: Moment) -> Result<Begun, OperateError> {
+        let id = vault.info().id;
+        // Not proven by opening: only the custodians can. What they confirmed is to whom it is sealed.
+        let sealed_root = self.public.seal_root(id, root).map_err(|_| OperateError::Damaged)?;
+        let mut puts = vec![wraps::clear(wraps::sealed_root_at(root.generation()), None, sealed_root)];
+        let mut paths = Vec::with_capacity(self.paths.len());
+        for path in self.paths {
+            let (record, wrapped) = behind(vault, path, root, at).await?;
+            paths.push(record);
+            puts.push(wrapped);
+        }
+        puts.extend(self.rows.into_iter().map(|(kind, bytes)| clear(kind, bytes)));
+        Ok(Begun {
+            public: self.public,
+            blob: BlobKey(*self.keys.blob.expose()),
+            wrapping: self.keys.wrapping,
+            domain: Some(DomainRecord { id: *self.keys.domain.as_bytes(), activation: self.activation }),
+            paths: PathsRecord { paths },
+            puts,
+        })
+    }
+}
+
+/// The root, wrapped by a path and proven by opening.
+async fn behind(
+    vault: &Vault,
+    path: &dyn UnsealPath,
+    root: &Root,
+    at: Moment,
+) -> Result<(PathRecord, Row), OperateError> {
+    let id = vault.info().id;
+    let wrapped = path.wrap_root(id, root).await.map_err(OperateError::Path)?;
+    if !path.unwrap_root(id, &wrapped).await.map_err(OperateError::Path)?.same_as(root) {
+        return Err(OperateError::NotProven { name: path.name().to_owned() });
+    }
+    let record = PathRecord { name: path.name().to_owned(), kind: path.kind().to_owned(), added: at.now.0 };
+    Ok((record, wraps::clear(wraps::root_at(path.name(), root.generation()), None, wrapped)))
+}
+
+/// The wrapping key, sealed to the domain and given to every token before the vault counts on them.
 async fn hsm(
     vault: &Vault,
     domain: DomainPublic,
     tokens: &[String],
+    key: WrappingKey,
     at: Moment,
 ) -> Result<(HsmRecord, Vec<u8>), OperateError> {
-    let key = WrappingKey::generate();
     let mut record = HsmRecord { wrapping: key.id(), tokens: tokens.to_vec(), class: None };
     for token in tokens {
         record.class = Some(enrol::give(vault, &record, token, &key, at).await?);
@@ -139,9 +230,7 @@ fn place(kind: Kind) -> Place {
     Place { kind, tag: singleton(kind), version: None, id, counter: 1, due: None }
 }
 
-/// A row whose content is a wrap or a public key: it needs no seal of the root's.
+/// A row whose content is a public key or sealed to one: it needs no seal of the root's.
 fn clear(kind: Kind, bytes: Vec<u8>) -> Row {
-    let id = ObjectId::from_bytes(keystead_crypto::random());
-    let (lookup, revision) = (singleton(kind), Revision(0));
-    Row { kind, lookup, version: None, id, counter: 1, revision, due: None, sealed: bytes }
+    wraps::clear(RowKey { kind, lookup: singleton(kind), version: None }, None, bytes)
 }

@@ -337,7 +337,7 @@ pub enum BadRelease {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum TurnedAway {
     /// Not yet activated.
-    #[error("the vault is not activated: it waits for `{setting}`, which this release does not have yet")]
+    #[error("the vault is not activated: it waits for `{setting}`")]
     Inactive {
         /// The configuration setting that is missing.
         setting: &'static str,

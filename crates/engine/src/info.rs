@@ -13,7 +13,7 @@ pub struct VaultInfo {
     pub kind: VaultKind,
     /// Where it answers.
     pub authorities: Vec<Authority>,
-    /// `file`.
+    /// `file`, `quorum`, or `none` while it is inactive.
     pub custody: String,
     /// The tenant that clients configure.
     pub tenant: String,

@@ -11,6 +11,7 @@
 //! - [`schedule`]: stored decisions of the customer, carried out by mandate
 //! - [`view`]: what commands take and give; [`records`]: what stands in the sealed rows
 //! - [`hsms`]: the tokens of the node; [`enrol`]: how a wrapping key enters one; [`sweep`]: what leaves them
+//! - [`rotate`]: another generation of a vault's root; `seals`: what seals rows; `wraps`: where roots are wrapped
 //! - [`clock`]: whether the node's clock is believed
 //! - [`gauges`]: how full the node is
 //! - [`issuers`]: the keys of other issuers, fetched within bounds
@@ -50,13 +51,16 @@ pub(crate) mod policy_row;
 #[doc(hidden)]
 pub mod records;
 pub mod room;
+pub mod rotate;
 pub mod run;
 pub mod schedule;
+pub(crate) mod seals;
 pub(crate) mod sweep;
 pub(crate) mod to_end;
 pub(crate) mod uses;
 pub mod vault;
 pub mod view;
+pub(crate) mod wraps;
 
 pub use admission::{Bound, Bounds, Rate, Share};
 pub use birth::BUILT_IN;
@@ -87,14 +91,19 @@ pub use info::{IssuerInfo, VaultInfo};
 pub use issuer::resource;
 pub use issuers::{Fetch, Issuers};
 pub use keystead_audit::{Answer, TurnedAwayReason};
+pub use keystead_custody::challenge::BadChallenge;
 pub use keystead_protection::{
     Assurance, BadKey, Description, Figures, ImportedKey, RsaNumbers, RsaPrimes, Standing, Token,
 };
 pub use keystead_store::StoreState;
 pub use log::LogInfo;
-pub use node::{Activation, Health, Instance, NODE_LOG, NewVault, Parts, VaultSummary};
+pub use node::{
+    Activation, Answered, Asked, DomainActivation, Finding, Health, Instance, NODE_LOG, NewVault, NotActivated,
+    Offered, Parts, PathReport, PathView, PolicyReader, QuorumView, VaultSummary, Verdict,
+};
 pub use operate::OperateError;
 pub use records::backup::BadBackup;
+pub use rotate::RotationView;
 pub use run::Command;
 pub use schedule::Beat;
 pub use vault::{NotLetIn, State, Vault};

@@ -6,51 +6,72 @@ use crate::clear_row;
 use crate::clock::confirmed::Confirmed;
 use crate::error::Refusal;
 use crate::issuer::{self, BuiltInIssuer};
+use crate::node::QUORUM;
 use crate::operate::OperateError;
 use crate::policy_row;
 use crate::records::{self, IssuerRecord, SecretsRecord};
 use crate::room::row_binding;
+use crate::rotate::Rotation;
+use crate::seals::{self, Roots, Seals};
 use crate::vault::{Open, Vault, VaultKeys};
 use keystead_access::{Policy, PolicyDocument};
 use keystead_crypto::sealed::{Sealer, Usage};
-use keystead_crypto::{Mac, hmac_sha256};
-use keystead_custody::{Root, UnsealPath};
-use keystead_model::{Curve, KeySpec, Moment, PublicKey, Revision, VaultStatus};
+use keystead_crypto::{Mac, hmac_sha256, sha256};
+use keystead_model::{Curve, KeySpec, Moment, PublicKey, Revision, VaultId, VaultStatus};
 use keystead_protection::StoredKey;
 use keystead_store::{Kind, Row, RowKey};
 use minicbor::Decode;
-
-/// The root, opened by a path from what it wrapped.
-pub(crate) async fn root(vault: &Vault, path: &dyn UnsealPath) -> Result<Root, OperateError> {
-    let wrapped = row(vault, Kind::WrappedRoot).await?;
-    path.unwrap_root(vault.info().id, &wrapped.sealed).await.map_err(OperateError::Path)
-}
+use std::sync::Arc;
 
 /// Reads and opens everything a vault needs to be open. `stored` is the status that stands in the clear.
-pub(crate) async fn open(vault: &Vault, root: &Root, stored: VaultStatus, at: Moment) -> Result<Open, OperateError> {
-    let sealer = root.sealer(Usage::Records);
+pub(crate) async fn open(vault: &Vault, roots: &Roots, stored: VaultStatus, at: Moment) -> Result<Open, OperateError> {
+    let root = roots.newest().ok_or(OperateError::Damaged)?;
+    let rotation = Rotation::stored(vault, &root.sealer(Usage::Records)).await?;
+    // What an older generation sealed is believed only while the newest says that it is being replaced.
+    let older = match rotation.as_ref().and_then(Rotation::needs) {
+        Some(generation) => Some(Arc::clone(roots.of(generation).ok_or(OperateError::Damaged)?)),
+        None => None,
+    };
+    let sealer = match &older {
+        Some(older) => root.sealer_after(older.sealer(Usage::Records)),
+        None => root.sealer(Usage::Records),
+    };
     clear_row::check(vault, &sealer, stored).await?;
     let (secrets, _): (SecretsRecord, _) = sealed(vault, &sealer, Kind::Secrets).await?;
+    activated_with(vault, &secrets).await?;
     let (issuer, _): (IssuerRecord, _) = sealed(vault, &sealer, Kind::Issuer).await?;
     let (document, revision): (PolicyDocument, _) = sealed(vault, &sealer, Kind::Policy).await?;
     let confirmed = Confirmed::stored(vault, &sealer).await?;
 
-    let material = root.sealer(Usage::KeyMaterial);
+    let seals = Seals::new(Arc::clone(root), older, seals::details(&secrets));
     let binding = issuer_binding(vault.info().id);
     let public = PublicKey::Ec { curve: Curve::P256, x: issuer.x.to_vec(), y: issuer.y.to_vec() };
     let stored = StoredKey { spec: KeySpec::EcP256, public: &public, material: &issuer.material };
-    let key = vault.protection.open(&material, &binding, stored, at.deadline).await;
+    let key = vault.protection.open(&seals.material, &binding, stored, at.deadline).await;
     let key = key.map_err(Refusal::from)?;
     let document = policy_row::directed(document, &issuer.iss);
     let policy = Policy::stored(&document, revision).map_err(OperateError::Policy)?;
     let trust = Trust::new(issuer::trusted(vault.info(), &issuer), &document);
-    let details = Sealer::new(&secrets.detail_key, Usage::AuditDetail, root.generation().0);
     let index = Mac::new(&secrets.index_key);
-    let keys = VaultKeys { details, index, blobs: blobs(&secrets) };
+    let domain = secrets.domain.as_ref().map_or(vault.info().id, |domain| VaultId::from_bytes(domain.id));
+    let keys = VaultKeys { index, blobs: blobs(&secrets), domain };
     let purge_protection = secrets.purge_protection.unwrap_or(false);
     let protection = vault.hsms.protection(vault.info().id, &vault.protection, secrets.hsm.as_ref());
     let issuer = BuiltInIssuer::new(issuer, key);
-    Ok(Open::new(root, keys, (purge_protection, protection), confirmed, policy, trust, issuer))
+    Ok(Open::new((seals, rotation), keys, (purge_protection, protection), confirmed, policy, trust, issuer))
+}
+
+/// Whether the activation record, which stands in the clear, is the one that the vault was activated with.
+async fn activated_with(vault: &Vault, secrets: &SecretsRecord) -> Result<(), OperateError> {
+    let altered = || OperateError::Altered { what: "activation record" };
+    match &secrets.domain {
+        None if vault.info().custody == QUORUM => Err(altered()),
+        None => Ok(()),
+        Some(domain) => {
+            let stands = row(vault, Kind::Activation).await.map_err(|_| altered())?;
+            if sha256(&[&stands.sealed]) == domain.activation { Ok(()) } else { Err(altered()) }
+        }
+    }
 }
 
 /// A vault that was made before there were backups has no blob key of its own: it gets one from its index key. The

@@ -1,10 +1,12 @@
 //! Why an operator's command was not carried out.
 
 use crate::error::{Refusal, TurnedAway};
+use crate::node::NotActivated;
 use keystead_access::BadPolicy;
 use keystead_audit::NotVouched;
-use keystead_custody::PathError;
-use keystead_model::OperationId;
+use keystead_custody::confirmation::BadConfirmation;
+use keystead_custody::{DomainError, PathError};
+use keystead_model::{Generation, ObjectId, OperationId};
 use keystead_store::CommitError;
 use thiserror::Error;
 
@@ -64,6 +66,115 @@ pub enum OperateError {
         /// The custody it needs.
         custody: String,
     },
+    /// Several paths, none of which opened.
+    #[error("none of the configured unseal paths opened the vault: {}", told(reasons))]
+    NoPathOpens {
+        /// Each path's name, and why it did not.
+        reasons: Vec<(String, String)>,
+    },
+    /// The plain activation of a vault that its custodians activate.
+    #[error("the vault waits for the domain of its custodians: `keystead vault activate NAME --domain DIR`")]
+    AwaitsActivation,
+    /// What custodians gave does not activate the vault.
+    #[error("the vault is not activated, and waits as before: {0}")]
+    NotActivated(#[from] NotActivated),
+    /// Nothing on the server opens it.
+    #[error("its custodians open it: `keystead unseal {name}` shows what they have to do")]
+    AwaitsQuorum {
+        /// The vault's.
+        name: String,
+    },
+    /// The vault has no custodians.
+    #[error("the vault has custody '{custody}', and no custodians who could do that")]
+    NoCustodians {
+        /// Its custody.
+        custody: String,
+    },
+    /// Only the custodians can do that.
+    #[error(
+        "that needs the private key of the vault's domain, which only its custodians have: the server cannot do it"
+    )]
+    WithCustodians,
+    /// A confirmation that does not count.
+    #[error("confirmation {at} of those given is refused, and none was stored: {why}")]
+    Confirmation {
+        /// Which, from 1.
+        at: usize,
+        /// Why.
+        why: BadConfirmation,
+    },
+    /// No challenge is out, or it has expired.
+    #[error("nobody is asked: `keystead unseal` makes a challenge, which the custodians answer")]
+    NotAsked,
+    /// The shares are there, and the domain does not open.
+    #[error("the quorum is there, and the vault stays sealed: {0}. The shares are forgotten; ask again")]
+    Domain(DomainError),
+    /// There is no such path in the node's configuration.
+    #[error("no unseal path '{name}' is configured: add it as `[[path]]`, or name one that is")]
+    UnknownPath {
+        /// As asked.
+        name: String,
+    },
+    /// The vault is not behind this path.
+    #[error("the vault has no wrap of the unseal path '{name}': `keystead path list` shows its paths")]
+    NotItsPath {
+        /// The path's.
+        name: String,
+    },
+    /// The vault is behind this path already.
+    #[error("the vault has the unseal path '{name}' already")]
+    PathExists {
+        /// The path's.
+        name: String,
+    },
+    /// Nothing else opens it.
+    #[error("'{name}' is the last unseal path of a vault with custody `file`: add another one first")]
+    LastPath {
+        /// The path's.
+        name: String,
+    },
+    /// Without it, nothing would open the vault as things are.
+    #[error("'{name}' is not removed, because no other unseal path of the vault opened it: {}", told(reasons))]
+    NoOtherPath {
+        /// The path that was to go.
+        name: String,
+        /// Each other path's name, and why it did not open.
+        reasons: Vec<(String, String)>,
+    },
+    /// The path did not do its part.
+    #[error("the unseal path '{name}' failed: {cause}")]
+    PathFailed {
+        /// The path's.
+        name: String,
+        /// Why.
+        #[source]
+        cause: PathError,
+    },
+    /// What a path wrapped is not what it opens.
+    #[error("what the unseal path '{name}' wrapped did not open to the same key; nothing was changed")]
+    NotProven {
+        /// The path's.
+        name: String,
+    },
+    /// One thing at a time.
+    #[error("the vault's root is being rotated from generation {} to {}: wait for its end (`keystead vault show`)", from.0, to.0)]
+    Rotating {
+        /// The generation that is replaced.
+        from: Generation,
+        /// The one that seals.
+        to: Generation,
+    },
+    /// A rotation found a row that no generation opens.
+    #[error(
+        "a row of kind {kind} of the object {object} is damaged, and opens under no generation of the root: restore it \
+         from a backup, or delete and purge its key; until then the generation before is kept"
+    )]
+    RowDamaged {
+        /// The kind's code.
+        kind: u8,
+        /// Of which object.
+        object: ObjectId,
+    },
     /// The path did not open.
     #[error("the unseal path did not open: {0}")]
     Path(PathError),
@@ -111,4 +222,10 @@ impl From<keystead_audit::JournalDown> for OperateError {
     fn from(e: keystead_audit::JournalDown) -> Self {
         Self::TurnedAway(e.into())
     }
+}
+
+/// Each path with why it did not open.
+fn told(reasons: &[(String, String)]) -> String {
+    let all: Vec<_> = reasons.iter().map(|(path, why)| format!("{path}: {why}")).collect();
+    all.join("; ")
 }

@@ -130,7 +130,7 @@ pub(crate) async fn stored(room: &Room<'_>) -> Result<(PolicyDocument, Revision)
 }
 
 fn document_of(row: &Row, room: &Room<'_>) -> Result<PolicyDocument, Refusal> {
-    let plain = room.open().records.open(&row_binding(room.vault(), row), &[], &row.sealed)?;
+    let plain = room.records().open(&row_binding(room.vault(), row), &[], &row.sealed)?;
     let document: PolicyDocument = records::decode(&plain)?;
     Ok(directed(document, &room.open().issuer.info().iss))
 }

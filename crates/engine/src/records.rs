@@ -2,8 +2,10 @@
 //! a golden file under `tests/golden`.
 
 pub mod backup;
+pub(crate) mod custody;
 pub(crate) mod rotation;
 
+pub(crate) use custody::{DetailKey, PathRecord, PathsRecord, RootRotationRecord, RotationStep};
 pub(crate) use rotation::{RotationRecord, Work};
 
 use crate::error::Refusal;
@@ -121,6 +123,24 @@ pub(crate) struct SecretsRecord {
     /// The vault's HSM, if it has one.
     #[n(4)]
     pub(crate) hsm: Option<HsmRecord>,
+    /// The domain that the vault was activated with. One that made its own has none: its id is the vault's.
+    #[n(5)]
+    pub(crate) domain: Option<DomainRecord>,
+    /// Seal the details of audit records of later generations, in their order.
+    #[n(6)]
+    pub(crate) details: Option<Vec<DetailKey>>,
+}
+
+/// A domain that came from outside. Not secret; it stands here because nothing in the clear may say which it is.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, zeroize::Zeroize)]
+#[cbor(map)]
+pub(crate) struct DomainRecord {
+    /// Its id, to which backups are bound.
+    #[cbor(n(0), with = "minicbor::bytes")]
+    pub(crate) id: [u8; 16],
+    /// SHA-256 of the activation record.
+    #[cbor(n(1), with = "minicbor::bytes")]
+    pub(crate) activation: [u8; 32],
 }
 
 /// A vault's HSM. Not secret; it stands here because nothing in the clear may say which tokens a vault believes.
@@ -186,7 +206,7 @@ pub(crate) struct VaultRecord {
     /// In their order: the first is in the name of the built-in issuer.
     #[n(3)]
     pub(crate) authorities: Vec<String>,
-    /// `file`.
+    /// `file` or `quorum`.
     #[n(4)]
     pub(crate) custody: String,
     /// ms since the epoch.
@@ -223,7 +243,7 @@ pub struct FirstRecord {
     /// `vault` or `hsm`.
     #[n(0)]
     pub kind: String,
-    /// How its domain key is kept: `file`.
+    /// How its domain key is kept: `file` or `quorum`.
     #[n(1)]
     pub custody: String,
     /// The key of the log's checkpoints.
@@ -232,6 +252,9 @@ pub struct FirstRecord {
     /// Set if nobody may purge before the retention has passed.
     #[n(3)]
     pub purge_protection: Option<bool>,
+    /// SHA-256 of the activation record, of a vault in the custody of a quorum.
+    #[n(4)]
+    pub activation: Option<ByteArray<32>>,
 }
 
 impl VersionRecord {
@@ -283,6 +306,8 @@ pub mod fuzz {
         let _ = decode::<ClockRecord>(bytes);
         let _ = decode::<SettingsRecord>(bytes);
         let _ = crate::clock::note::ClockNote::parse(bytes);
+        let _ = decode::<RootRotationRecord>(bytes);
+        let _ = decode::<PathsRecord>(bytes);
         let _ = decode::<backup::BackupRecord>(bytes);
     }
 }

@@ -2,10 +2,11 @@
 
 use crate::error::Refusal;
 use crate::records::{self, KeyRecord, VersionRecord, Work};
+use crate::seals::Seals;
 use crate::vault::{Open, Vault};
 use crate::view::{KeyView, Recovery};
 use keystead_access::{Ask, Permit, Who};
-use keystead_crypto::sealed::Binding;
+use keystead_crypto::sealed::{Binding, Sealer};
 use keystead_model::{KeyOperation, KeyRef, Moment, Name, ObjectId, Target, Time, Version};
 use keystead_protection::{Lane, OpenKey, Protection, Standing};
 use keystead_store::{Changes, Kind, Row, RowKey};
@@ -49,6 +50,8 @@ pub(crate) struct Usable {
 pub struct Room<'a> {
     vault: &'a Vault,
     open: &'a Arc<Open>,
+    /// As they were when the work began: what it makes is of one generation.
+    seals: Arc<Seals>,
     lane: Lane,
     /// When the work entered.
     pub(crate) at: Moment,
@@ -57,7 +60,7 @@ pub struct Room<'a> {
 
 impl<'a> Room<'a> {
     pub(crate) fn new(vault: &'a Vault, open: &'a Arc<Open>, at: Moment) -> Self {
-        Self { vault, open, lane: Lane::default(), at, used: Mutex::default() }
+        Self { vault, open, seals: open.seals(), lane: Lane::default(), at, used: Mutex::default() }
     }
 
     /// For one caller, whose work takes turns with others'.
@@ -76,6 +79,16 @@ impl<'a> Room<'a> {
 
     pub(crate) fn open(&self) -> &Arc<Open> {
         self.open
+    }
+
+    /// What seals and opens its rows.
+    pub(crate) fn records(&self) -> &Sealer {
+        &self.seals.records
+    }
+
+    /// What seals and opens its key material.
+    pub(crate) fn material(&self) -> &Sealer {
+        &self.seals.material
     }
 
     pub(crate) fn view(&self, v: &KeyVersion) -> KeyView {
@@ -222,7 +235,7 @@ impl<'a> Room<'a> {
     async fn open_material(&self, v: &KeyVersion) -> Result<OpenKey, Refusal> {
         let binding = self.material_binding(v.id, v.version);
         let by = self.at.deadline;
-        Ok(self.protection().open(&self.open.material, &binding, v.record.stored(), by).await?)
+        Ok(self.protection().open(self.material(), &binding, v.record.stored(), by).await?)
     }
 
     /// What key material is bound to: it is sealed once, so its counter is always 1.
@@ -236,7 +249,7 @@ impl<'a> Room<'a> {
     }
 
     fn open_key_row(&self, row: &Row) -> Result<Key, Refusal> {
-        let plain = self.open.records.open(&row_binding(self.vault, row), &[], &row.sealed)?;
+        let plain = self.records().open(&row_binding(self.vault, row), &[], &row.sealed)?;
         let record: KeyRecord = records::decode(&plain)?;
         // The tag is a clear column: a row that was moved under another name is not that name's key.
         if self.tag(&record.name()?) != row.lookup {
@@ -252,7 +265,7 @@ impl<'a> Room<'a> {
         }
         let name = head.record.name()?;
         let version = row.version.ok_or(Refusal::Damaged)?;
-        let plain = self.open.records.open(&row_binding(self.vault, &row), &[], &row.sealed)?;
+        let plain = self.records().open(&row_binding(self.vault, &row), &[], &row.sealed)?;
         let record = records::decode(&plain)?;
         let (tag, id, counter, head) = (row.lookup, row.id, row.counter, head.counter);
         Ok(Some(KeyVersion { tag, name, id, version, counter, head, record, key: OnceCell::new() }))
@@ -260,7 +273,7 @@ impl<'a> Room<'a> {
 
     /// A row that holds `record`, to be put into the changes of the command.
     pub(crate) fn row<T: Encode<()>>(&self, place: Place, record: &T) -> Result<Row, Refusal> {
-        seal_row(self.vault, &self.open.records, place, record)
+        seal_row(self.vault, self.records(), place, record)
     }
 }
 
@@ -319,7 +332,7 @@ impl Key {
 /// Seals a record into a row.
 pub(crate) fn seal_row<T: Encode<()>>(
     vault: &Vault,
-    sealer: &keystead_crypto::sealed::Sealer,
+    sealer: &Sealer,
     place: Place,
     record: &T,
 ) -> Result<Row, Refusal> {
@@ -342,7 +355,7 @@ pub(crate) fn row_binding(vault: &Vault, row: &Row) -> Binding {
     binding(vault, row.kind, row.id, row.version, row.counter)
 }
 
-fn binding(vault: &Vault, kind: Kind, id: ObjectId, version: Option<Version>, counter: u64) -> Binding {
+pub(crate) fn binding(vault: &Vault, kind: Kind, id: ObjectId, version: Option<Version>, counter: u64) -> Binding {
     Binding {
         vault: *vault.info.id.as_bytes(),
         kind: kind.code(),

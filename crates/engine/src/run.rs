@@ -177,7 +177,7 @@ impl<'a> Run<'a> {
         }
         let refusal = Refusal::Denied(Box::new(denial.clone()));
         let info = &self.vault.info;
-        let draft = Draft::denied(denial, self.operation, self.at.now, info.id, &self.open.details);
+        let draft = Draft::denied(denial, self.operation, self.at.now, info.id, &self.open.seals().details);
         let record = draft.encode(Outcome::DENIED, None, self.vault.node);
         Ok(Answer::new(write(self.slot, record).await?, Err(refusal)))
     }
@@ -231,7 +231,7 @@ impl<'a> Run<'a> {
     }
 
     fn draft<C: Command>(&self, permit: Permit<C>) -> Draft {
-        Draft::of(permit, self.operation, self.at.now, self.vault.info.id, &self.open.details)
+        Draft::of(permit, self.operation, self.at.now, self.vault.info.id, &self.open.seals().details)
     }
 
     async fn refuse<C: Command>(
@@ -276,6 +276,15 @@ impl Run<'_> {
         Self: Sized,
     {
         let Effect { value, about, note, changes, status, policy, after, used } = effect;
+        // No other generation of the root begins to seal before this is committed.
+        let gate = self.open.gate.read().await;
+        if !self.open.seals().seal_all(&changes) {
+            drop(gate);
+            return match again {
+                true => Ok(Committed::Again(self, permit)),
+                false => self.refuse(permit, Refusal::Conflict).await.map(Committed::Answer),
+            };
+        }
         let tags: Vec<[u8; 32]> = changes.puts.iter().map(|r| r.lookup).chain(removed(&changes)).collect();
         let held = Held::new(permit);
         let make = self.make_record(&held, about, note, digest(&changes));
@@ -285,6 +294,7 @@ impl Run<'_> {
             Some(status) => store.set_status(self.vault.info.id, status, changes, make).instrument(span).await,
             None => store.commit(self.vault.info.id, changes, make).instrument(span).await,
         };
+        drop(gate);
         // Whatever came of it: after some failures that is not known.
         tags.iter().for_each(|tag| self.open.keys.forget(tag));
         let committed = match (committed, held.take(), held.spent()) {
@@ -328,7 +338,7 @@ impl Run<'_> {
     ) -> MakeRecord {
         let held = held.clone();
         let (operation, log, node) = (self.operation, self.vault.info.id, self.vault.node);
-        let (now, details, journal) = (self.at.now, self.open.details.clone(), self.vault.journal.clone());
+        let (now, details, journal) = (self.at.now, self.open.seals().details.clone(), self.vault.journal.clone());
         let position = journal.position();
         Box::new(move |revision| {
             let bytes = held.take().map_or_else(Vec::new, |permit| {

@@ -10,21 +10,23 @@ use crate::hsms::Hsms;
 use crate::info::{IssuerInfo, VaultInfo};
 use crate::issuer::BuiltInIssuer;
 use crate::issuers::Issuers;
+use crate::node::QuorumView;
 use crate::room::KeyVersion;
+use crate::rotate::Rotation;
+use crate::seals::Seals;
 use crate::sweep::Purged;
 use crate::uses::Uses;
 use arc_swap::ArcSwap;
 use keystead_access::Policy;
 use keystead_audit::{Journal, TurnedAwayReason};
 use keystead_crypto::Mac;
-use keystead_crypto::sealed::{Sealer, Usage};
-use keystead_custody::Root;
+use keystead_crypto::sealed::Sealer;
 use keystead_identity::{Caller, NotAuthenticated, Proof, Published, TrustedIssuer};
-use keystead_model::{Moment, NodeId, Time};
+use keystead_model::{Moment, NodeId, Time, VaultId};
 use keystead_protection::Protection;
 use keystead_store::{Store, StoreState};
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use thiserror::Error;
 
 /// A vault's state on this node.
@@ -57,10 +59,14 @@ impl State {
 
 /// Everything that exists only while a vault is open. Dropped by sealing.
 pub struct Open {
-    pub(crate) records: Sealer,
-    pub(crate) material: Sealer,
-    pub(crate) details: Sealer,
+    seals: ArcSwap<Seals>,
+    /// Held to read while changes are committed, and to write while another generation of the root begins to seal: no
+    /// row that the one before sealed comes after that.
+    pub(crate) gate: tokio::sync::RwLock<()>,
+    pub(crate) rotation: Mutex<Option<Rotation>>,
     pub(crate) blobs: Sealer,
+    /// To which backups are bound.
+    pub(crate) domain: VaultId,
     pub(crate) purge_protection: bool,
     /// Where its keys are: here and, if it has one, in its HSM.
     pub(crate) protection: Protection,
@@ -78,9 +84,9 @@ pub struct Open {
 
 /// The vault's own random keys, which no root generation changes.
 pub(crate) struct VaultKeys {
-    pub(crate) details: Sealer,
     pub(crate) index: Mac,
     pub(crate) blobs: Sealer,
+    pub(crate) domain: VaultId,
 }
 
 /// Bound on opened keys, per vault.
@@ -88,7 +94,7 @@ const CACHED: usize = 4096;
 
 impl Open {
     pub(crate) fn new(
-        root: &Root,
+        (seals, rotation): (Seals, Option<Rotation>),
         keys: VaultKeys,
         (purge_protection, protection): (bool, Protection),
         confirmed: Confirmed,
@@ -98,10 +104,11 @@ impl Open {
     ) -> Self {
         let believed = Believed::new(Arc::new(trust), policy.revision());
         Self {
-            records: root.sealer(Usage::Records),
-            material: root.sealer(Usage::KeyMaterial),
-            details: keys.details,
+            seals: ArcSwap::from_pointee(seals),
+            gate: tokio::sync::RwLock::default(),
+            rotation: Mutex::new(rotation),
             blobs: keys.blobs,
+            domain: keys.domain,
             purge_protection,
             protection,
             confirmed: ArcSwap::from_pointee(confirmed),
@@ -114,6 +121,21 @@ impl Open {
             purged: Purged::default(),
             used: Used::default(),
         }
+    }
+
+    /// What seals its rows now.
+    pub(crate) fn seals(&self) -> Arc<Seals> {
+        self.seals.load_full()
+    }
+
+    /// From now on these seal its rows.
+    pub(crate) fn seal_with(&self, seals: Seals) {
+        self.seals.store(Arc::new(seals));
+    }
+
+    /// The rotation that is under way.
+    pub(crate) fn rotation(&self) -> MutexGuard<'_, Option<Rotation>> {
+        self.rotation.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Opened keys and remembered proofs that are held.
@@ -174,6 +196,10 @@ pub struct Vault {
     pub(crate) issuers: Arc<Issuers>,
     pub(crate) clock: Arc<Clock>,
     pub(crate) state: ArcSwap<State>,
+    /// Why it did not open, if it was tried.
+    pub(crate) not_opened: ArcSwap<Option<String>>,
+    /// Its custodians, of a vault in their custody.
+    pub(crate) quorum: ArcSwap<Option<QuorumView>>,
 }
 
 impl Vault {

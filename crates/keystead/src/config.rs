@@ -3,6 +3,7 @@
 use crate::exit::Failure;
 use crate::hsm;
 use crate::hsm::settings::HsmSection;
+use crate::paths::{self, PathSection};
 use crate::syslog::Target;
 use crate::watch::log::{Form, Level};
 use crate::watch::traces::Settings;
@@ -24,6 +25,9 @@ pub(crate) struct Config {
     pub(crate) node: NodeSection,
     pub(crate) listen: ListenSection,
     pub(crate) custody: Option<CustodySection>,
+    /// `[[path]]`
+    #[serde(default)]
+    pub(crate) path: Vec<Spanned<PathSection>>,
     #[serde(default)]
     pub(crate) audit: AuditSection,
     #[serde(default)]
@@ -258,14 +262,15 @@ fn check(config: &Config) -> Result<(), (usize, String)> {
     }
     if let Some(custody) = &config.custody {
         let what = "custody.key_file lies in the store's directory: a copy of the store would open itself";
-        outside(&custody.key_file, &data.join("store"), what)?;
+        outside(custody.key_file.get_ref(), &data.join("store"), custody.key_file.span().start, what)?;
     }
     if let Some(sink) = &config.audit.sink_file {
         let what = "audit.sink_file lies in the journal's directory: a copy must stand elsewhere";
-        outside(sink, &data.join("audit"), what)?;
+        outside(sink.get_ref(), &data.join("audit"), sink.span().start, what)?;
     }
     check_watched(config)?;
     hsm::settings::check(&config.hsm)?;
+    paths::check(&config.path, &config.hsm, &data.join("store"))?;
     config.limits.check()
 }
 
@@ -292,14 +297,13 @@ fn check_watched(config: &Config) -> Result<(), (usize, String)> {
 }
 
 /// Refuses a file under a directory, wherever links and `..` lead, and whether or not either is there yet.
-fn outside(file: &Spanned<PathBuf>, directory: &Path, what: &str) -> Result<(), (usize, String)> {
-    let refused = |what: String| (file.span().start, what);
+pub(crate) fn outside(file: &Path, directory: &Path, at: usize, what: &str) -> Result<(), (usize, String)> {
     let lead = |path: &Path| {
-        let cannot = |e| refused(format!("cannot tell where {} leads: {e}; name it without links", path.display()));
+        let cannot = |e| (at, format!("cannot tell where {} leads: {e}; name it without links", path.display()));
         resolved(path, LINKS).map_err(cannot)
     };
-    if lead(file.get_ref())?.starts_with(lead(directory)?) {
-        return Err(refused(what.to_owned()));
+    if lead(file)?.starts_with(lead(directory)?) {
+        return Err((at, what.to_owned()));
     }
     Ok(())
 }

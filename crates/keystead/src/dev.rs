@@ -206,7 +206,8 @@ async fn create(
         .map_err(|e| Failure::usage(e.to_string()))?;
     let (tenant, name) = (TENANT.to_owned(), name.to_owned());
     let (retention_days, purge_protection, tokens) = (7, false, Vec::new());
-    let new = NewVault { name, kind, authorities, retention_days, purge_protection, tenant, tokens, policy };
+    let new =
+        NewVault { name, kind, authorities, retention_days, purge_protection, tenant, tokens, policy, quorum: false };
     running.instance.create(new, moment(60)).await.map_err(|e| Failure::unavailable(e.to_string()))?;
     Ok(())
 }

@@ -11,12 +11,15 @@ pub(crate) fn process() {
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
 }
 
-/// Keeps the server's memory out of swap, where the system lets it. A finite limit would make later allocations fail,
-/// so it is tried only without one.
-pub(crate) fn lock_memory() {
+/// Keeps the server's memory out of swap, where the system lets it: roots, opened keys and all else. Why it is not so,
+/// if it is not. A finite limit would make later allocations fail, so it is tried only without one.
+pub(crate) fn lock_memory() -> Option<&'static str> {
     let unlimited = geteuid().is_root() || getrlimit(Resource::Memlock).current.is_none();
     let flags = MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT;
-    if !unlimited || mlockall(flags).is_err() {
-        tracing::warn!("memory is not locked, so swap may hold keys: set LimitMEMLOCK=infinity for the service");
+    if unlimited && mlockall(flags).is_ok() {
+        return None;
     }
+    let why = "memory is not locked, so swap may hold keys: set LimitMEMLOCK=infinity for the service";
+    tracing::warn!("{why}");
+    Some(why)
 }

@@ -1,7 +1,8 @@
 //! Keystead: customer-controlled key management. One binary; each subcommand is one file.
 //!
-//! - [`dev`], [`serve`]: the server; [`setup`] is what they share, [`config`] what `serve` reads,
+//! - [`dev`], [`serve`]: the server; [`setup`] is what they share, [`config`] and [`paths`] what `serve` reads,
 //!   [`certificate`] what it reads again
+//! - [`vault`], [`path`], [`unseal`], [`doctor`]: the operator's commands over the local socket ([`socket`])
 //! - [`vault`]: the operator's commands over the local socket
 //! - [`domain`], [`custodian`]: the customer's and his custodians', offline
 //! - [`key`], [`role`], [`audit`]: a client's commands over HTTPS; [`policy`]: an administrator's
@@ -20,6 +21,7 @@ mod clock_note;
 mod config;
 mod custodian;
 mod dev;
+mod doctor;
 mod domain;
 mod exit;
 #[cfg(test)]
@@ -32,13 +34,17 @@ mod new_client;
 mod new_files;
 mod node_key;
 mod output;
+mod path;
+mod paths;
 mod policy;
 mod role;
 mod secret_file;
 mod serve;
 mod setup;
+mod socket;
 mod syslog;
 mod tls;
+mod unseal;
 mod vault;
 mod watch;
 
@@ -79,8 +85,14 @@ enum Command {
     Dev(dev::Args),
     /// Run a server as its configuration says
     Serve(serve::Args),
-    /// Create, list, seal and unseal vaults (operator, over the local socket)
+    /// Create, list, seal, unseal and rotate vaults (operator, over the local socket)
     Vault(vault::Args),
+    /// Add, prove, test and remove the ways to a vault's root (operator)
+    Path(path::Args),
+    /// Ask the custodians of a vault, and bring their answers (operator)
+    Unseal(unseal::Args),
+    /// Try everything the server needs, and each way to each vault's root (operator)
+    Doctor(doctor::Args),
     /// Make the security domain of a vault, offline
     Domain(domain::Args),
     /// Hold one key of a security domain: confirm an activation, answer a challenge
@@ -141,6 +153,9 @@ fn run(cli: Cli) -> Result<(), exit::Failure> {
         Command::Dev(args) => runtime()?.block_on(dev::run(args)),
         Command::Serve(args) => runtime()?.block_on(serve::run(args)),
         Command::Vault(args) => runtime()?.block_on(vault::run(args)),
+        Command::Path(args) => runtime()?.block_on(path::run(args)),
+        Command::Unseal(args) => runtime()?.block_on(unseal::run(args)),
+        Command::Doctor(args) => runtime()?.block_on(doctor::run(args)),
         Command::Domain(args) => domain::run(args),
         Command::Custodian(args) => custodian::run(args),
         Command::Key(args) => runtime()?.block_on(key::run(args)),

@@ -33,6 +33,7 @@ fn setup(config: Config) -> Result<Setup, Failure> {
     let pair = files.read()?;
     Ok(Setup {
         key_file: config.custody.map(|c| c.key_file.into_inner()),
+        paths: config.path.into_iter().map(toml::Spanned::into_inner).collect(),
         addresses: config.listen.tls.into_inner(),
         pair,
         certificate: Some(files),

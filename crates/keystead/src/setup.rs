@@ -6,6 +6,7 @@ use crate::config::LogSection;
 use crate::exit::Failure;
 use crate::handler::Front;
 use crate::hsm::settings::HsmSection;
+use crate::paths::PathSection;
 use crate::watch::gather::{Held, Sources};
 use crate::watch::state::Said;
 use crate::watch::{log, port, traces};
@@ -31,6 +32,8 @@ use tokio::task::JoinHandle;
 pub(crate) struct Setup {
     pub(crate) data: PathBuf,
     pub(crate) key_file: Option<PathBuf>,
+    /// Unseal paths besides the key file.
+    pub(crate) paths: Vec<PathSection>,
     pub(crate) addresses: Vec<SocketAddr>,
     pub(crate) pair: Pair,
     /// Where the pair is read from, to be followed.
@@ -49,6 +52,8 @@ pub(crate) struct Setup {
     pub(crate) outgoing: Outgoing,
     /// PKCS#11 tokens.
     pub(crate) hsms: Vec<HsmSection>,
+    /// Why the memory is not locked, if it is not.
+    pub(crate) unlocked: Option<&'static str>,
     pub(crate) lock: std::fs::File,
 }
 
@@ -73,7 +78,7 @@ impl Setup {
     pub(crate) fn prepare(data: &Path, lines: LogSection, traces: Option<traces::Settings>) -> Result<Self, Failure> {
         directory(data)?;
         let traces = log::begin(lines.level, lines.format, traces.as_ref())?.zip(traces);
-        crate::harden::lock_memory();
+        let unlocked = crate::harden::lock_memory();
         gather_entropy();
         let file = data.join("lock");
         let lock = std::fs::File::create(&file)
@@ -87,6 +92,7 @@ impl Setup {
         Ok(Self {
             data: data.to_owned(),
             key_file: None,
+            paths: Vec::new(),
             addresses: Vec::new(),
             pair: Pair::default(),
             certificate: None,
@@ -101,6 +107,7 @@ impl Setup {
             bounds: Bounds::default(),
             outgoing: Outgoing::default(),
             hsms: Vec::new(),
+            unlocked,
             lock,
         })
     }
@@ -114,13 +121,14 @@ impl Setup {
         let id = node.node;
         let journal = self.journal(node)?;
         let (clock, keeper) = self.clock(&journal, &store).await?;
+        let hsms = tokens(&self.hsms)?;
         let parts = Parts {
             node: id,
             store: store.clone(),
             journal: journal.clone(),
             protection: Protection::software(cores()),
-            hsms: tokens(&self.hsms)?,
-            paths: self.paths(&store).await?,
+            paths: self.paths(&store, &hsms).await?,
+            hsms,
             bounds: self.bounds,
             issuers: self.issuers(),
             clock,
@@ -128,6 +136,7 @@ impl Setup {
         let instance = Instance::start(parts, moment(120))
             .await
             .map_err(|e| Failure::unavailable(format!("cannot start: {e}")))?;
+        instance.trouble("memory", self.unlocked.map(str::to_owned));
         let pumps = Arc::new(self.pumps(&journal)?);
         let (traces, ratio) = match self.traces.take() {
             None => (None, None),
@@ -219,9 +228,20 @@ impl Setup {
         Ok((clock, keeper))
     }
 
-    /// The path key is made at the first start; one that is missing later leaves the vaults sealed.
-    async fn paths(&self, store: &Store) -> Result<Vec<Arc<dyn UnsealPath>>, Failure> {
-        let Some(file) = &self.key_file else { return Ok(Vec::new()) };
+    /// The key file first, then the others in their order.
+    async fn paths(&self, store: &Store, hsms: &Hsms) -> Result<Vec<Arc<dyn UnsealPath>>, Failure> {
+        let mut all: Vec<Arc<dyn UnsealPath>> = Vec::new();
+        if let Some(file) = &self.key_file {
+            all.push(Arc::new(Self::key_file(file, store).await?));
+        }
+        for path in &self.paths {
+            all.push(path.open(hsms)?);
+        }
+        Ok(all)
+    }
+
+    /// The path key is made at the first start; vaults behind one that is missing later start sealed.
+    async fn key_file(file: &Path, store: &Store) -> Result<KeyFile, Failure> {
         if let Some(parent) = file.parent().filter(|p| !p.as_os_str().is_empty()) {
             directory(parent)?;
         }
@@ -231,11 +251,10 @@ impl Setup {
         } else if vaults.is_empty() {
             KeyFile::create(file)
         } else {
-            tracing::warn!("{} is missing: vaults with custody `file` start sealed", file.display());
-            return Ok(Vec::new());
+            tracing::warn!("{} is missing: vaults without a key file of their own start sealed", file.display());
+            return Ok(KeyFile::at(file));
         };
-        let path = path.map_err(|e| Failure::usage(e.to_string()))?;
-        Ok(vec![Arc::new(path)])
+        path.map_err(|e| Failure::usage(e.to_string()))
     }
 
     fn pumps(&self, journal: &Journal) -> Result<Vec<Pump>, Failure> {
@@ -267,6 +286,7 @@ impl Running {
         let clock = Arc::new(Mutex::new(self.clock));
         let beats = tokio::spawn(beat(Arc::clone(&self.instance), self.held, Arc::clone(&clock)));
         let sweeps = tokio::spawn(sweep(Arc::clone(&self.instance)));
+        let turns = tokio::spawn(turn(Arc::clone(&self.instance)));
         let following = self.follower.map(|follower| tokio::spawn(follower.run()));
         let port = self.port.map(|port| tokio::spawn(port.run(std::future::pending())));
         let ended = self.server.run(self.stop.received()).await;
@@ -275,6 +295,7 @@ impl Running {
         }
         beats.abort();
         sweeps.abort();
+        turns.abort();
         following.inspect(JoinHandle::abort);
         // Probes are answered until here, so that whoever watches sees the stop.
         port.inspect(JoinHandle::abort);
@@ -328,6 +349,14 @@ async fn sweep(instance: Arc<Instance>) {
     loop {
         every.tick().await;
         instance.sweep(moment(60)).await;
+    }
+}
+
+/// Goes on with rotations of roots: without a pause while there is something to do.
+async fn turn(instance: Arc<Instance>) {
+    loop {
+        let pause = if instance.turn(moment(60)).await { 5 } else { 500 };
+        tokio::time::sleep(Duration::from_millis(pause)).await;
     }
 }
 

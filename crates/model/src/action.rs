@@ -151,6 +151,32 @@ actions! {
     OrphansDestroyed = 1007, "vault/orphans-destroyed";
     /// A node's clock was not where it was expected.
     ClockDoubted = 1008, "node/clock-doubted";
+    /// A new root generation was made, wrapped and written; rows are resealed under it from here on.
+    RootRotationBegun = 1010, "vault/root/rotation-begun";
+    /// Rows were resealed under the newest root generation.
+    RowsResealed = 1011, "vault/root/rows-resealed";
+    /// Every wrap of the generation before was destroyed.
+    RootDestroyed = 1012, "vault/root/destroyed";
+    /// A rotation of the root ended.
+    RootRotated = 1013, "vault/root/rotated";
+    /// A vault got another unseal path.
+    PathAdded = 1014, "vault/path/added";
+    /// An unseal path of a vault was removed.
+    PathRemoved = 1015, "vault/path/removed";
+    /// Each wrap of an unseal path was opened and is the vault's root (node's log).
+    PathProven = 1016, "vault/path/proven";
+    /// An unseal path was tried as an unseal would use it (node's log).
+    PathTested = 1017, "vault/path/tested";
+    /// A transfer key was made for a vault that waits (node's log).
+    TransferKeyMade = 1020, "vault/transfer-key-made";
+    /// Custodians are asked for their shares (node's log).
+    QuorumAsked = 1021, "vault/quorum/asked";
+    /// A custodian's share was taken: the clear body has its number (node's log).
+    ShareTaken = 1022, "vault/quorum/share-taken";
+    /// An answer was refused (node's log).
+    ShareRefused = 1023, "vault/quorum/share-refused";
+    /// Custodians confirmed the activation record: the clear body has their numbers.
+    DomainConfirmed = 1024, "vault/domain-confirmed";
 }
 
 impl fmt::Display for Action {

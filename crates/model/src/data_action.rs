@@ -191,6 +191,19 @@ mod tests {
                     | A::TokenEnrolled
                     | A::OrphansDestroyed
                     | A::ClockDoubted
+                    | A::RootRotationBegun
+                    | A::RowsResealed
+                    | A::RootDestroyed
+                    | A::RootRotated
+                    | A::PathAdded
+                    | A::PathRemoved
+                    | A::PathProven
+                    | A::PathTested
+                    | A::TransferKeyMade
+                    | A::QuorumAsked
+                    | A::ShareTaken
+                    | A::ShareRefused
+                    | A::DomainConfirmed
             );
             for kind in [VaultKind::Vault, VaultKind::Hsm] {
                 assert_eq!(DataAction::of(*action, kind).is_none(), by_no_role, "{action}: give it a data action");

@@ -16,6 +16,7 @@ mod key;
 mod material;
 pub mod software;
 mod tokens;
+mod turned;
 mod work;
 
 pub use error::{ImportError, KeyError, Limit};
@@ -26,6 +27,7 @@ pub use keystead_hsm::client::Figures;
 pub use keystead_hsm::{Assurance, Description, TokenState, WrapClass};
 pub use software::Lane;
 pub use tokens::Tokens;
+pub use turned::{opens, turned};
 
 use keystead_crypto::sealed::{Binding, Sealer};
 use keystead_hsm::{Held, KeyId};

@@ -173,6 +173,22 @@ impl Store {
         self.reader()?.version_ids(v, kind, after, n)
     }
 
+    /// Up to `n` rows of a kind, with a version or without, in the order of their tags and versions, behind `after`.
+    pub async fn rows(
+        &self,
+        v: VaultId,
+        kind: Kind,
+        after: Option<([u8; 32], Option<Version>)>,
+        n: u16,
+    ) -> Result<Vec<Row>, Unavailable> {
+        self.reader()?.rows(v, kind, after, n)
+    }
+
+    /// How many rows of these kinds a vault has.
+    pub async fn count(&self, v: VaultId, kinds: &[Kind]) -> Result<u64, Unavailable> {
+        self.reader()?.count(v, kinds)
+    }
+
     /// Up to `n` rows of all vaults that are due at `now`, the earliest first, behind `after`.
     pub async fn due(&self, now: Time, after: Option<DueAt>, n: u16) -> Result<Vec<(VaultId, Row)>, Unavailable> {
         self.reader()?.due(now, after, n)
@@ -187,6 +203,12 @@ impl Store {
     pub fn forget(&self, op: OperationId) {
         let (Inner::Sqlite(sqlite) | Inner::Faulty(sqlite, _)) = &self.inner;
         sqlite.forget(op);
+    }
+
+    /// Has what was removed so far leave the write-ahead log too, as soon as no reader is in the way.
+    pub fn scrub(&self) {
+        let (Inner::Sqlite(sqlite) | Inner::Faulty(sqlite, _)) = &self.inner;
+        sqlite.scrub();
     }
 
     /// A fact about the instance.

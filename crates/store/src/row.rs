@@ -60,6 +60,16 @@ kinds! {
     SealedWrapping = 13,
     /// The vault's settings, once one was changed.
     Settings = 14,
+    /// The activation record.
+    Activation = 15,
+    /// A custodian's confirmation of it.
+    Confirmation = 16,
+    /// A rotation of the root that is under way.
+    RootRotation = 17,
+    /// Which unseal paths the vault has.
+    Paths = 18,
+    /// The security domain's file, encrypted to its custodians.
+    SecurityDomain = 22,
 }
 
 /// One row. The store reads nothing in `sealed`; the clear columns select candidates and order writes.

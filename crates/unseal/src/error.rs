@@ -1,6 +1,7 @@
 //! What can stand in the way to a root.
 
 use keystead_custody::CustodyError;
+use keystead_hsm::HsmError;
 use std::io;
 use std::path::PathBuf;
 
@@ -47,6 +48,30 @@ pub enum UnsealError {
         /// What the system said.
         #[source]
         cause: io::Error,
+    },
+    /// The service manager gave no such credential.
+    #[error(
+        "there is no credential '{credential}': add `LoadCredential={credential}:FILE` to the service's unit, with a \
+         FILE of 32 random bytes, and start it again"
+    )]
+    NoCredentials {
+        /// Its name.
+        credential: String,
+    },
+    /// The token did not do it.
+    #[error("token '{token}': {cause}")]
+    Token {
+        /// Its name in the configuration.
+        token: String,
+        /// Why not.
+        #[source]
+        cause: HsmError,
+    },
+    /// The token can neither AES-GCM nor RSA-OAEP.
+    #[error("token '{token}' can neither AES-GCM nor RSA-OAEP: name a token that can one of them")]
+    TokenCannot {
+        /// Its name in the configuration.
+        token: String,
     },
     /// The wrap does not open.
     #[error(transparent)]

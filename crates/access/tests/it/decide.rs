@@ -68,7 +68,9 @@ fn gives(role: &str, action: Action) -> bool {
         SealVault | ReadClock | ConfirmClock | ReadPolicy | AddIssuer | RemoveIssuer | CreateClient | RemoveClient
         | AddCredential | RemoveCredential | AddAuthority | RemoveAuthority | RevokeTokens | WriteSettings => false,
         NotifyExpiry | IssueToken | VaultCreated | VaultUnsealed | VaultSealed | NodeEnrolled | TurnedAway
-        | VaultActivated | TokenEnrolled | OrphansDestroyed | ClockDoubted => false,
+        | VaultActivated | TokenEnrolled | OrphansDestroyed | ClockDoubted | RootRotationBegun | RowsResealed
+        | RootDestroyed | RootRotated | PathAdded | PathRemoved | PathProven | PathTested | TransferKeyMade
+        | QuorumAsked | ShareTaken | ShareRefused | DomainConfirmed => false,
     }
 }
 

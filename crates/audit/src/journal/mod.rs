@@ -143,6 +143,7 @@ struct Inner {
     to_writer: SyncSender<Message>,
     counters: Arc<Counters>,
     voucher: Voucher,
+    key: SigningKey,
     beat: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -190,7 +191,7 @@ impl Journal {
         // Every message but one has a slot, so sending never waits.
         let (to_writer, inbox) = sync_channel(slots.saturating_add(1));
         let counters = Arc::new(Counters::new());
-        let voucher = Voucher::new(&node.key);
+        let (voucher, key) = (Voucher::new(&node.key), node.key.clone());
         let spawn = |name: &str, work: Box<dyn FnOnce() + Send>| {
             std::thread::Builder::new().name(name.into()).spawn(work).map_err(io_at(&core.journal_dir))
         };
@@ -206,7 +207,12 @@ impl Journal {
             lock,
         };
         let beat = Mutex::new(Some(spawn("checkpoints", Box::new(move || beat.run()))?));
-        Ok(Self { inner: Arc::new(Inner { core: Arc::clone(&core), to_writer, counters, voucher, beat }) })
+        Ok(Self { inner: Arc::new(Inner { core: Arc::clone(&core), to_writer, counters, voucher, key, beat }) })
+    }
+
+    /// The node's key, which signs checkpoints and what else the node says.
+    pub fn node_key(&self) -> &SigningKey {
+        &self.inner.key
     }
 
     /// Frames ever made durable. A record written later has this number or a higher one: where a replay of it starts

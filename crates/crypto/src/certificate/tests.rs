@@ -18,3 +18,12 @@ fn a_certificate_of_another_kind_of_key_has_none() {
     assert_eq!(rsa_key(EC), None);
     assert_eq!(rsa_key(&vec![0x30; MAX_CERTIFICATE + 1]), None);
 }
+
+#[test]
+fn a_key_stands_in_the_certificate_that_it_signed() {
+    let key = crate::rsa::PrivateKey::generate(crate::rsa::Size::Bits2048, 65_537).unwrap();
+    let made = self_signed(&key, "transfer").unwrap();
+    let (n, e) = rsa_key(&made).unwrap();
+    assert_eq!((n.as_slice(), e.as_slice()), key.public());
+    assert_ne!(made, self_signed(&key, "transfer").unwrap(), "each has a serial number of its own");
+}

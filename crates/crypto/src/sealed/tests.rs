@@ -123,3 +123,24 @@ fn the_layout_is_the_golden_one() {
     let sealed = Sealer::new(&KEY, Usage::KeyMaterial, 7).seal_with([5; 12], &PLACE, b"extra", b"golden");
     assert_eq!(hex::encode(sealed), golden.split_whitespace().collect::<String>());
 }
+
+#[test]
+fn a_sealer_opens_what_earlier_generations_sealed_and_seals_under_its_own() {
+    let place = Binding { vault: [1; 16], kind: 8, object: [2; 16], version: [0; 16], counter: 1 };
+    let sealed: Vec<_> = [(1, 1), (2, 2), (3, 3), (4, 4)]
+        .map(|(key, generation)| Sealer::new(&[key; 32], Usage::Records, generation).seal(&place, b"", b"plain"))
+        .into();
+    let first = Sealer::new(&[1; 32], Usage::Records, 1);
+    let third = Sealer::after(Sealer::after(first, &[2; 32], 2), &[3; 32], 3);
+    assert_eq!(generation_of(&third.seal(&place, b"", b"plain")), Some(3));
+    for known in &sealed[..3] {
+        assert_eq!(third.open(&place, b"", known).unwrap().as_slice(), b"plain");
+    }
+    assert_eq!(third.open(&place, b"", &sealed[3]).err(), Some(OpenFailed::Generation { found: 4, held: 3 }));
+    let without = Sealer::after(Sealer::new(&[1; 32], Usage::Records, 1), &[3; 32], 3);
+    assert_eq!(without.open(&place, b"", &sealed[1]).err(), Some(OpenFailed::Generation { found: 2, held: 3 }));
+    // A forged name of a generation opens nothing.
+    let mut renamed = sealed[0].clone();
+    renamed[4] = 2;
+    assert_eq!(third.open(&place, b"", &renamed).err(), Some(OpenFailed::Forged));
+}

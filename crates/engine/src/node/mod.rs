@@ -1,13 +1,26 @@
 //! The node: which vaults there are, and what its operator may do *to* them. The operator has no role *in* any. What
 //! happens here goes into the node's own log; a change of a vault also into the vault's.
 
+mod activate;
+mod confirm;
+mod doctor;
+mod offer;
+mod open;
+mod paths;
+mod quorum;
 mod records;
 mod tokens;
 
+pub use activate::{DomainActivation, NotActivated, PolicyReader};
+pub use confirm::QuorumView;
+pub use doctor::{Finding, Verdict};
+pub use offer::Offered;
+pub use paths::{PathReport, PathView};
+pub use quorum::{Answered, Asked};
 pub use tokens::Activation;
 
 use crate::admission::{Admission, Bounds, WrongProofs};
-use crate::birth;
+use crate::birth::{self, Domain};
 use crate::clear_row;
 use crate::clock::Clock;
 use crate::error::Refusal;
@@ -17,14 +30,15 @@ use crate::info::VaultInfo;
 use crate::issuers::Issuers;
 use crate::opening;
 use crate::operate::OperateError;
+use crate::rotate::{Rotation, RotationView};
 use crate::schedule::Schedule;
 use crate::sweep::Sweeps;
-use crate::vault::{State, Vault};
+use crate::vault::{Open, State, Vault};
 use arc_swap::ArcSwap;
 use keystead_access::PolicyDocument;
 use keystead_audit::{Journal, JournalHealth, TurnedAwayReason};
 use keystead_custody::UnsealPath;
-use keystead_model::{Action, Authority, Moment, NodeId, Revision, VaultId, VaultKind, VaultStatus};
+use keystead_model::{Action, Authority, Generation, Moment, NodeId, Revision, VaultId, VaultKind, VaultStatus};
 use keystead_protection::Protection;
 use keystead_store::{Changes, Store, VaultRow};
 use std::collections::{BTreeMap, HashMap};
@@ -49,6 +63,9 @@ pub struct NewVault {
     pub tokens: Vec<String>,
     /// Its first policy.
     pub policy: PolicyDocument,
+    /// Whether it waits for the domain of its custodians. They bring policy and purge protection; those here count for
+    /// nothing.
+    pub quorum: bool,
 }
 
 /// A vault in a listing.
@@ -64,6 +81,14 @@ pub struct VaultSummary {
     pub tokens: Vec<String>,
     /// Whether the clock is doubted in it; known while it is open.
     pub clock_doubted: Option<bool>,
+    /// The generation of its root; known while it is open.
+    pub root: Option<Generation>,
+    /// The rotation of its root that is under way; known while it is open.
+    pub rotation: Option<RotationView>,
+    /// Its custodians, of a vault in their custody.
+    pub quorum: Option<QuorumView>,
+    /// Why it did not open, if it was tried.
+    pub not_opened: Option<String>,
 }
 
 /// A vault's name and state, for health.
@@ -114,28 +139,43 @@ pub struct Instance {
     vaults: ArcSwap<Registry>,
     wrong_proofs: Arc<WrongProofs>,
     troubles: ArcSwap<BTreeMap<&'static str, String>>,
-    operating: tokio::sync::Mutex<()>,
+    pub(crate) operating: tokio::sync::Mutex<()>,
     pub(crate) schedule: tokio::sync::Mutex<Schedule>,
     pub(crate) sweeps: tokio::sync::Mutex<Sweeps>,
+    pub(crate) turning: tokio::sync::Mutex<()>,
+    transfers: offer::Transfers,
+    asking: quorum::Asking,
 }
 
 /// The log of the node itself.
 pub const NODE_LOG: VaultId = VaultId::from_bytes([0; 16]);
 
+/// The custody of vaults whose domain key an unseal path on the server wraps.
+pub(crate) const CUSTODY: &str = "file";
+
+/// The custody of vaults whose domain key only their custodians have.
+pub(crate) const QUORUM: &str = "quorum";
+
 /// What an inactive vault of kind hsm waits for.
 const HSM_SETTING: &str = "[[hsm]]";
+
+/// What another waits for.
+const DOMAIN_SETTING: &str = "keystead vault activate --domain";
 
 impl Instance {
     /// Brings the journal up to the store, then opens what may be open. A vault that does not open starts sealed.
     pub async fn start(parts: Parts, at: Moment) -> Result<Arc<Self>, OperateError> {
         let wrong_proofs = Arc::new(WrongProofs::new(parts.bounds.wrong_proofs));
-        let (vaults, operating, schedule, sweeps) = Default::default();
-        let instance = Self { parts, vaults, wrong_proofs, troubles: ArcSwap::default(), operating, schedule, sweeps };
+        let (vaults, operating, schedule, sweeps, turning) = Default::default();
+        let (troubles, transfers, asking) = Default::default();
+        let instance =
+            Self { parts, vaults, wrong_proofs, troubles, operating, schedule, sweeps, turning, transfers, asking };
         instance.enrol(at).await?;
         instance.replay().await?;
         instance.record_doubt(at).await;
         for row in instance.parts.store.vaults().await.map_err(Refusal::from)? {
             let vault = instance.vault_of(&row);
+            instance.look_at_custodians(&vault).await;
             if row.status == VaultStatus::Active
                 && let Err(e) = instance.open(&vault, row.status, at).await
             {
@@ -230,7 +270,7 @@ impl Instance {
         check(&new)?;
         let _one_at_a_time = self.operating.lock().await;
         // Kind hsm without an HSM is there, and waits.
-        let waits = new.kind == VaultKind::Hsm && new.tokens.is_empty();
+        let waits = new.quorum || (new.kind == VaultKind::Hsm && new.tokens.is_empty());
         if !new.tokens.is_empty() {
             self.known_tokens(&new.tokens)?;
         }
@@ -240,7 +280,7 @@ impl Instance {
             kind: new.kind,
             status: if waits { VaultStatus::Inactive } else { VaultStatus::Active },
             authorities: new.authorities,
-            custody: if waits { "none" } else { "file" }.to_owned(),
+            custody: if waits { "none" } else { CUSTODY }.to_owned(),
             created: at.now,
             retention_days: new.retention_days,
             tenant: new.tenant,
@@ -250,20 +290,26 @@ impl Instance {
         let (root, changes) = if waits {
             (None, Changes::default())
         } else {
-            let path = self.path("file")?;
-            let born = birth::birth(&vault, path, new.policy, new.purge_protection, &new.tokens, at).await?;
+            let path = self.birth_path()?;
+            let born =
+                birth::birth(&vault, Domain::Here(&*path), new.policy, new.purge_protection, &new.tokens, at).await?;
             (Some(born.0), born.1)
         };
         let digest = crate::room::digest(&changes);
-        let (operation, make) =
-            self.vault_record(&vault, Action::VaultCreated, self.first(&vault, new.purge_protection)?, at, digest);
+        let (operation, make) = self.vault_record(
+            &vault,
+            Action::VaultCreated,
+            self.first(&vault, new.purge_protection, None)?,
+            at,
+            digest,
+        );
         let slot = self.parts.journal.reserve()?;
         let committed = self.parts.store.create_vault(row, changes, make).await?;
         // It stands, whatever comes now: sealed, if it does not open.
         self.register(Arc::clone(&vault));
         self.append(slot, operation, &committed.record).await?;
         if let Some(root) = root {
-            match opening::open(&vault, &root, VaultStatus::Active, at).await {
+            match opening::open(&vault, &root.into(), VaultStatus::Active, at).await {
                 Ok(open) => {
                     vault.state.store(Arc::new(State::Open(Arc::new(open))));
                     vault.look_at_issuers(at);
@@ -281,7 +327,7 @@ impl Instance {
         let _one_at_a_time = self.operating.lock().await;
         let vault = self.known(name)?;
         let changes = match vault.state() {
-            State::Open(open) => clear_row::with_status(&vault, &open.records, VaultStatus::Sealed).await?,
+            State::Open(open) => clear_row::with_status(&vault, &open.seals().records, VaultStatus::Sealed).await?,
             // Without the root there is no sealing the copy, and none is needed to close.
             State::Sealed if self.stored(&vault).await? == VaultStatus::Active => Changes::default(),
             state => return Err(OperateError::WrongState { state: state.name(), needed: "open" }),
@@ -298,14 +344,20 @@ impl Instance {
         if !matches!(vault.state(), State::Sealed) {
             return Err(OperateError::WrongState { state: vault.state().name(), needed: "sealed" });
         }
-        let root = opening::root(&vault, self.path(&vault.info.custody)?).await?;
-        let open = opening::open(&vault, &root, self.stored(&vault).await?, at).await?;
-        let changes = clear_row::with_status(&vault, &open.records, VaultStatus::Active).await?;
-        self.set_status(&vault, VaultStatus::Active, changes, Action::VaultUnsealed, at).await?;
+        let (_, open) = self.opened(&vault, self.stored(&vault).await?, at).await?;
+        self.unsealed(&vault, open, at).await?;
+        Ok(summary(&vault))
+    }
+
+    /// A vault that was sealed is open from here on.
+    async fn unsealed(&self, vault: &Arc<Vault>, open: Open, at: Moment) -> Result<(), OperateError> {
+        let changes = clear_row::with_status(vault, &open.seals().records, VaultStatus::Active).await?;
+        self.set_status(vault, VaultStatus::Active, changes, Action::VaultUnsealed, at).await?;
         vault.state.store(Arc::new(State::Open(Arc::new(open))));
         vault.look_at_issuers(at);
-        self.note(Action::VaultUnsealed, vault.info.id, at).await?;
-        Ok(summary(&vault))
+        vault.not_opened.store(Arc::default());
+        self.no_longer_ask(vault.info.id);
+        self.note(Action::VaultUnsealed, vault.info.id, at).await
     }
 
     /// The status in the vault's clear row.
@@ -314,13 +366,8 @@ impl Instance {
         rows.into_iter().find(|row| row.id == vault.info.id).map(|row| row.status).ok_or(OperateError::Damaged)
     }
 
-    fn known(&self, name: &str) -> Result<Arc<Vault>, OperateError> {
+    pub(crate) fn known(&self, name: &str) -> Result<Arc<Vault>, OperateError> {
         self.named(name).ok_or_else(|| OperateError::UnknownVault { name: name.to_owned() })
-    }
-
-    fn path(&self, custody: &str) -> Result<&dyn UnsealPath, OperateError> {
-        let found = self.parts.paths.iter().find(|p| p.kind() == custody);
-        found.map(|p| &**p).ok_or_else(|| OperateError::NoPath { custody: custody.to_owned() })
     }
 
     fn vault_of(&self, row: &VaultRow) -> Arc<Vault> {
@@ -336,7 +383,8 @@ impl Instance {
             created: row.created,
         };
         let state = match row.status {
-            VaultStatus::Inactive => State::Inactive { setting: HSM_SETTING },
+            VaultStatus::Inactive if row.kind == VaultKind::Hsm => State::Inactive { setting: HSM_SETTING },
+            VaultStatus::Inactive => State::Inactive { setting: DOMAIN_SETTING },
             VaultStatus::Deleted => State::Deleted,
             VaultStatus::Active | VaultStatus::Sealed => State::Sealed,
         };
@@ -353,6 +401,8 @@ impl Instance {
             issuers: Arc::clone(issuers),
             clock: Arc::clone(clock),
             state: ArcSwap::from_pointee(state),
+            not_opened: ArcSwap::default(),
+            quorum: ArcSwap::default(),
         })
     }
 
@@ -367,30 +417,32 @@ impl Instance {
             next
         });
     }
-
-    async fn open(&self, vault: &Vault, stored: VaultStatus, at: Moment) -> Result<(), OperateError> {
-        let root = opening::root(vault, self.path(&vault.info.custody)?).await?;
-        let open = opening::open(vault, &root, stored, at).await?;
-        self.note(Action::VaultUnsealed, vault.info.id, at).await?;
-        vault.state.store(Arc::new(State::Open(Arc::new(open))));
-        vault.look_at_issuers(at);
-        Ok(())
-    }
 }
 
-fn summary(vault: &Arc<Vault>) -> VaultSummary {
+pub(crate) fn summary(vault: &Arc<Vault>) -> VaultSummary {
     let state = vault.state();
+    let closed = VaultSummary {
+        info: vault.info.clone(),
+        state: state.name(),
+        purge_protection: None,
+        tokens: Vec::new(),
+        clock_doubted: None,
+        root: None,
+        rotation: None,
+        quorum: Option::clone(&vault.quorum.load()),
+        not_opened: None,
+    };
     let State::Open(open) = &state else {
-        let (info, state) = (vault.info.clone(), state.name());
-        return VaultSummary { info, state, purge_protection: None, tokens: Vec::new(), clock_doubted: None };
+        return VaultSummary { not_opened: Option::clone(&vault.not_opened.load()), ..closed };
     };
     let tokens = open.protection.tokens().map(|t| t.names().map(str::to_owned).collect());
     VaultSummary {
-        info: vault.info.clone(),
-        state: state.name(),
         purge_protection: Some(open.purge_protection),
         tokens: tokens.unwrap_or_default(),
         clock_doubted: Some(vault.doubt_of(open).is_some()),
+        root: Some(open.seals().generation()),
+        rotation: open.rotation().as_ref().map(Rotation::view),
+        ..closed
     }
 }
 

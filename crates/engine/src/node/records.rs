@@ -1,7 +1,7 @@
 //! What the node writes into the logs: its own, and the vaults' where their state changes.
 
 use super::{Instance, NODE_LOG};
-use crate::error::Refusal;
+use crate::error::{Refusal, TurnedAway};
 use crate::operate::OperateError;
 use crate::records::FirstRecord;
 use crate::room::digest;
@@ -82,6 +82,27 @@ impl Instance {
         self.append(slot, operation, &committed?.record).await
     }
 
+    /// Changes rows of an open vault with a record of it in the vault's log. `then` follows in memory as soon as the
+    /// store has them.
+    pub(crate) async fn commit(
+        &self,
+        vault: &Vault,
+        changes: Changes,
+        (action, clear): (Action, Vec<u8>),
+        at: Moment,
+        then: impl FnOnce() + Send,
+    ) -> Result<(), OperateError> {
+        let (operation, make) = self.vault_record(vault, action, clear, at, digest(&changes));
+        let slot = self.parts.journal.reserve()?;
+        let committed = match self.parts.store.commit(vault.info.id, changes, make).await {
+            Ok(committed) => committed,
+            Err(e) if e.is_undone() => return Err(e.into()),
+            Err(_) => return Err(TurnedAway::OutcomeUnknown.into()),
+        };
+        then();
+        self.append(slot, operation, &committed.record).await
+    }
+
     /// A record in the vault's log, clear, made inside the transaction that it is about.
     pub(super) fn vault_record(
         &self,
@@ -104,13 +125,19 @@ impl Instance {
     }
 
     /// What the first record of a vault says in the clear.
-    pub(super) fn first(&self, vault: &Vault, purge_protection: bool) -> Result<Vec<u8>, OperateError> {
+    pub(super) fn first(
+        &self,
+        vault: &Vault,
+        purge_protection: bool,
+        activation: Option<[u8; 32]>,
+    ) -> Result<Vec<u8>, OperateError> {
         let (kind, custody) = (vault.info.kind.name().to_owned(), vault.info.custody.clone());
         let record = FirstRecord {
             kind,
             custody,
             vkey: self.parts.journal.vkey(vault.info.id),
             purge_protection: purge_protection.then_some(true),
+            activation: activation.map(Into::into),
         };
         minicbor::to_vec(record).map_err(|_| OperateError::Refused(Refusal::Fault))
     }

@@ -1,7 +1,7 @@
 //! What the operator does with the node's tokens and the vaults that they serve.
 
-use super::{Instance, VaultSummary, summary};
-use crate::birth;
+use super::{CUSTODY, Instance, QUORUM, VaultSummary, summary};
+use crate::birth::{self, Domain};
 use crate::enrol;
 use crate::error::Refusal;
 use crate::opening;
@@ -9,10 +9,11 @@ use crate::operate::OperateError;
 use crate::records::{HsmRecord, SecretsRecord};
 use crate::room::{Place, digest, seal_row};
 use crate::vault::{State, Vault};
+use crate::wraps;
 use keystead_access::PolicyDocument;
 use keystead_crypto::sealed::Sealer;
 use keystead_custody::WrappingKey;
-use keystead_model::{Action, Moment, VaultStatus};
+use keystead_model::{Action, Moment, VaultKind, VaultStatus};
 use keystead_store::{Changes, Kind};
 use std::sync::Arc;
 
@@ -34,22 +35,25 @@ impl Instance {
         if !matches!(waiting.state(), State::Inactive { .. }) {
             return Err(OperateError::WrongState { state: waiting.state().name(), needed: "inactive" });
         }
+        if waiting.info.kind == VaultKind::Vault {
+            return Err(OperateError::AwaitsActivation);
+        }
         self.known_tokens(&new.tokens)?;
-        let path = self.path("file")?;
+        let path = self.birth_path()?;
         let rows = self.parts.store.vaults().await.map_err(Refusal::from)?;
         let mut row = rows.into_iter().find(|row| row.id == waiting.info.id).ok_or(OperateError::Damaged)?;
         row.status = VaultStatus::Active;
-        path.kind().clone_into(&mut row.custody);
+        CUSTODY.clone_into(&mut row.custody);
         let vault = self.vault_of(&row);
         let Activation { tokens, purge_protection, policy } = new;
-        let (root, changes) = birth::birth(&vault, path, policy, purge_protection, &tokens, at).await?;
-        let first = self.first(&vault, purge_protection)?;
+        let (root, changes) = birth::birth(&vault, Domain::Here(&*path), policy, purge_protection, &tokens, at).await?;
+        let first = self.first(&vault, purge_protection, None)?;
         let (operation, make) = self.vault_record(&vault, Action::VaultActivated, first, at, digest(&changes));
         let slot = self.parts.journal.reserve()?;
         let committed = self.parts.store.activate(vault.info.id, &row.custody, changes, make).await?;
         self.register(Arc::clone(&vault));
         self.append(slot, operation, &committed.record).await?;
-        let open = opening::open(&vault, &root, VaultStatus::Active, at).await?;
+        let open = opening::open(&vault, &root.into(), VaultStatus::Active, at).await?;
         vault.state.store(Arc::new(State::Open(Arc::new(open))));
         vault.look_at_issuers(at);
         self.note(Action::VaultActivated, vault.info.id, at).await?;
@@ -65,7 +69,7 @@ impl Instance {
             return Err(OperateError::WrongState { state: vault.state().name(), needed: "open" });
         };
         self.known_tokens(&[token.to_owned()])?;
-        let (secrets, _): (SecretsRecord, _) = opening::sealed(&vault, &open.records, Kind::Secrets).await?;
+        let (secrets, _): (SecretsRecord, _) = opening::sealed(&vault, &open.seals().records, Kind::Secrets).await?;
         let hsm = secrets.hsm.clone().ok_or(OperateError::NoHsm)?;
         let key = self.wrapping_key(&vault, &hsm).await?;
         let class = enrol::give(&vault, &hsm, token, &key, at).await?;
@@ -74,7 +78,7 @@ impl Instance {
         let changes = if named {
             Changes::default()
         } else {
-            joined(&vault, &open.records, secrets, hsm, (token, class)).await?
+            joined(&vault, &open.seals().records, secrets, hsm, (token, class)).await?
         };
         self.set_status(&vault, VaultStatus::Active, changes, Action::TokenEnrolled, at).await?;
         if !named {
@@ -86,9 +90,12 @@ impl Instance {
 
     /// The wrapping key, opened by the domain's key, and that by the vault's path.
     async fn wrapping_key(&self, vault: &Vault, hsm: &HsmRecord) -> Result<WrappingKey, OperateError> {
-        let (path, id) = (self.path(&vault.info.custody)?, vault.info.id);
-        let wrapped = opening::row(vault, Kind::WrappedDomain).await?;
-        let domain = path.unwrap_domain(id, &wrapped.sealed).await.map_err(OperateError::Path)?;
+        let id = vault.info.id;
+        let domain = wraps::domain(vault, &self.parts.paths).await?;
+        let domain = domain.ok_or_else(|| match vault.info.custody.as_str() {
+            QUORUM => OperateError::WithCustodians,
+            custody => OperateError::NoPath { custody: custody.to_owned() },
+        })?;
         let sealed = opening::row(vault, Kind::SealedWrapping).await?;
         let key = domain.open_wrapping(id, &sealed.sealed).map_err(|_| OperateError::Damaged)?;
         // The row is clear: it must be the key that the vault's own records name.
@@ -97,8 +104,7 @@ impl Instance {
 
     /// Opens an open vault anew: its keys come from the tokens that it names now.
     async fn reopen(&self, vault: &Arc<Vault>, at: Moment) -> Result<(), OperateError> {
-        let root = opening::root(vault, self.path(&vault.info.custody)?).await?;
-        let open = opening::open(vault, &root, VaultStatus::Active, at).await?;
+        let (_, open) = self.opened(vault, VaultStatus::Active, at).await?;
         vault.state.store(Arc::new(State::Open(Arc::new(open))));
         vault.look_at_issuers(at);
         Ok(())

@@ -1,7 +1,7 @@
 //! A backup of a key: what leaves the vault as one opaque value, and comes back as a key.
 //!
 //! ```text
-//! "KSB" | format 1 byte (1) | vault id 16 | backup id 16 | sealed record
+//! "KSB" | format 1 byte (1) | domain id 16 | backup id 16 | sealed record
 //! ```
 //!
 //! The sealed record is a [`BackupRecord`] under the vault's blob key, bound to vault and backup. The material of each

@@ -173,6 +173,25 @@ fn golden_secrets_record() {
 }
 
 #[test]
+fn golden_secrets_record_with_detail_keys_of_later_generations() {
+    let bytes = golden(include_str!("../../tests/golden/secrets-record-v5.hex"));
+    let decoded: SecretsRecord = decode(&bytes).unwrap();
+    let later: Vec<_> = decoded.details.iter().flatten().map(|d| (d.generation, d.key)).collect();
+    assert_eq!((later, decoded.detail_key), (vec![(2, [0x66; 32])], [0x44; 32]));
+    assert_eq!(*encode(&decoded).unwrap(), bytes);
+}
+
+#[test]
+fn golden_records_of_generations_and_paths() {
+    let begun = 1_900_000_000_000;
+    let rotation = RootRotationRecord { from: 2, to: 3, step: 1, after_purge: true, begun };
+    is_golden!("root-rotation-record-v1.hex", rotation);
+    let path = |name: &str, kind: &str, added| PathRecord { name: name.to_owned(), kind: kind.to_owned(), added };
+    let paths = vec![path("file", "file", 0), path("boot", "credential", begun)];
+    is_golden!("paths-record-v1.hex", PathsRecord { paths });
+}
+
+#[test]
 fn golden_issuer_record() {
     let bytes = golden(include_str!("../../tests/golden/issuer-record-v1.hex"));
     let decoded: IssuerRecord = decode(&bytes).unwrap();
@@ -202,8 +221,12 @@ fn golden_vault_record() {
 #[test]
 fn golden_first_record() {
     let vkey = "keystead/a/b/c+00000000+AQ==".to_owned();
-    let first = FirstRecord { kind: "vault".to_owned(), custody: "file".to_owned(), vkey, purge_protection: None };
-    is_golden!("first-record-v1.hex", first);
+    let kind = "vault".to_owned();
+    let (custody, purge_protection, activation) = ("file".to_owned(), None, None);
+    let first = FirstRecord { kind, custody, vkey, purge_protection, activation };
+    is_golden!("first-record-v1.hex", first.clone());
+    let (custody, activation) = ("quorum".to_owned(), Some([0x99; 32].into()));
+    is_golden!("first-record-v2.hex", FirstRecord { custody, activation, ..first });
 }
 
 #[test]
@@ -335,6 +358,10 @@ fn golden_records_of_vaults_with_an_hsm() {
     let decoded: SecretsRecord = decode(&bytes).unwrap();
     let class = Some(class_code(WrapClass::Kwp));
     assert_eq!(decoded.hsm.as_ref(), Some(&HsmRecord { class, ..hsm }));
+    assert_eq!(*encode(&decoded).unwrap(), bytes);
+    let bytes = golden(include_str!("../../tests/golden/secrets-record-v6.hex"));
+    let decoded: SecretsRecord = decode(&bytes).unwrap();
+    assert_eq!(decoded.domain.as_ref(), Some(&DomainRecord { id: [0x66; 16], activation: [0x99; 32] }));
     assert_eq!(*encode(&decoded).unwrap(), bytes);
     assert_eq!([WrapClass::KwpZeroExtended, WrapClass::None].map(class_code), [2, 3]);
 }

@@ -18,7 +18,7 @@ use keystead_model::{
 use keystead_protection::Protection;
 use keystead_store::Store;
 use keystead_store::fault::Faults;
-use keystead_unseal::KeyFile;
+use keystead_unseal::{KeyFile, UnsealPath};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -87,6 +87,7 @@ pub(crate) fn new_vault(name: &str) -> NewVault {
         purge_protection: false,
         tenant: "adfs".to_owned(),
         tokens: Vec::new(),
+        quorum: false,
         policy: PolicyDocument {
             administrators: vec![principal(OFFICER)],
             assignments: vec![
@@ -147,6 +148,23 @@ impl Node {
         bounds: Bounds,
         clock: (Time, Option<ClockNote>),
     ) -> Result<Self, (OperateError, TempDir)> {
+        let path = |file: &&Path| Arc::new(KeyFile::open(file).unwrap()) as Arc<dyn UnsealPath>;
+        Self::try_open_by(dir, limits, key_files.iter().map(path).collect(), bounds, clock).await
+    }
+
+    /// By these unseal paths.
+    pub(crate) async fn open_by(dir: TempDir, paths: Vec<Arc<dyn UnsealPath>>) -> Self {
+        let started = Self::try_open_by(dir, LIMITS, paths, Bounds::NONE, BELIEVED).await;
+        started.unwrap_or_else(|(why, _)| panic!("{why}"))
+    }
+
+    async fn try_open_by(
+        dir: TempDir,
+        limits: Limits,
+        paths: Vec<Arc<dyn UnsealPath>>,
+        bounds: Bounds,
+        clock: (Time, Option<ClockNote>),
+    ) -> Result<Self, (OperateError, TempDir)> {
         let owner = keystead_audit::Node {
             instance: InstanceId::from_bytes([1; 16]),
             node: NODE,
@@ -154,10 +172,6 @@ impl Node {
         };
         let (journal, _) = Journal::open(&dir.path().join("audit"), owner, limits, system_clock()).unwrap();
         let (store, faults) = Store::open(&dir.path().join("store/keystead.db")).unwrap().faulty();
-        let mut paths: Vec<Arc<dyn keystead_unseal::UnsealPath>> = Vec::new();
-        for file in key_files {
-            paths.push(Arc::new(KeyFile::open(file).unwrap()));
-        }
         let protection = Protection::software(2);
         let issuers = Issuers::unreachable();
         let (now, note) = clock;
@@ -203,6 +217,21 @@ impl Node {
         let file = dir.path().join("path.key");
         let started = Self::try_open_through(dir, limits, &[&file], Bounds::NONE, (now, note)).await;
         started.unwrap_or_else(|(why, _)| panic!("{why}"))
+    }
+
+    /// Rotates the root of `dev` to the end.
+    pub(crate) async fn rotated(&self, after_purge: bool) {
+        self.instance.rotate_root("dev", after_purge, at(T0)).await.unwrap();
+        self.turned().await;
+    }
+
+    /// Goes on with what rotations there are, to their end.
+    pub(crate) async fn turned(&self) {
+        until("the rotation ends", async || {
+            self.instance.turn(at(T0)).await;
+            self.instance.list().iter().all(|vault| vault.rotation.is_none())
+        })
+        .await;
     }
 
     pub(crate) fn vault(&self) -> Arc<Vault> {

@@ -1,7 +1,7 @@
 //! `keystead vault create`.
 
-use super::fields;
 use super::policy::{EXAMPLE, FirstPolicy};
+use super::{fields, quorum};
 use crate::exit::Failure;
 use crate::key::connection::failure;
 use crate::new_client::NewClient;
@@ -17,6 +17,7 @@ use zeroize::Zeroizing;
 Examples:
   keystead vault create payments --authority payments.vault.example \\
     --policy policy.toml
+  keystead vault create pay --custody quorum --authority pay.example
   keystead vault create lab --authority lab.localhost:8443 --retention 7 \\
     --client tester --role 'Key Vault Crypto Officer'
 
@@ -30,6 +31,9 @@ pub(crate) struct Create {
     /// What it holds: software-protected keys, or HSM keys only
     #[arg(long, value_enum, default_value_t = Kind::Vault)]
     kind: Kind,
+    /// Who can open it: a key on the server, or a quorum of your custodians, who bring its policy
+    #[arg(long, value_enum, default_value_t = Custody::File)]
+    custody: Custody,
     /// Where it answers; repeat or separate by commas
     #[arg(long, value_name = "HOST[:PORT],..", value_delimiter = ',', required = true, value_parser = authority)]
     authority: Vec<Authority>,
@@ -49,19 +53,26 @@ pub(crate) struct Create {
     first: First,
 }
 
-/// Gives an inactive vault of kind hsm its HSM and its first policy.
+/// Gives an inactive vault its HSM and its first policy, or the domain of its custodians.
 #[derive(clap::Args)]
 #[command(after_help = "\
-Example:
+Examples:
   keystead vault activate payments-hsm --hsm luna-1 --hsm luna-2 \\
-    --policy policy.toml")]
+    --policy policy.toml
+  keystead vault activate payments --domain payments-domain")]
 pub(crate) struct Activate {
     /// Which vault
     #[arg(value_parser = super::name)]
     name: Name,
     /// A token of its HSM, by its name in `[[hsm]]`; repeat for fail-over, in the order in which they are asked
-    #[arg(long, value_name = "TOKEN", required = true)]
+    #[arg(long, value_name = "TOKEN", required_unless_present = "domain")]
     hsm: Vec<String>,
+    /// The directory that `keystead domain new` made
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["purge_protection", "policy", "client"])]
+    domain: Option<PathBuf>,
+    /// An unseal path that opens it besides its custodians; repeat for more. Without any, only they open it
+    #[arg(long, value_name = "PATH", requires = "domain")]
+    path: Vec<String>,
     /// Nobody may purge before the retention has passed; fixed from then on
     #[arg(long)]
     purge_protection: bool,
@@ -91,6 +102,14 @@ enum Kind {
     Hsm,
 }
 
+/// Who can open a vault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Custody {
+    File,
+    Quorum,
+}
+
 /// The body of the request.
 #[derive(Serialize)]
 struct Document<'a> {
@@ -101,7 +120,9 @@ struct Document<'a> {
     purge_protection: bool,
     tenant: &'a str,
     tokens: &'a [String],
-    policy: &'a FirstPolicy,
+    custody: Custody,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policy: Option<&'a FirstPolicy>,
 }
 
 /// The body of the request for activation.
@@ -118,7 +139,13 @@ fn authority(text: &str) -> Result<Authority, String> {
 
 impl Create {
     pub(crate) async fn run(self, client: &OperatorClient, shown: OutputArgs) -> Result<(), Failure> {
-        let waits = self.kind == Kind::Hsm && self.hsm.is_empty();
+        let quorum = self.custody == Custody::Quorum;
+        if quorum && (self.purge_protection || !self.hsm.is_empty()) {
+            return Err(Failure::usage(
+                "a vault of custodians gets purge protection and HSM later: by `domain new` and `vault activate`",
+            ));
+        }
+        let waits = quorum || (self.kind == Kind::Hsm && self.hsm.is_empty());
         let (policy, made) = if waits { self.first.none()? } else { self.first.policy()? };
         let document = Document {
             name: &self.name,
@@ -128,7 +155,8 @@ impl Create {
             purge_protection: self.purge_protection,
             tenant: &self.tenant,
             tokens: &self.hsm,
-            policy: &policy,
+            custody: self.custody,
+            policy: (!quorum).then_some(&policy),
         };
         let vault = client.create_vault(&document).await.map_err(|e| failure(&e))?.value;
         print(&vault, made.as_ref(), shown)
@@ -137,6 +165,9 @@ impl Create {
 
 impl Activate {
     pub(crate) async fn run(self, client: &OperatorClient, shown: OutputArgs) -> Result<(), Failure> {
+        if let Some(domain) = &self.domain {
+            return quorum::activate(client, &self.name, domain, &self.hsm, &self.path, shown).await;
+        }
         let (policy, made) = self.first.policy()?;
         let body = Activation { tokens: &self.hsm, purge_protection: self.purge_protection, policy: &policy };
         let vault = client.activate_vault(&self.name, &body).await.map_err(|e| failure(&e))?.value;
@@ -145,11 +176,11 @@ impl Activate {
 }
 
 impl First {
-    /// Of a vault that waits for its HSM.
+    /// Of a vault that waits.
     fn none(&self) -> Result<(FirstPolicy, Option<NewClient>), Failure> {
         let given = self.policy.is_some() || self.client.is_some();
-        let refused = "a vault of kind hsm without --hsm gets its policy when it is activated: leave --policy and \
-                       --client out";
+        let refused = "a vault that waits for its custodians, or is of kind hsm without --hsm, gets its policy when it \
+                       is activated: leave --policy and --client out";
         if given { Err(Failure::usage(refused)) } else { Ok((FirstPolicy::default(), None)) }
     }
 

@@ -1,20 +1,18 @@
 //! `keystead vault`: what the operator does to vaults, over the server's local socket. He has no role inside any.
 //!
-//! - [`create`]: a new vault; [`policy`]: the document that says who may do what in it
+//! - [`create`]: a new vault; [`rotate`]: another root; [`policy`]: the document that says who may do what in it
 
 mod create;
 pub(crate) mod policy;
+mod quorum;
+mod rotate;
 
 use crate::exit::Failure;
 use crate::key::connection::failure;
 use crate::output::{self, OutputArgs, time};
+use crate::socket::SocketArgs;
 use keystead_client::{OperatorClient, VaultInfo};
 use keystead_model::Name;
-use std::path::PathBuf;
-use std::time::Duration;
-
-/// How long one command may take. Unsealing may wait for a device.
-const DEADLINE: Duration = Duration::from_secs(60);
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -27,15 +25,8 @@ Who may open the socket is the operator: root and the server's own user.")]
 pub(crate) struct Args {
     #[command(subcommand)]
     command: Command,
-    /// The server's operator socket
-    #[arg(
-        long,
-        global = true,
-        value_name = "PATH",
-        env = "KEYSTEAD_OPERATOR_SOCKET",
-        default_value = "./keystead-dev/operator.sock"
-    )]
-    socket: PathBuf,
+    #[command(flatten)]
+    socket: SocketArgs,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -44,11 +35,19 @@ pub(crate) struct Args {
 enum Command {
     /// Create a vault with its first policy
     Create(Box<create::Create>),
-    /// Give an inactive vault of kind hsm its HSM and its first policy
+    /// Give an inactive vault its HSM and its first policy, or the domain of its custodians
     Activate(Box<create::Activate>),
     /// Give a token the wrapping key of a vault: a new token, or one that was cleared
     #[command(after_help = "Example:\n  keystead vault enrol payments-hsm --token luna-2")]
     Enrol(Enrol),
+    /// Write what a vault that waits says of itself, for `keystead domain new`
+    #[command(after_help = "Example:\n  keystead vault offer payments --out payments.offer.json")]
+    Offer(quorum::Offer),
+    /// Store custodians' confirmations of a vault's activation record
+    #[command(
+        after_help = "Example:\n  keystead vault confirm payments --confirmation alice.json --confirmation bob.json"
+    )]
+    Confirm(quorum::Confirm),
     /// List vaults
     #[command(after_help = "Example:\n  keystead vault list --output json")]
     List,
@@ -61,6 +60,8 @@ enum Command {
     /// Unseal a vault through its configured path
     #[command(after_help = "Example:\n  keystead vault unseal dev")]
     Unseal(Named),
+    /// Replace a vault's root: make the next generation, reseal every row under it, destroy the one before
+    RotateRoot(rotate::Rotate),
 }
 
 #[derive(clap::Args)]
@@ -86,7 +87,7 @@ fn name(text: &str) -> Result<Name, String> {
 
 /// Runs one command.
 pub(crate) async fn run(args: Args) -> Result<(), Failure> {
-    let client = OperatorClient::new(&args.socket, DEADLINE);
+    let client = args.socket.client();
     let failed = |e| failure(&e);
     match args.command {
         Command::Create(create) => create.run(&client, args.output).await,
@@ -95,6 +96,8 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
             client.enrol_token(&v.name, &v.token).await.map_err(failed)?;
             show(&client, &v.name, args.output).await
         }
+        Command::Offer(offer) => offer.run(&client, args.output).await,
+        Command::Confirm(confirm) => confirm.run(&client, args.output).await,
         Command::List => list(&client.vaults().await.map_err(failed)?.value, args.output),
         Command::Show(v) => show(&client, &v.name, args.output).await,
         Command::Seal(v) => {
@@ -105,6 +108,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
             client.unseal_vault(&v.name).await.map_err(failed)?;
             show(&client, &v.name, args.output).await
         }
+        Command::RotateRoot(rotate) => rotate.run(&client, args.output).await,
     }
 }
 
@@ -135,7 +139,11 @@ fn fields(vault: &VaultInfo) -> Vec<(&str, String)> {
     let more = vault.more.iter().map(|(name, value)| match (name.as_str(), value) {
         ("created", value) => ("created", value.as_i64().map_or_else(|| value.to_string(), time::millis)),
         ("retention_days", value) => ("retention", format!("{value} days")),
+        ("quorum", value) => ("custodians", quorum::in_words(value)),
         ("purge_protection", value) => ("purge protection", value.to_string()),
+        ("root", value) => ("root generation", value.to_string()),
+        ("rotation", value) => ("rotation", rotate::shown(value)),
+        ("not_opened", serde_json::Value::String(why)) => ("did not open", why.clone()),
         (name, serde_json::Value::String(text)) => (name, text.clone()),
         (name, value) => (name, value.to_string()),
     });
@@ -155,7 +163,8 @@ mod tests {
     #[test]
     fn a_vault_is_shown_with_all_the_server_tells() {
         let text = r#"{"name":"dev","status":"open","kind":"vault","custody":"file","authorities":["a","b:1"],
-                       "created":0,"retention_days":7,"tenant":"adfs","new":[1]}"#;
+                       "created":0,"retention_days":7,"tenant":"adfs","new":[1],"root":3,
+                       "rotation":{"from":2,"to":3,"step":"resealing","rows_left":17,"waits_for":"a token"}}"#;
         let vault: VaultInfo = serde_json::from_str(text).unwrap();
         let fields = fields(&vault);
         for wanted in [
@@ -164,6 +173,8 @@ mod tests {
             ("retention", "7 days"),
             ("tenant", "adfs"),
             ("new", "[1]"),
+            ("root generation", "3"),
+            ("rotation", "rotating root 2 -> 3: resealing, 17 rows left; it waits: a token"),
         ] {
             assert!(fields.iter().any(|(n, v)| (*n, v.as_str()) == wanted), "{wanted:?}");
         }

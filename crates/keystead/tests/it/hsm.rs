@@ -1,11 +1,12 @@
 //! Vaults with an HSM: a real server, its worker process, and a real token behind that.
 
-mod bed;
+pub(crate) mod bed;
 mod byok;
 mod byok_token;
 mod custody;
 mod failover;
 mod keys;
+mod paths;
 mod process;
 mod resident;
 

@@ -4,6 +4,10 @@
 mod bounds;
 mod certificate;
 mod configuration;
+mod memory;
+mod paths;
+mod quorum;
+mod rotation;
 
 use crate::support::{Http, Place, Reply};
 use serde_json::Value;
@@ -64,8 +68,15 @@ impl Site {
 
     /// Started, and answering.
     fn start(&self) -> Running {
+        self.start_with(&[])
+    }
+
+    /// The same, with more environment.
+    fn start_with(&self, env: &[(&str, &str)]) -> Running {
         let log = fs::File::create(self.place.beside("serve.log")).unwrap();
-        let mut running = Running(self.command().stdout(Stdio::null()).stderr(log).spawn().unwrap());
+        let mut command = self.command();
+        command.envs(env.iter().copied());
+        let mut running = Running(command.stdout(Stdio::null()).stderr(log).spawn().unwrap());
         while self.http().get("/keystead/v1/health").is_err() {
             let ended = running.0.try_wait().unwrap();
             assert!(ended.is_none(), "{}", self.log());
@@ -84,8 +95,13 @@ impl Site {
 
     /// `keystead vault WORDS...` at this server's socket.
     fn vault(&self, words: &[&str]) -> Output {
+        self.operator("vault", words)
+    }
+
+    /// `keystead COMMAND WORDS...` at this server's socket.
+    fn operator(&self, command: &str, words: &[&str]) -> Output {
         let socket = self.place.data.join("operator.sock");
-        self.place.cli(&[&["vault", "--socket", socket.to_str().unwrap()], words].concat())
+        self.place.cli(&[&[command, "--socket", socket.to_str().unwrap()], words].concat())
     }
 
     /// A vault with one client that has every role on keys and reads the audit; as the command prints it.
@@ -194,7 +210,7 @@ fn the_path_key_is_made_once_and_never_again() {
     assert_eq!(site.call("one", &token, "GET", "/keys", "").code(), "VaultSealed");
     assert!(!site.key_file.exists() && site.log().contains("is missing"), "{}", site.log());
     let refused = site.vault(&["unseal", "one"]);
-    assert!(refused.status.code() == Some(3) && said(&refused).contains("key_file"), "{refused:?}");
+    assert!(refused.status.code() == Some(3) && said(&refused).contains("does not exist"), "{refused:?}");
     stop(running);
     fs::rename(site.place.beside("aside"), &site.key_file).unwrap();
     let running = site.start();

@@ -97,6 +97,11 @@ impl Sqlite {
         }
     }
 
+    pub(crate) fn scrub(&self) {
+        self.0.control.scrub.store(true, Ordering::SeqCst);
+        let _ = self.0.queue.try_send(Message::Wake);
+    }
+
     pub(crate) async fn close(&self) {
         self.0.readers.close();
         self.0.control.closing.store(true, Ordering::SeqCst);
@@ -142,6 +147,20 @@ impl Sqlite {
         n: u16,
     ) -> Result<Vec<([u8; 32], Version)>, Unavailable> {
         self.read(|conn| read::version_ids(conn, v, kind, after, n))
+    }
+
+    pub(crate) fn rows(
+        &self,
+        v: VaultId,
+        kind: Kind,
+        after: Option<([u8; 32], Option<Version>)>,
+        n: u16,
+    ) -> Result<Vec<Row>, Unavailable> {
+        self.read(|conn| read::rows(conn, v, kind, after, n))
+    }
+
+    pub(crate) fn count(&self, v: VaultId, kinds: &[Kind]) -> Result<u64, Unavailable> {
+        self.read(|conn| read::count(conn, v, kinds))
     }
 
     pub(crate) fn due(&self, now: Time, after: Option<DueAt>, n: u16) -> Result<Vec<(VaultId, Row)>, Unavailable> {

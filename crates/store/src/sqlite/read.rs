@@ -115,6 +115,30 @@ pub(super) fn version_ids(
     conn.prepare_cached(sql)?.query_map(args, both)?.collect()
 }
 
+pub(super) fn rows(
+    conn: &Connection,
+    v: VaultId,
+    kind: Kind,
+    after: Option<([u8; 32], Option<Version>)>,
+    n: u16,
+) -> rusqlite::Result<Vec<Row>> {
+    let sql = rows!(
+        "FROM item WHERE vault = ?1 AND kind = ?2 AND (lookup, version) > (?3, ?4) ORDER BY lookup, version LIMIT ?5"
+    );
+    let lookup: &[u8] = after.as_ref().map_or(&[], |(lookup, _)| lookup);
+    let version = after.as_ref().and_then(|(_, version)| version.as_ref());
+    let args = params![v.as_bytes(), kind.code(), lookup, version_bytes(version), n];
+    conn.prepare_cached(sql)?.query_map(args, row)?.collect()
+}
+
+pub(super) fn count(conn: &Connection, v: VaultId, kinds: &[Kind]) -> rusqlite::Result<u64> {
+    let mut one = conn.prepare_cached("SELECT count(*) FROM item WHERE vault = ?1 AND kind = ?2")?;
+    kinds.iter().try_fold(0_u64, |all, kind| {
+        let found: i64 = one.query_row(params![v.as_bytes(), kind.code()], |r| r.get(0))?;
+        Ok(all.saturating_add(found.cast_unsigned()))
+    })
+}
+
 /// The index on `due` goes on with the row's place, so its order costs no sorting.
 pub(super) fn due(conn: &Connection, now: Time, after: Option<DueAt>, n: u16) -> rusqlite::Result<Vec<(VaultId, Row)>> {
     let both = |r: &rusqlite::Row<'_>| Ok((VaultId::from_bytes(r.get(8)?), row(r)?));

@@ -42,6 +42,8 @@ pub(super) struct Job {
 #[derive(Default)]
 pub(super) struct Control {
     pub(super) closing: AtomicBool,
+    /// Nothing of what was removed is to be left beside the database.
+    pub(super) scrub: AtomicBool,
     forgotten: Mutex<Vec<OperationId>>,
 }
 
@@ -111,6 +113,7 @@ impl Writer {
                 Next::Job(first) => {
                     let jobs = self.with_queued(first);
                     self.group(jobs);
+                    self.scrub();
                 }
                 Next::Flush => self.group(Vec::new()),
                 Next::End => break,
@@ -135,9 +138,26 @@ impl Writer {
             };
             match message {
                 Ok(Message::Job(job)) => return Next::Job(job),
-                Ok(Message::Wake) => self.note_forgotten(),
+                Ok(Message::Wake) => {
+                    self.note_forgotten();
+                    self.scrub();
+                }
                 Err(next) => return next,
             }
+        }
+    }
+
+    /// Moves the WAL into the database and empties it, if that was asked for. Where a reader is in the way, the next
+    /// group or wake tries it again.
+    fn scrub(&self) {
+        if self.broken.is_some() || !self.control.scrub.load(Ordering::SeqCst) {
+            return;
+        }
+        let busy: Result<i64, _> = self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |r| r.get(0));
+        match busy {
+            Ok(0) => self.control.scrub.store(false, Ordering::SeqCst),
+            Ok(_) => {}
+            Err(e) => tracing::warn!(error = %e, "the write-ahead log was not emptied; the next stop does it"),
         }
     }
 

@@ -25,6 +25,50 @@ async fn pages_are_in_the_order_of_tags_and_leave_nothing_out() {
 }
 
 #[tokio::test]
+async fn all_rows_of_a_kind_are_read_page_by_page_each_once_and_counted() {
+    let b = Bench::new().await;
+    for (lookup, v) in [(2, 9), (2, 0), (1, 4)] {
+        b.put(version(lookup, v)).await;
+    }
+    for lookup in [0, 2, 255] {
+        b.put(Row { kind: Kind::KeyVersion, ..row(lookup, 1) }).await;
+        b.put(row(lookup, 1)).await;
+    }
+    for page in 1..4 {
+        let (mut seen, mut after) = (Vec::new(), None);
+        loop {
+            let rows = b.store.rows(V, Kind::KeyVersion, after, page).await.unwrap();
+            let Some(last) = rows.last() else { break };
+            after = Some((last.lookup, last.version));
+            seen.extend(rows.iter().map(|r| (r.lookup[0], r.version.map(|v| v.as_bytes()[0]))));
+        }
+        assert_eq!(seen, [(0, None), (1, Some(4)), (2, None), (2, Some(0)), (2, Some(9)), (255, None)]);
+    }
+    assert_eq!(b.store.count(V, &[Kind::KeyVersion, Kind::Key, Kind::Policy]).await.unwrap(), 9);
+    assert_eq!(b.store.count(VaultId::from_bytes([1; 16]), Kind::ALL).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn what_was_removed_leaves_the_write_ahead_log_when_that_is_asked_for() {
+    let b = Bench::new().await;
+    let marked = Row { sealed: b"a wrap that is to be destroyed".to_vec(), ..row(1, 1) };
+    b.put(marked.clone()).await;
+    let changes = Changes { removes: vec![(key(1), 1)], ..Changes::default() };
+    b.store.commit(V, changes, record().0).await.unwrap();
+    let found = |file: &str| {
+        let bytes = std::fs::read(b.path().with_file_name(file)).unwrap_or_default();
+        bytes.windows(marked.sealed.len()).any(|w| w == marked.sealed)
+    };
+    assert!(found("keystead.db-wal"), "the log still has it");
+    b.store.scrub();
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    while found("keystead.db-wal") || found("keystead.db") {
+        assert!(std::time::Instant::now() < until, "it stays");
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
 async fn versions_are_those_of_one_row_in_their_own_order() {
     let b = Bench::new().await;
     for v in [9, 0, 4] {

@@ -109,3 +109,79 @@ async fn what_one_run_wrapped_the_next_run_unwraps() {
     let refused = other.unwrap_domain(VAULT, &wrapped_domain).await.err();
     assert_eq!(refused.map(|error| error.to_string()), not_opened);
 }
+
+fn wraps(root: &[u8]) -> Wraps {
+    Wraps { domain: None, roots: vec![root.to_vec()] }
+}
+
+#[tokio::test]
+async fn a_vault_whose_key_is_replaced_has_a_file_of_its_own_and_the_others_keep_theirs() {
+    let (_directory, path) = room();
+    let (first, second) = (Root::generate(Generation(1)), Root::generate(Generation(2)));
+    let file = KeyFile::create(&path).unwrap();
+    let shared = fs::read(&path).unwrap();
+    let before = file.wrap_root(VAULT, &first).await.unwrap();
+    let renewed = file.renewed(VAULT).await.unwrap();
+    let after = renewed.wrap_root(VAULT, &second).await.unwrap();
+    for wrapped in [&before, &after] {
+        assert!(file.unwrap_root(VAULT, wrapped).await.is_ok(), "both open while both are needed");
+    }
+    file.destroy_others(VAULT, &wraps(&after)).await.unwrap();
+    let (own, next) = (file.own(VAULT), file.next(VAULT));
+    assert!(own.exists() && !next.exists());
+    assert_eq!(fs::metadata(&own).unwrap().mode() & 0o7777, 0o600);
+    assert_eq!(fs::read(&path).unwrap(), shared, "other vaults are behind it");
+    assert!(file.unwrap_root(VAULT, &after).await.unwrap().same_as(&second));
+    // From now on the vault's own wraps, also where the shared one is gone.
+    fs::remove_file(&path).unwrap();
+    let again = file.wrap_root(VAULT, &second).await.unwrap();
+    assert!(KeyFile::at(&path).unwrap_root(VAULT, &again).await.unwrap().same_as(&second));
+    // And once more: the own one goes.
+    let third = Root::generate(Generation(3));
+    let last = file.renewed(VAULT).await.unwrap().wrap_root(VAULT, &third).await.unwrap();
+    file.destroy_others(VAULT, &wraps(&last)).await.unwrap();
+    assert!(file.unwrap_root(VAULT, &last).await.unwrap().same_as(&third));
+    assert!(file.unwrap_root(VAULT, &after).await.is_err(), "its key is destroyed");
+    file.destroy_others(VAULT, &Wraps::default()).await.unwrap();
+    assert!(!own.exists() && !next.exists());
+}
+
+#[tokio::test]
+async fn whenever_a_replacement_is_interrupted_what_opens_the_wraps_stays() {
+    let (_directory, path) = room();
+    let (first, second) = (Root::generate(Generation(1)), Root::generate(Generation(2)));
+    let file = KeyFile::create(&path).unwrap();
+    let before = file.wrap_root(VAULT, &first).await.unwrap();
+    // Before anything was committed under the next key: it goes.
+    drop(file.renewed(VAULT).await.unwrap());
+    assert!(file.renewed(VAULT).await.is_err(), "it would be overwritten");
+    file.settle(VAULT, &wraps(&before)).await.unwrap();
+    assert!(!file.next(VAULT).exists());
+    // After that, and before the one before was destroyed, which was of the vault's own.
+    let own = file.renewed(VAULT).await.unwrap().wrap_root(VAULT, &first).await.unwrap();
+    file.destroy_others(VAULT, &wraps(&own)).await.unwrap();
+    let after = file.renewed(VAULT).await.unwrap().wrap_root(VAULT, &second).await.unwrap();
+    let both = Wraps { domain: None, roots: vec![own.clone(), after.clone()] };
+    file.settle(VAULT, &both).await.unwrap();
+    for wrapped in [&own, &after] {
+        assert!(file.unwrap_root(VAULT, wrapped).await.is_ok(), "both are needed");
+    }
+    // Between overwriting the one before and giving the next its place.
+    overwrite(&file.own(VAULT)).unwrap();
+    assert!(file.unwrap_root(VAULT, &after).await.unwrap().same_as(&second));
+    file.settle(VAULT, &wraps(&after)).await.unwrap();
+    assert!(!file.next(VAULT).exists() && file.unwrap_root(VAULT, &after).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_key_file_is_read_when_it_is_needed() {
+    let (_directory, path) = room();
+    let file = KeyFile::create(&path).unwrap();
+    let wrapped = file.wrap_root(VAULT, &Root::generate(Generation(1))).await.unwrap();
+    let aside = path.with_extension("aside");
+    fs::rename(&path, &aside).unwrap();
+    let refused = file.unwrap_root(VAULT, &wrapped).await.err().unwrap().to_string();
+    assert!(refused.contains("does not exist"), "{refused}");
+    fs::rename(&aside, &path).unwrap();
+    assert!(file.unwrap_root(VAULT, &wrapped).await.is_ok());
+}

@@ -146,6 +146,7 @@ fn new_vault() -> NewVault {
         purge_protection: false,
         tenant: "adfs".to_owned(),
         tokens: Vec::new(),
+        quorum: false,
         policy: PolicyDocument {
             administrators: vec![principal(OFFICER)],
             assignments: vec![assignment(1, "Key Vault Crypto Officer"), assignment(2, "Keystead Audit Reader")],

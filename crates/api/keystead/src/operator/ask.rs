@@ -18,6 +18,14 @@ pub(super) enum Ask {
     Enrol(String, String),
     Seal(String),
     Unseal(String),
+    Quorum(String, super::quorum::Ask),
+    RotateRoot(String, bool),
+    Paths(String),
+    AddPath(String, String),
+    ProvePath(String, String),
+    TestPath(String, String),
+    RemovePath(String, String),
+    Doctor,
     Health,
     Ready,
     Metrics,
@@ -44,7 +52,11 @@ struct VaultDocument {
     tenant: Option<String>,
     #[serde(default)]
     tokens: Vec<String>,
-    policy: Policy,
+    /// `file`, or `quorum` for one that waits for its custodians, who bring the policy.
+    #[serde(default)]
+    custody: Option<String>,
+    #[serde(default)]
+    policy: Option<Policy>,
 }
 
 #[derive(Deserialize)]
@@ -60,6 +72,19 @@ struct ActivationDocument {
 #[serde(deny_unknown_fields)]
 struct TokenDocument {
     token: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RotationDocument {
+    #[serde(default)]
+    after_purge: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PathDocument {
+    path: String,
 }
 
 #[derive(Deserialize)]
@@ -107,6 +132,11 @@ pub(super) fn create(parts: &Parts<'_>, ids: &Ids) -> Result<Ask, BadParameter> 
 /// From JSON. The instance checks what is not a question of form.
 pub fn parse_new_vault(body: &[u8], ids: &Ids) -> Result<NewVault, BadParameter> {
     let document: VaultDocument = serde_json::from_slice(body).map_err(|e| BadParameter::json(&e))?;
+    let quorum = custody(document.custody.as_deref())?;
+    let first = document.policy.map_or_else(
+        || if quorum { Ok(PolicyDocument::default()) } else { Err(BadParameter::Missing { what: "policy" }) },
+        |first| policy(first, ids),
+    )?;
     Ok(NewVault {
         name: document.name,
         kind: kind(document.kind.as_deref())?,
@@ -115,7 +145,8 @@ pub fn parse_new_vault(body: &[u8], ids: &Ids) -> Result<NewVault, BadParameter>
         purge_protection: document.purge_protection,
         tenant: tenant(document.tenant)?,
         tokens: document.tokens,
-        policy: policy(document.policy, ids)?,
+        policy: first,
+        quorum,
     })
 }
 
@@ -131,6 +162,47 @@ pub(super) fn enrol(parts: &Parts<'_>) -> Result<Ask, BadParameter> {
     Ok(Ask::Enrol(name(parts)?, document.token))
 }
 
+pub(super) fn rotate_root(parts: &Parts<'_>) -> Result<Ask, BadParameter> {
+    let body = parts.body();
+    let document = if body.is_empty() {
+        RotationDocument { after_purge: false }
+    } else {
+        serde_json::from_slice(body).map_err(|e| BadParameter::json(&e))?
+    };
+    Ok(Ask::RotateRoot(name(parts)?, document.after_purge))
+}
+
+pub(super) fn paths(parts: &Parts<'_>) -> Result<Ask, BadParameter> {
+    name(parts).map(Ask::Paths)
+}
+
+pub(super) fn add_path(parts: &Parts<'_>) -> Result<Ask, BadParameter> {
+    let document: PathDocument = serde_json::from_slice(parts.body()).map_err(|e| BadParameter::json(&e))?;
+    Ok(Ask::AddPath(name(parts)?, document.path))
+}
+
+/// What is asked about one path of a vault.
+pub(super) fn of_path(parts: &Parts<'_>, ask: fn(String, String) -> Ask) -> Result<Ask, BadParameter> {
+    let path = parts.parameter("path").ok_or(BadParameter::Missing { what: "path" })?;
+    Ok(ask(name(parts)?, path.to_owned()))
+}
+
+/// Whether the domain is with custodians.
+fn custody(text: Option<&str>) -> Result<bool, BadParameter> {
+    match text {
+        None | Some("file") => Ok(false),
+        Some("quorum") => Ok(true),
+        Some(other) => {
+            Err(BadParameter::Unsupported { what: "custody", given: Shown::of(other), supported: "file, quorum" })
+        }
+    }
+}
+
+/// A first policy in JSON, wherever it stands.
+pub(super) fn read_policy(json: &[u8], ids: &Ids) -> Result<PolicyDocument, BadParameter> {
+    policy(serde_json::from_slice(json).map_err(|e| BadParameter::json(&e))?, ids)
+}
+
 fn policy(document: Policy, ids: &Ids) -> Result<PolicyDocument, BadParameter> {
     Ok(PolicyDocument {
         administrators: document.administrators,
@@ -142,7 +214,7 @@ fn policy(document: Policy, ids: &Ids) -> Result<PolicyDocument, BadParameter> {
     })
 }
 
-fn name(parts: &Parts<'_>) -> Result<String, BadParameter> {
+pub(super) fn name(parts: &Parts<'_>) -> Result<String, BadParameter> {
     parts.parameter("name").map(str::to_owned).ok_or(BadParameter::Missing { what: "name" })
 }
 

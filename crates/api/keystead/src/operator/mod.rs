@@ -3,6 +3,7 @@
 //! he does goes into the node's own log.
 
 mod ask;
+mod quorum;
 mod view;
 
 pub use ask::parse_new_vault;
@@ -144,9 +145,56 @@ fn rows() -> Vec<Row> {
         row(Method::POST, "vaults/enrol", "/keystead/v1/operator/vaults/{name}/tokens", StatusCode::OK, |p, _| {
             ask::enrol(p)
         }),
+        row(
+            Method::POST,
+            "vaults/rotate-root",
+            "/keystead/v1/operator/vaults/{name}/root/rotate",
+            StatusCode::ACCEPTED,
+            |p, _| ask::rotate_root(p),
+        ),
+        row(Method::GET, "doctor", "/keystead/v1/operator/doctor", StatusCode::OK, |_, _| Ok(Ask::Doctor)),
         row(Method::GET, "health", "/keystead/v1/operator/health", StatusCode::OK, |_, _| Ok(Ask::Health)),
         row(Method::GET, "ready", "/keystead/v1/operator/ready", StatusCode::OK, |_, _| Ok(Ask::Ready)),
         row(Method::GET, "metrics", "/keystead/v1/operator/metrics", StatusCode::OK, |_, _| Ok(Ask::Metrics)),
+    ]
+    .into_iter()
+    .chain(path_rows())
+    .chain(quorum_rows())
+    .collect()
+}
+
+/// Unseal paths of a vault.
+fn path_rows() -> Vec<Row> {
+    let row = |method, name, pattern, ok, parse| Row { method, name, pattern: Pattern::new(pattern), ok, parse };
+    let (all, one) = ("/keystead/v1/operator/vaults/{name}/paths", "/keystead/v1/operator/vaults/{name}/paths/{path}");
+    let (prove, test) = (
+        "/keystead/v1/operator/vaults/{name}/paths/{path}/prove",
+        "/keystead/v1/operator/vaults/{name}/paths/{path}/test",
+    );
+    vec![
+        row(Method::GET, "paths/list", all, StatusCode::OK, |p, _| ask::paths(p)),
+        row(Method::POST, "paths/add", all, StatusCode::CREATED, |p, _| ask::add_path(p)),
+        row(Method::POST, "paths/prove", prove, StatusCode::OK, |p, _| ask::of_path(p, Ask::ProvePath)),
+        row(Method::POST, "paths/test", test, StatusCode::OK, |p, _| ask::of_path(p, Ask::TestPath)),
+        row(Method::DELETE, "paths/remove", one, StatusCode::OK, |p, _| ask::of_path(p, Ask::RemovePath)),
+    ]
+}
+
+/// What the customer and the custodians of a vault bring.
+fn quorum_rows() -> Vec<Row> {
+    let row = |name, pattern, parse| Row {
+        method: Method::POST,
+        name,
+        pattern: Pattern::new(pattern),
+        ok: StatusCode::OK,
+        parse,
+    };
+    vec![
+        row("domain/offer", "/keystead/v1/operator/vaults/{name}/domain/offer", |p, _| quorum::offer(p)),
+        row("domain/activate", "/keystead/v1/operator/vaults/{name}/domain/activate", quorum::activate),
+        row("domain/confirm", "/keystead/v1/operator/vaults/{name}/domain/confirmations", |p, _| quorum::confirm(p)),
+        row("quorum/ask", "/keystead/v1/operator/vaults/{name}/unseal/challenge", |p, _| quorum::ask(p)),
+        row("quorum/answer", "/keystead/v1/operator/vaults/{name}/unseal/answers", |p, _| quorum::answer(p)),
     ]
 }
 
@@ -169,6 +217,20 @@ async fn perform(instance: &Instance, ask: Ask, at: Moment) -> Result<Body, Oper
         Ask::Enrol(name, token) => instance.enrol_token(&name, &token, at).await.map(|v| view::one(&v)),
         Ask::Seal(name) => instance.seal(&name, at).await.map(|v| view::one(&v)),
         Ask::Unseal(name) => instance.unseal(&name, at).await.map(|v| view::one(&v)),
+        Ask::RotateRoot(name, after_purge) => instance.rotate_root(&name, after_purge, at).await.map(|v| view::one(&v)),
+        Ask::Paths(name) => instance.paths(&name).await.map(|paths| view::paths(&paths)),
+        Ask::AddPath(name, path) => {
+            instance.add_path(&name, &path, at).await?;
+            instance.paths(&name).await.map(|paths| view::paths(&paths))
+        }
+        Ask::ProvePath(name, path) => instance.prove_path(&name, &path, at).await.map(|report| view::report(&report)),
+        Ask::TestPath(name, path) => instance.test_path(&name, &path, at).await.map(|report| view::report(&report)),
+        Ask::RemovePath(name, path) => {
+            instance.remove_path(&name, &path, at).await?;
+            instance.paths(&name).await.map(|paths| view::paths(&paths))
+        }
+        Ask::Quorum(name, ask) => quorum::perform(instance, &name, ask, at).await,
+        Ask::Doctor => Ok(view::findings(&instance.doctor(at).await)),
         Ask::Health => Ok(view::health(&instance.health())),
         // Answered before.
         Ask::Ready | Ask::Metrics => Ok(Body::empty()),
@@ -185,13 +247,29 @@ fn refused(why: &OperateError) -> Reply {
         OperateError::BadName | OperateError::BadRetention | OperateError::NoAuthority | OperateError::Policy(_) => {
             Reply::error(StatusCode::BAD_REQUEST, "BadParameter", None, text)
         }
+        OperateError::NotActivated(_) | OperateError::Confirmation { .. } => {
+            Reply::error(StatusCode::BAD_REQUEST, "BadParameter", None, text)
+        }
+        OperateError::AwaitsActivation => conflict("AwaitsActivation"),
+        OperateError::AwaitsQuorum { .. } | OperateError::WithCustodians => conflict("AwaitsQuorum"),
+        OperateError::NoCustodians { .. } => conflict("NoCustodians"),
+        OperateError::NotAsked => conflict("NotAsked"),
+        OperateError::Domain(_) => conflict("UnsealFailed"),
         OperateError::UnknownToken { .. } => conflict("UnknownToken"),
         OperateError::OtherClass { .. } => conflict("OtherClass"),
         OperateError::NoHsm => conflict("NoHsm"),
         OperateError::WrongState { .. } => conflict("WrongState"),
         OperateError::NoPath { .. } => conflict("NoUnsealPath"),
-        OperateError::Path(_) => conflict("UnsealFailed"),
-        OperateError::Damaged | OperateError::Outbox { .. } => conflict("StoredRecordDamaged"),
+        OperateError::Path(_) | OperateError::NoPathOpens { .. } => conflict("UnsealFailed"),
+        OperateError::UnknownPath { .. } => conflict("UnknownPath"),
+        OperateError::NotItsPath { .. } => conflict("NotItsPath"),
+        OperateError::PathExists { .. } => conflict("PathExists"),
+        OperateError::LastPath { .. } | OperateError::NoOtherPath { .. } => conflict("LastPath"),
+        OperateError::PathFailed { .. } | OperateError::NotProven { .. } => conflict("PathFailed"),
+        OperateError::Rotating { .. } => conflict("RootRotating"),
+        OperateError::Damaged | OperateError::RowDamaged { .. } | OperateError::Outbox { .. } => {
+            conflict("StoredRecordDamaged")
+        }
         OperateError::Altered { .. } => conflict("VaultRowAltered"),
         OperateError::Refused(why) => errors::of_refusal(why),
         OperateError::TurnedAway(why) => errors::of_turned_away(why),
@@ -217,8 +295,51 @@ mod tests {
         assert_eq!(understood(Method::GET, &format!("{base}/vaults/dev"), b""), Ok(StatusCode::OK));
         assert_eq!(understood(Method::POST, &format!("{base}/vaults/dev/seal"), b""), Ok(StatusCode::OK));
         assert_eq!(understood(Method::POST, &format!("{base}/vaults/dev/unseal"), b""), Ok(StatusCode::OK));
-        for name in ["health", "ready", "metrics"] {
+        for name in ["health", "ready", "metrics", "doctor"] {
             assert_eq!(understood(Method::GET, &format!("{base}/{name}"), b""), Ok(StatusCode::OK), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_done_with_roots_and_paths_has_rows() {
+        let vault = "/keystead/v1/operator/vaults/dev";
+        for (method, rest, body, ok) in [
+            (Method::POST, "root/rotate", &b""[..], StatusCode::ACCEPTED),
+            (Method::POST, "root/rotate", br#"{"after_purge":true}"#, StatusCode::ACCEPTED),
+            (Method::GET, "paths", b"", StatusCode::OK),
+            (Method::POST, "paths", br#"{"path":"boot"}"#, StatusCode::CREATED),
+            (Method::POST, "paths/boot/prove", b"", StatusCode::OK),
+            (Method::POST, "paths/boot/test", b"", StatusCode::OK),
+            (Method::DELETE, "paths/boot", b"", StatusCode::OK),
+        ] {
+            assert_eq!(understood(method, &format!("{vault}/{rest}"), body), Ok(ok), "{rest}");
+        }
+        for (rest, body) in [("root/rotate", &br#"{"purge":true}"#[..]), ("paths", b"{}"), ("paths", b"")] {
+            let refused = understood(Method::POST, &format!("{vault}/{rest}"), body);
+            assert_eq!(refused, Err(StatusCode::BAD_REQUEST), "{rest}");
+        }
+    }
+
+    #[test]
+    fn what_custodians_bring_has_rows() {
+        let vault = "/keystead/v1/operator/vaults/dev";
+        let activation = br#"{"record":"r","security_domain":"d","transfer":"t"}"#;
+        for (rest, body) in [
+            ("domain/offer", &b""[..]),
+            ("domain/activate", activation),
+            ("domain/confirmations", br#"{"confirmations":["c"]}"#),
+            ("unseal/challenge", b""),
+            ("unseal/answers", br#"{"answers":["a"]}"#),
+        ] {
+            assert_eq!(understood(Method::POST, &format!("{vault}/{rest}"), body), Ok(StatusCode::OK), "{rest}");
+        }
+        for (rest, body) in [
+            ("domain/activate", &br#"{"record":"r","security_domain":"d"}"#[..]),
+            ("domain/confirmations", b"{}"),
+            ("unseal/answers", br#"{"answers":[]}"#),
+        ] {
+            let refused = understood(Method::POST, &format!("{vault}/{rest}"), body);
+            assert_eq!(refused, Err(StatusCode::BAD_REQUEST), "{rest}");
         }
     }
 

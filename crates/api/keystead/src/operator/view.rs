@@ -5,7 +5,7 @@ use crate::ready;
 use keystead_api_table::Body;
 use keystead_audit::JournalHealth;
 use keystead_audit::journal::JournalState;
-use keystead_engine::{Health, VaultSummary};
+use keystead_engine::{Finding, Health, PathReport, PathView, RotationView, VaultSummary, Verdict};
 use keystead_model::Authority;
 use serde::Serialize;
 
@@ -29,7 +29,53 @@ struct Vault<'a> {
     /// Likewise.
     #[serde(skip_serializing_if = "Option::is_none")]
     clock: Option<&'static str>,
+    /// The generation of its root; known while the vault is open.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    root: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rotation: Option<Rotation>,
+    /// Its custodians, of a vault in their custody.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quorum: Option<Quorum>,
+    /// Why it did not open, if it was tried.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    not_opened: Option<&'a str>,
     created: i64,
+}
+
+/// How many custodians open a vault, how many there are, and how many confirmed its activation record.
+#[derive(Serialize)]
+struct Quorum {
+    required: u8,
+    custodians: u8,
+    confirmed: u8,
+}
+
+/// A rotation of the root that is under way.
+#[derive(Serialize)]
+struct Rotation {
+    from: u32,
+    to: u32,
+    step: &'static str,
+    rows_left: u64,
+    after_purge: bool,
+    begun: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waits_for: Option<String>,
+}
+
+impl Rotation {
+    fn of(view: &RotationView) -> Self {
+        Self {
+            from: view.from.0,
+            to: view.to.0,
+            step: view.step,
+            rows_left: view.rows_left,
+            after_purge: view.after_purge,
+            begun: view.begun.0,
+            waits_for: view.waits_for.clone(),
+        }
+    }
 }
 
 impl<'a> Vault<'a> {
@@ -46,6 +92,10 @@ impl<'a> Vault<'a> {
             purge_protection: v.purge_protection,
             tokens: v.tokens.iter().map(String::as_str).collect(),
             clock: v.clock_doubted.map(|doubted| if doubted { "doubted" } else { "ok" }),
+            root: v.root.map(|root| root.0),
+            rotation: v.rotation.as_ref().map(Rotation::of),
+            quorum: v.quorum.map(|q| Quorum { required: q.required, custodians: q.custodians, confirmed: q.confirmed }),
+            not_opened: v.not_opened.as_deref(),
             created: v.info.created.0,
         }
     }
@@ -63,6 +113,80 @@ pub(super) fn list(all: &[VaultSummary]) -> Body {
 /// One vault.
 pub(super) fn one(vault: &VaultSummary) -> Body {
     Body::json(&Vault::of(vault))
+}
+
+/// The unseal paths of a vault, and those it could have.
+pub(super) fn paths(all: &[PathView]) -> Body {
+    #[derive(Serialize)]
+    struct Paths<'a> {
+        paths: Vec<Path<'a>>,
+    }
+    #[derive(Serialize)]
+    struct Path<'a> {
+        name: &'a str,
+        kind: &'a str,
+        configured: bool,
+        of_vault: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        added: Option<i64>,
+    }
+    fn one(path: &PathView) -> Path<'_> {
+        Path {
+            name: &path.name,
+            kind: &path.kind,
+            configured: path.configured,
+            of_vault: path.of_vault,
+            added: path.added.map(|at| at.0),
+        }
+    }
+    Body::json(&Paths { paths: all.iter().map(one).collect() })
+}
+
+/// What came of a path that was tried.
+pub(super) fn report(report: &PathReport) -> Body {
+    #[derive(Serialize)]
+    struct Report<'a> {
+        name: &'a str,
+        kind: &'a str,
+        ok: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        generation: Option<u32>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        why: Option<&'a str>,
+    }
+    let PathReport { name, kind, opened, why } = report;
+    let generation = opened.map(|generation| generation.0);
+    Body::json(&Report { name, kind, ok: opened.is_some(), generation, why: why.as_deref() })
+}
+
+/// What the doctor found.
+pub(super) fn findings(all: &[Finding]) -> Body {
+    #[derive(Serialize)]
+    struct Findings<'a> {
+        ok: bool,
+        findings: Vec<One<'a>>,
+    }
+    #[derive(Serialize)]
+    struct One<'a> {
+        what: &'static str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        vault: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        name: Option<&'a str>,
+        verdict: &'static str,
+        says: &'a str,
+    }
+    let ok = all.iter().all(|finding| finding.verdict != Verdict::Bad);
+    fn one(f: &Finding) -> One<'_> {
+        One {
+            what: f.what,
+            vault: f.vault.as_deref(),
+            name: f.name.as_deref(),
+            verdict: f.verdict.name(),
+            says: &f.says,
+        }
+    }
+    Body::json(&Findings { ok, findings: all.iter().map(one).collect() })
 }
 
 /// The journal, each vault's state, and what else is amiss.

@@ -6,6 +6,7 @@ use crate::room::Room;
 use crate::run::{Effect, Execute};
 use keystead_access::Permit;
 use keystead_audit::{Detail, Outcome, Record};
+use keystead_crypto::sealed::Sealer;
 use keystead_model::{ObjectId, OperationId, Revision, Target, Time, Version};
 
 /// Reads records of the vault's log on this node, oldest first.
@@ -56,12 +57,13 @@ impl Execute for ReadAudit {
         let from = ask.from.unwrap_or_else(|| journal.size(log).saturating_sub(u64::from(limit)));
         let read = tokio::task::spawn_blocking(move || journal.read(log, from, limit));
         let records = read.await.map_err(|_| Refusal::Fault)?.map_err(|_| Refusal::Unavailable)?;
-        let entries = records.into_iter().map(|(index, record)| entry(room, index, &record)).collect();
+        let details = room.open().seals().details.clone();
+        let entries = records.into_iter().map(|(index, record)| entry(&details, index, &record)).collect();
         Ok(Effect::read(entries))
     }
 }
 
-fn entry(room: &Room<'_>, index: u64, record: &Record) -> AuditEntry {
+fn entry(details: &Sealer, index: u64, record: &Record) -> AuditEntry {
     AuditEntry {
         index,
         time: record.at(),
@@ -71,6 +73,6 @@ fn entry(room: &Room<'_>, index: u64, record: &Record) -> AuditEntry {
         object: record.object(),
         version: record.version(),
         revision: record.revision(),
-        detail: Detail::open(record, &room.open().details).unwrap_or_default(),
+        detail: Detail::open(record, details).unwrap_or_default(),
     }
 }

@@ -8,8 +8,8 @@ use crate::run::{Effect, Execute};
 use keystead_access::Permit;
 use keystead_model::{Name, Target};
 
-/// Backs a key up: all its versions, their attributes and tags, its rotation policy. The value opens in this vault
-/// only, and in it also after the key was purged.
+/// Backs a key up: all its versions, their attributes and tags, its rotation policy. The value opens in vaults of
+/// the same domain only, and in them also after the key was purged.
 pub struct BackupKey {
     /// Which key.
     pub name: Name,
@@ -24,7 +24,7 @@ impl Execute for BackupKey {
 
     async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<Vec<u8>>, Refusal> {
         let key = room.live(&permit.ask().name).await?;
-        let id = BackupId { vault: room.vault().info.id, id: keystead_crypto::random() };
+        let id = BackupId { vault: room.open().domain, id: keystead_crypto::random() };
         let stored = room.all_versions(&key, MAX_VERSIONS).await?;
         let mut versions = Vec::with_capacity(stored.len());
         for version in &stored {
@@ -49,7 +49,7 @@ impl Execute for BackupKey {
 /// The version with its material sealed to the backup.
 async fn sealed(room: &Room<'_>, id: BackupId, v: &KeyVersion) -> Result<BackupVersion, Refusal> {
     let (open, here) = (room.open(), room.material_binding(v.id, v.version));
-    let (from, to) = ((&open.material, &here), (&open.blobs, &id.material(v.version)));
+    let (from, to) = ((room.material(), &here), (&open.blobs, &id.material(v.version)));
     let material = room.protection().reseal(from, to, v.record.stored(), room.at.deadline).await?;
     let mut record = v.record.clone();
     record.material = material;

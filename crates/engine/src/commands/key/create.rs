@@ -112,8 +112,8 @@ pub(super) async fn add_version(
 
 async fn make(room: &Room<'_>, id: ObjectId, version: Version, new: NewVersion<'_>) -> Result<VersionRecord, Refusal> {
     let binding = room.material_binding(id, version);
-    let (open, now, by) = (room.open(), room.at.now, room.at.deadline);
-    let (protection, sealer) = (room.protection(), &open.material);
+    let (now, by) = (room.at.now, room.at.deadline);
+    let (protection, sealer) = (room.protection(), room.material());
     let (generated, level) = match new.source {
         Source::Generate(key) => (protection.generate(sealer, &binding, key, by).await?, key.level),
         Source::Import(key, level) => (protection.import(sealer, &binding, (key.clone(), level), by).await?, level),

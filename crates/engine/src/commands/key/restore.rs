@@ -23,7 +23,7 @@ impl Execute for RestoreKey {
     type Output = KeyView;
 
     async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<KeyView>, Refusal> {
-        let (from, record) = backup::open(&room.open().blobs, room.vault().info.id, &permit.ask().backup)?;
+        let (from, record) = backup::open(&room.open().blobs, room.open().domain, &permit.ask().backup)?;
         let name = Name::parse(&record.name).map_err(|_| backup::BadBackup::Damaged)?;
         if room.key(Kind::Key, &name).await?.is_some() {
             return Err(Refusal::NameTaken { name });
@@ -79,7 +79,7 @@ async fn restored(
 ) -> Result<(Row, KeyView), Refusal> {
     let version = Version::from_bytes(stored.version);
     let (open, here) = (room.open(), room.material_binding(id, version));
-    let (from, to) = ((&open.blobs, &from.material(version)), (&open.material, &here));
+    let (from, to) = ((&open.blobs, &from.material(version)), (room.material(), &here));
     let mut record = stored.record;
     record.material = room.protection().reseal(from, to, record.stored(), room.at.deadline).await?;
     let tag = room.tag(name);

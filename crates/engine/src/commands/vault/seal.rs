@@ -17,7 +17,7 @@ impl Execute for SealVault {
     type Output = ();
 
     async fn execute(_: &Permit<Self>, room: &Room<'_>) -> Result<Effect<()>, Refusal> {
-        let changes = clear_row::with_status(room.vault(), &room.open().records, VaultStatus::Sealed).await?;
+        let changes = clear_row::with_status(room.vault(), room.records(), VaultStatus::Sealed).await?;
         Ok(Effect::status((), VaultStatus::Sealed).with(changes))
     }
 }

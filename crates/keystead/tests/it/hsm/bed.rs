@@ -19,7 +19,7 @@ const OFFICER_PIN: &str = "8642-officer";
 
 /// Whose token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Maker {
+pub(crate) enum Maker {
     SoftHsm2,
     Kryoptic,
 }
@@ -46,7 +46,7 @@ impl Maker {
 }
 
 /// One token.
-pub(super) struct Token {
+pub(crate) struct Token {
     maker: Maker,
     label: String,
     dir: PathBuf,
@@ -54,7 +54,7 @@ pub(super) struct Token {
 
 impl Token {
     /// A new one in this directory, under a label that is also its name for servers.
-    pub(super) fn new(maker: Maker, beside: &Path, label: &str) -> Self {
+    pub(crate) fn new(maker: Maker, beside: &Path, label: &str) -> Self {
         let token = Self { maker, label: label.to_owned(), dir: beside.join(label) };
         fs::create_dir_all(token.objects()).unwrap();
         let text = match maker {
@@ -158,7 +158,7 @@ impl Token {
     }
 
     /// Its section of a server's configuration.
-    pub(super) fn section(&self, placement: &str) -> String {
+    pub(crate) fn section(&self, placement: &str) -> String {
         let (name, module) = (&self.label, self.maker.module());
         format!(
             "[[hsm]]\nname = {name:?}\nmodule = {module:?}\nlabel = {name:?}\npin_file = {:?}\n\
@@ -226,6 +226,7 @@ pub(super) async fn vault(node: &Inside, name: &str, tokens: &[&str]) -> Arc<Vau
         purge_protection: false,
         tenant: "adfs".to_owned(),
         tokens: tokens.iter().map(|token| (*token).to_owned()).collect(),
+        quorum: false,
         policy: PolicyDocument {
             administrators: vec![officer],
             assignments: vec![role],

@@ -110,6 +110,7 @@ pub(crate) fn new_vault(name: &str, kind: VaultKind) -> NewVault {
         purge_protection: false,
         tenant: "adfs".to_owned(),
         tokens: Vec::new(),
+        quorum: false,
         policy: if kind == VaultKind::Hsm { PolicyDocument::default() } else { policy },
     }
 }

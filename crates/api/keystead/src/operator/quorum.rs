@@ -1,0 +1,124 @@
+//! What the customer and the custodians of a vault bring, and what they are asked.
+
+use super::ask::{self, name, read_policy};
+use super::view;
+use keystead_api_table::{BadParameter, Body, Ids, Parts};
+use keystead_engine::{Answered, Asked, BadChallenge, DomainActivation, Instance, OperateError};
+use keystead_model::Moment;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+/// A request about a vault with custodians.
+pub(super) enum Ask {
+    Offer,
+    Activate(Box<DomainActivation>, Box<Ids>),
+    Confirm(Vec<Vec<u8>>),
+    Challenge,
+    Answer(Vec<String>),
+}
+
+/// The files as `keystead domain new` wrote them: each is text.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ActivationDocument {
+    record: String,
+    security_domain: String,
+    transfer: String,
+    #[serde(default)]
+    tokens: Vec<String>,
+    #[serde(default)]
+    paths: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Confirmations {
+    confirmations: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Answers {
+    answers: Vec<String>,
+}
+
+/// More than a vault has custodians.
+const MOST: usize = 32;
+
+pub(super) fn offer(parts: &Parts<'_>) -> Result<ask::Ask, BadParameter> {
+    Ok(ask::Ask::Quorum(name(parts)?, Ask::Offer))
+}
+
+pub(super) fn activate(parts: &Parts<'_>, ids: &Ids) -> Result<ask::Ask, BadParameter> {
+    let ActivationDocument { record, security_domain, transfer, tokens, paths } = body(parts)?;
+    let (record, security_domain, transfer) =
+        (record.into_bytes(), security_domain.into_bytes(), transfer.into_bytes());
+    let activation = DomainActivation { record, security_domain, transfer, tokens, paths };
+    Ok(ask::Ask::Quorum(name(parts)?, Ask::Activate(Box::new(activation), Box::new(Ids::new(ids.next())))))
+}
+
+pub(super) fn confirm(parts: &Parts<'_>) -> Result<ask::Ask, BadParameter> {
+    let Confirmations { confirmations } = body(parts)?;
+    let files = some(confirmations, "confirmations")?.into_iter().map(String::into_bytes).collect();
+    Ok(ask::Ask::Quorum(name(parts)?, Ask::Confirm(files)))
+}
+
+pub(super) fn ask(parts: &Parts<'_>) -> Result<ask::Ask, BadParameter> {
+    Ok(ask::Ask::Quorum(name(parts)?, Ask::Challenge))
+}
+
+pub(super) fn answer(parts: &Parts<'_>) -> Result<ask::Ask, BadParameter> {
+    let Answers { answers } = body(parts)?;
+    Ok(ask::Ask::Quorum(name(parts)?, Ask::Answer(some(answers, "answers")?)))
+}
+
+fn body<T: DeserializeOwned>(parts: &Parts<'_>) -> Result<T, BadParameter> {
+    serde_json::from_slice(parts.body()).map_err(|e| BadParameter::json(&e))
+}
+
+fn some(all: Vec<String>, what: &'static str) -> Result<Vec<String>, BadParameter> {
+    let expected = "1 to 32 of them";
+    if (1..=MOST).contains(&all.len()) { Ok(all) } else { Err(BadParameter::Malformed { what, expected }) }
+}
+
+pub(super) async fn perform(instance: &Instance, name: &str, ask: Ask, at: Moment) -> Result<Body, OperateError> {
+    match ask {
+        Ask::Offer => {
+            let offered = instance.transfer_offer(name, at).await?;
+            let file = String::from_utf8_lossy(&offered.file);
+            Ok(Body::json(&json!({ "offer": file, "node_words": offered.node_words })))
+        }
+        Ask::Activate(activation, ids) => {
+            let read = |policy: &[u8]| read_policy(policy, &ids).map_err(|e| e.to_string());
+            instance.activate_domain(name, *activation, &read, at).await.map(|v| view::one(&v))
+        }
+        Ask::Confirm(files) => instance.confirm(name, &files, at).await.map(|v| view::one(&v)),
+        Ask::Challenge => instance.ask_quorum(name, at).await.map(|asked| Body::json(&shown(&asked))),
+        Ask::Answer(answers) => instance.answer_quorum(name, &answers, at).await.map(|done| answered(&done)),
+    }
+}
+
+fn shown(asked: &Asked) -> Value {
+    json!({
+        "challenge": asked.challenge,
+        "node_words": asked.node_words,
+        "expires": asked.expires.0,
+        "required": asked.required,
+        "custodians": asked.custodians,
+        "given": asked.given,
+        "missing": asked.missing,
+    })
+}
+
+fn answered(done: &Answered) -> Body {
+    let one = |answer: &Result<u8, BadChallenge>| match answer {
+        Ok(number) => json!({ "share": number }),
+        Err(why) => json!({ "refused": why.to_string() }),
+    };
+    Body::json(&json!({
+        "status": done.vault.state,
+        "answers": done.answers.iter().map(one).collect::<Vec<_>>(),
+        "asked": done.asked.as_ref().map(shown),
+    }))
+}

@@ -1,0 +1,211 @@
+//! The doctor: everything the node needs is tried, and each unseal path of each vault proven by opening with it.
+
+use super::paths::proven;
+use super::{CUSTODY, Instance};
+use crate::operate::OperateError;
+use crate::rotate::RotationView;
+use crate::vault::{Open, State, Vault};
+use crate::wraps::{self, Stored};
+use keystead_audit::journal::JournalState;
+use keystead_custody::UnsealPath;
+use keystead_model::{Generation, Moment, VaultStatus};
+use keystead_store::StoreState;
+use std::sync::Arc;
+
+/// How it is with one thing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// As it should be.
+    Good,
+    /// It works; something around it could be better.
+    Warning,
+    /// It does not work.
+    Bad,
+}
+
+impl Verdict {
+    /// The word for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Good => "ok",
+            Self::Warning => "warning",
+            Self::Bad => "bad",
+        }
+    }
+}
+
+/// What was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// `store`, `journal`, `clock`, `token`, `vault`, `path`, `root`, or what else is amiss.
+    pub what: &'static str,
+    /// Of which vault.
+    pub vault: Option<String>,
+    /// The token's or path's name.
+    pub name: Option<String>,
+    /// How it is.
+    pub verdict: Verdict,
+    /// In words.
+    pub says: String,
+}
+
+impl Finding {
+    fn new(what: &'static str, verdict: Verdict, says: impl Into<String>) -> Self {
+        Self { what, vault: None, name: None, verdict, says: says.into() }
+    }
+
+    fn of(self, vault: &Vault) -> Self {
+        Self { vault: Some(vault.info.name.clone()), ..self }
+    }
+
+    fn named(self, name: &str) -> Self {
+        Self { name: Some(name.to_owned()), ..self }
+    }
+}
+
+impl Instance {
+    /// Tries everything. It changes nothing.
+    pub async fn doctor(&self, at: Moment) -> Vec<Finding> {
+        let mut all = vec![self.journal_found(), self.store_found().await, self.clock_found()];
+        for token in self.tokens() {
+            let verdict = if token.state == "ready" { Verdict::Good } else { Verdict::Bad };
+            let says = token.reason.unwrap_or_else(|| token.state.to_owned());
+            all.push(Finding::new("token", verdict, says).named(&token.name));
+        }
+        for (what, why) in self.troubles.load().iter() {
+            // Memory that is not locked serves as well as any.
+            let verdict = if *what == "memory" { Verdict::Warning } else { Verdict::Bad };
+            all.push(Finding::new(what, verdict, why.clone()));
+        }
+        let mut vaults = self.all();
+        vaults.sort_by(|a, b| a.info.name.cmp(&b.info.name));
+        for vault in vaults {
+            self.look_at_vault(&vault, at, &mut all).await;
+        }
+        all
+    }
+
+    fn journal_found(&self) -> Finding {
+        let health = self.journal().health();
+        match health.state {
+            JournalState::Ready => Finding::new("journal", Verdict::Good, "ready"),
+            JournalState::Low => Finding::new("journal", Verdict::Warning, "its disk is nearly full: make room"),
+            JournalState::Full => Finding::new("journal", Verdict::Bad, "its disk is full: make room"),
+            JournalState::Failed(why) => Finding::new("journal", Verdict::Bad, why),
+            JournalState::Closed => Finding::new("journal", Verdict::Bad, "closed"),
+        }
+    }
+
+    async fn store_found(&self) -> Finding {
+        match (self.store().state(), self.store_answers().await) {
+            (StoreState::Ok, true) => Finding::new("store", Verdict::Good, "ok"),
+            (StoreState::Full, true) => Finding::new("store", Verdict::Bad, "its disk is full: make room"),
+            _ => Finding::new("store", Verdict::Bad, "it does not answer: the server's log says why"),
+        }
+    }
+
+    fn clock_found(&self) -> Finding {
+        match self.doubted() {
+            0 => Finding::new("clock", Verdict::Good, "ok"),
+            vaults => {
+                let says = format!(
+                    "doubted in {vaults} vaults: set it right, then an administrator of each confirms it (`keystead clock`)"
+                );
+                Finding::new("clock", Verdict::Bad, says)
+            }
+        }
+    }
+
+    async fn look_at_vault(&self, vault: &Arc<Vault>, at: Moment, all: &mut Vec<Finding>) {
+        let state = vault.state();
+        let stored = self.stored(vault).await.ok();
+        let (verdict, says) = match (&state, stored) {
+            (State::Sealed, Some(VaultStatus::Active)) => {
+                let why = Option::clone(&vault.not_opened.load());
+                (Verdict::Bad, why.map_or_else(|| "sealed".to_owned(), |why| format!("it did not open: {why}")))
+            }
+            (State::Sealed, _) => (Verdict::Good, "sealed by command".to_owned()),
+            (state, _) => (Verdict::Good, state.name().to_owned()),
+        };
+        all.push(Finding::new("vault", verdict, says).of(vault));
+        match &state {
+            State::Open(open) => self.look_at_open(vault, open, all).await,
+            State::Sealed => self.look_at_sealed(vault, at, all).await,
+            State::Inactive { .. } | State::Deleted => {}
+        }
+    }
+
+    /// Each of its paths, also such as the node is not configured with.
+    async fn look_at_open(&self, vault: &Vault, open: &Open, all: &mut Vec<Finding>) {
+        let listed = match wraps::paths(vault, &open.seals().records).await {
+            Ok((_, listed)) => listed.paths,
+            Err(e) => {
+                all.push(Finding::new("path", Verdict::Bad, e.to_string()).of(vault));
+                return;
+            }
+        };
+        for path in &listed {
+            let opened = match self.its_path(&path.name) {
+                Ok(path) => proven(vault, open, path).await,
+                Err(e) => Err(e),
+            };
+            all.push(path_found(vault, &path.name, opened));
+        }
+        let domain = wraps::get(vault, wraps::sealed_root_at(open.seals().generation())).await;
+        let finding = match domain {
+            Ok(Some(_)) => Finding::new("root", Verdict::Good, rotation(open.rotation().as_ref().map(|r| r.view()))),
+            Ok(None) => Finding::new("root", Verdict::Bad, "it is not sealed to the vault's domain: rotate it"),
+            Err(e) => Finding::new("root", Verdict::Bad, e.to_string()),
+        };
+        let finding = match open.rotation().as_ref().and_then(|r| r.view().waits_for) {
+            Some(why) => {
+                Finding { verdict: Verdict::Bad, says: format!("{}; it waits: {why}", finding.says), ..finding }
+            }
+            None => finding,
+        };
+        let name = format!("generation {}", open.seals().generation().0);
+        all.push(finding.of(vault).named(&name));
+    }
+
+    /// Each configured path that wrapped something of it, as an unseal would use it.
+    async fn look_at_sealed(&self, vault: &Vault, at: Moment, all: &mut Vec<Finding>) {
+        let (mut found, mut under_way) = (0_usize, None);
+        for path in &self.parts.paths {
+            let stored = Stored::of(vault, path.name()).await;
+            if stored.is_ok_and(|stored| stored.is_empty()) {
+                continue;
+            }
+            found = found.saturating_add(1);
+            let opened = self.trial(vault, &**path as &dyn UnsealPath, at).await.map(|(generation, view)| {
+                under_way = view.or_else(|| under_way.take());
+                generation
+            });
+            all.push(path_found(vault, path.name(), opened));
+        }
+        if found == 0 && vault.info.custody == CUSTODY {
+            let says = "no configured unseal path opens it: configure one of its paths";
+            all.push(Finding::new("path", Verdict::Bad, says).of(vault));
+        }
+        if let Some(view) = under_way {
+            all.push(Finding::new("root", Verdict::Good, rotation(Some(view))).of(vault));
+        }
+    }
+}
+
+fn path_found(vault: &Vault, name: &str, opened: Result<Generation, OperateError>) -> Finding {
+    let finding = match opened {
+        Ok(generation) => Finding::new("path", Verdict::Good, format!("opens root generation {}", generation.0)),
+        Err(e) => Finding::new("path", Verdict::Bad, e.to_string()),
+    };
+    finding.of(vault).named(name)
+}
+
+/// The last unfinished step, if there is one.
+fn rotation(view: Option<RotationView>) -> String {
+    match view {
+        None => "sealed to the vault's domain".to_owned(),
+        Some(view) => {
+            format!("rotating root {} -> {}: {}, {} rows left", view.from.0, view.to.0, view.step, view.rows_left)
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! What a vault that waits says of itself: its transfer key, made when it is asked for. The key is in this memory alone,
+//! the same one until it was used or the process ends.
+
+use super::Instance;
+use crate::error::Refusal;
+use crate::operate::OperateError;
+use crate::vault::{State, Vault};
+use keystead_crypto::certificate::self_signed;
+use keystead_crypto::rsa::{PrivateKey, Size};
+use keystead_custody::Certificate;
+use keystead_custody::activation::NodeIdentity;
+use keystead_custody::offer::TransferOffer;
+use keystead_model::{Action, Moment, VaultId};
+use minicbor::bytes::ByteArray;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// An offer, as the operator takes it to the customer.
+pub struct Offered {
+    /// The file.
+    pub file: Vec<u8>,
+    /// What is compared: the words of the node that signed it.
+    pub node_words: String,
+}
+
+/// A transfer key of one vault.
+pub(super) struct Transfer {
+    pub(super) key: PrivateKey,
+    pub(super) certificate: Certificate,
+}
+
+/// Those of vaults that wait.
+#[derive(Default)]
+pub(super) struct Transfers(Mutex<HashMap<VaultId, Arc<Transfer>>>);
+
+impl Transfers {
+    fn lock(&self) -> MutexGuard<'_, HashMap<VaultId, Arc<Transfer>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn of(&self, vault: VaultId) -> Option<Arc<Transfer>> {
+        self.lock().get(&vault).cloned()
+    }
+
+    /// It was used.
+    pub(super) fn forget(&self, vault: VaultId) {
+        self.lock().remove(&vault);
+    }
+}
+
+impl Instance {
+    /// What an inactive vault tells its customer, signed by this node.
+    pub async fn transfer_offer(&self, name: &str, at: Moment) -> Result<Offered, OperateError> {
+        let _one_at_a_time = self.operating.lock().await;
+        let vault = self.waiting(name)?;
+        let transfer = match self.transfers.of(vault.info.id) {
+            Some(transfer) => transfer,
+            None => {
+                let made = tokio::task::spawn_blocking(make).await.map_err(|_| Refusal::Fault)?;
+                let made = Arc::new(made.ok_or(Refusal::Fault)?);
+                let thumbprint = ByteArray::from(made.certificate.thumbprint());
+                let clear = minicbor::to_vec(thumbprint).map_err(|_| Refusal::Fault)?;
+                self.write(Action::TransferKeyMade, vault.info.id, clear, at).await?;
+                self.transfers.lock().insert(vault.info.id, Arc::clone(&made));
+                made
+            }
+        };
+        let offer = TransferOffer {
+            vault: vault.info.id,
+            name: vault.info.name.clone(),
+            kind: vault.info.kind,
+            authorities: vault.info.authorities.clone(),
+            tenant: vault.info.tenant.clone(),
+            retention_days: vault.info.retention_days,
+            transfer_key: transfer.certificate.clone(),
+            node: self.identity(),
+        };
+        Ok(Offered { file: offer.sign(self.journal().node_key()), node_words: offer.node.words() })
+    }
+
+    /// A vault that was not activated yet.
+    pub(super) fn waiting(&self, name: &str) -> Result<Arc<Vault>, OperateError> {
+        let vault = self.known(name)?;
+        match vault.state() {
+            State::Inactive { .. } => Ok(vault),
+            state => Err(OperateError::WrongState { state: state.name(), needed: "inactive" }),
+        }
+    }
+
+    /// Who this node is to custodians.
+    pub(super) fn identity(&self) -> NodeIdentity {
+        NodeIdentity { id: self.parts.node, key: self.journal().node_key().public() }
+    }
+}
+
+/// Takes up to seconds.
+fn make() -> Option<Transfer> {
+    let key = PrivateKey::generate(Size::Bits3072, 65_537).ok()?;
+    let certificate = self_signed(&key, "Keystead transfer key").ok()?;
+    Some(Transfer { certificate: Certificate::parse(&certificate).ok()?, key })
+}

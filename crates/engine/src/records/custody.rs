@@ -1,0 +1,83 @@
+//! What a vault keeps of its root's generations and of the ways to it.
+
+use crate::error::Refusal;
+use minicbor::{Decode, Encode};
+
+/// The random key of the audit details of one generation.
+#[derive(Clone, Encode, Decode, zeroize::Zeroize)]
+#[cbor(map)]
+pub(crate) struct DetailKey {
+    #[n(0)]
+    pub(crate) generation: u32,
+    #[cbor(n(1), with = "minicbor::bytes")]
+    pub(crate) key: [u8; 32],
+}
+
+/// A rotation of the root that is under way.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct RootRotationRecord {
+    /// The generation that is replaced.
+    #[n(0)]
+    pub(crate) from: u32,
+    /// The generation that rows are sealed under since.
+    #[n(1)]
+    pub(crate) to: u32,
+    /// [`RotationStep`]'s code.
+    #[n(2)]
+    pub(crate) step: u8,
+    /// Whether each path has a new key, and the one before is to be destroyed.
+    #[n(3)]
+    pub(crate) after_purge: bool,
+    /// ms since the epoch.
+    #[n(4)]
+    pub(crate) begun: i64,
+}
+
+/// How far a rotation has come, as far as that outlives the process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RotationStep {
+    /// Some rows may need the generation before.
+    Resealing = 1,
+    /// None does, and its wraps are gone; keys of paths may be left.
+    Destroyed = 2,
+}
+
+impl RootRotationRecord {
+    pub(crate) fn step(&self) -> Result<RotationStep, Refusal> {
+        match self.step {
+            1 => Ok(RotationStep::Resealing),
+            2 => Ok(RotationStep::Destroyed),
+            _ => Err(Refusal::Damaged),
+        }
+    }
+}
+
+/// The unseal paths of a vault. A vault without the row has the one path `file`.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct PathsRecord {
+    #[n(0)]
+    pub(crate) paths: Vec<PathRecord>,
+}
+
+/// One of them.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct PathRecord {
+    /// As nodes are configured with it.
+    #[n(0)]
+    pub(crate) name: String,
+    /// `file`, `credential` or `hsm`.
+    #[n(1)]
+    pub(crate) kind: String,
+    /// ms since the epoch.
+    #[n(2)]
+    pub(crate) added: i64,
+}
+
+impl PathsRecord {
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.paths.iter().any(|path| path.name == name)
+    }
+}

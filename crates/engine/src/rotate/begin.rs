@@ -1,0 +1,160 @@
+//! Making the next generation: all of it stands after one commit, or nothing.
+
+use super::Rotation;
+use crate::error::{Refusal, TurnedAway};
+use crate::node::{Instance, VaultSummary, summary};
+use crate::operate::OperateError;
+use crate::records::{DetailKey, RootRotationRecord, RotationStep, SecretsRecord};
+use crate::room::{Place, seal_row};
+use crate::seals::{self, Seals};
+use crate::vault::{Open, State, Vault};
+use crate::wraps::{self, Stored};
+use crate::{opening, rotate};
+use keystead_custody::{DomainKey, Root, UnsealPath};
+use keystead_model::{Action, Generation, Moment, ObjectId};
+use keystead_store::{Changes, Kind, Row};
+use std::sync::Arc;
+
+/// The next generation, and how it begins to seal.
+struct Next {
+    seals: Seals,
+    rotation: Rotation,
+    changes: Changes,
+}
+
+impl Instance {
+    /// Makes the next generation of a vault's root and lets it seal from now on. What the one before sealed is resealed
+    /// in the background ([`Instance::turn`]). `after_purge`: each path gets a new key, too, and the one before is
+    /// destroyed at the end.
+    pub async fn rotate_root(&self, name: &str, after_purge: bool, at: Moment) -> Result<VaultSummary, OperateError> {
+        let _one_at_a_time = self.operating.lock().await;
+        let vault = self.known(name)?;
+        let State::Open(open) = vault.state() else {
+            return Err(OperateError::WrongState { state: vault.state().name(), needed: "open" });
+        };
+        self.not_rotating(&open)?;
+        let next = self.next(&vault, &open, after_purge, at).await?;
+        let generations = (next.rotation.record.from, next.rotation.record.to);
+        let clear = minicbor::to_vec((generations.0, generations.1, after_purge)).map_err(|_| Refusal::Fault)?;
+        // What was sealed under the generation before is committed by now, or is sealed again.
+        let gate = open.gate.write().await;
+        let Next { seals, rotation, changes } = next;
+        let begin = || {
+            open.seal_with(seals);
+            *open.rotation() = Some(rotation);
+        };
+        let done = self.commit(&vault, changes, (Action::RootRotationBegun, clear.clone()), at, begin).await;
+        if let Err(OperateError::TurnedAway(TurnedAway::OutcomeUnknown)) = &done {
+            // Which generation the store's rows are of is not known: opening finds it.
+            vault.state.store(Arc::new(State::Sealed));
+        }
+        done?;
+        drop(gate);
+        let vault_name = &vault.info.name;
+        tracing::info!(vault = %vault_name, "root generation {} was made; {} is being replaced", generations.1, generations.0);
+        self.write(Action::RootRotationBegun, vault.info.id, clear, at).await?;
+        Ok(summary(&vault))
+    }
+
+    pub(crate) fn not_rotating(&self, open: &Open) -> Result<(), OperateError> {
+        match open.rotation().as_ref().map(Rotation::view) {
+            Some(view) => Err(OperateError::Rotating { from: view.from, to: view.to }),
+            None => Ok(()),
+        }
+    }
+
+    async fn next(&self, vault: &Vault, open: &Open, after_purge: bool, at: Moment) -> Result<Next, OperateError> {
+        let now = open.seals();
+        let root = Arc::new(Root::generate(Generation(now.generation().0.saturating_add(1))));
+        let (_, listed) = wraps::paths(vault, &now.records).await?;
+        let mut puts = Vec::new();
+        let mut domain = None;
+        for path in &listed.paths {
+            let path = self.its_path(&path.name)?;
+            let wrapped = wrapped(vault, path, &root, after_purge).await?;
+            puts.extend(wrapped.puts);
+            domain = domain.or(wrapped.domain);
+        }
+        puts.push(sealed_root(vault, &root, domain.as_ref()).await?);
+        let (row, mut secrets) = secrets(vault, open).await?;
+        let key = DetailKey { generation: root.generation().0, key: keystead_crypto::random() };
+        secrets.details.get_or_insert_default().push(key);
+        let seals = Seals::new(Arc::clone(&root), Some(Arc::clone(&now.root)), seals::details(&secrets));
+        let counter = row.counter.saturating_add(1);
+        let place = Place { kind: row.kind, tag: row.lookup, version: None, id: row.id, counter, due: None };
+        puts.push(seal_row(vault, &seals.records, place, &secrets)?);
+        let record = RootRotationRecord {
+            from: now.generation().0,
+            to: root.generation().0,
+            step: RotationStep::Resealing as u8,
+            after_purge,
+            begun: at.now.0,
+        };
+        let id = ObjectId::from_bytes(keystead_crypto::random());
+        puts.push(rotate::row(vault, &seals.records, &record, (id, 1))?);
+        let mut rotation = Rotation::new(record, id, 1)?;
+        rotation.cursor.total = Some(super::turn::count(vault).await?);
+        Ok(Next { seals, rotation, changes: Changes { puts, ..Changes::default() } })
+    }
+}
+
+/// What a path wrapped anew, and the domain key if it opened that.
+struct Wrapped {
+    puts: Vec<Row>,
+    domain: Option<DomainKey>,
+}
+
+/// The generation wrapped by one path, and the domain key too if the path has a new key.
+async fn wrapped(
+    vault: &Vault,
+    path: &dyn UnsealPath,
+    root: &Root,
+    after_purge: bool,
+) -> Result<Wrapped, OperateError> {
+    let id = vault.info.id;
+    let failed = |cause| OperateError::PathFailed { name: path.name().to_owned(), cause };
+    let stored = Stored::of(vault, path.name()).await?;
+    path.settle(id, &stored.wraps()).await.map_err(failed)?;
+    let domain = match &stored.domain {
+        Some(row) => Some(path.unwrap_domain(id, &row.sealed).await.map_err(failed)?),
+        None => None,
+    };
+    let renewed = if after_purge { Some(path.renewed(id).await.map_err(failed)?) } else { None };
+    let with: &dyn UnsealPath = renewed.as_deref().unwrap_or(path);
+    let mut puts = Vec::new();
+    let wrapped = with.wrap_root(id, root).await.map_err(failed)?;
+    // By the path as an unseal uses it.
+    if !path.unwrap_root(id, &wrapped).await.map_err(failed)?.same_as(root) {
+        return Err(OperateError::NotProven { name: path.name().to_owned() });
+    }
+    let at = wraps::root_at(path.name(), root.generation());
+    puts.push(wraps::clear(at, wraps::get(vault, at).await?.as_ref(), wrapped));
+    if let (Some(domain), Some(row), true) = (&domain, &stored.domain, after_purge) {
+        let wrapped = with.wrap_domain(id, domain).await.map_err(failed)?;
+        if path.unwrap_domain(id, &wrapped).await.map_err(failed)?.public() != domain.public() {
+            return Err(OperateError::NotProven { name: path.name().to_owned() });
+        }
+        puts.push(wraps::clear(row.key(), Some(row), wrapped));
+    }
+    Ok(Wrapped { puts, domain })
+}
+
+/// The generation sealed to the domain; proven by opening where a path holds the domain's private key.
+async fn sealed_root(vault: &Vault, root: &Root, domain: Option<&DomainKey>) -> Result<Row, OperateError> {
+    let (id, public) = (vault.info.id, wraps::public(vault).await?);
+    let sealed = public.seal_root(id, root).map_err(|_| OperateError::Damaged)?;
+    if let Some(domain) = domain {
+        let opened = domain.open_root(id, &sealed).map_err(|_| OperateError::Damaged)?;
+        if domain.public() != public || !opened.same_as(root) {
+            return Err(OperateError::Damaged);
+        }
+    }
+    let at = wraps::sealed_root_at(root.generation());
+    Ok(wraps::clear(at, wraps::get(vault, at).await?.as_ref(), sealed))
+}
+
+async fn secrets(vault: &Vault, open: &Open) -> Result<(Row, SecretsRecord), OperateError> {
+    let row = opening::row(vault, Kind::Secrets).await?;
+    let (secrets, _) = opening::sealed(vault, &open.seals().records, Kind::Secrets).await?;
+    Ok((row, secrets))
+}

@@ -1,0 +1,110 @@
+//! `keystead unseal`: the custodians of a vault open it, each from his own machine.
+
+use crate::domain::files;
+use crate::exit::Failure;
+use crate::key::connection::failure;
+use crate::new_files;
+use crate::output::{self, OutputArgs, time};
+use crate::socket::SocketArgs;
+use keystead_client::{AnsweredInfo, AskedInfo};
+use keystead_custody::challenge::MAX_TEXT;
+use keystead_model::Name;
+use std::path::{Path, PathBuf};
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  keystead unseal payments --out challenge.txt
+  keystead unseal payments --answer alice.answer --answer carol.answer
+
+The first shows what the custodians are asked; it stays the same for an hour,
+or until the server ends. The second brings answers, in any order and in as
+many steps as you like. Exit code 1 if an answer was refused. A vault with
+custody `file` opens by `keystead vault unseal`.")]
+pub(crate) struct Args {
+    /// Which vault
+    #[arg(value_parser = name)]
+    name: Name,
+    /// What `keystead custodian answer` printed; repeat for more
+    #[arg(long, value_name = "FILE")]
+    answer: Vec<PathBuf>,
+    /// A new file for the challenge
+    #[arg(long, value_name = "FILE", conflicts_with = "answer")]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    socket: SocketArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+fn name(text: &str) -> Result<Name, String> {
+    Name::parse(text).map_err(|e| e.to_string())
+}
+
+pub(crate) async fn run(args: Args) -> Result<(), Failure> {
+    let client = args.socket.client();
+    if args.answer.is_empty() {
+        let asked = client.ask_quorum(&args.name).await.map_err(|e| failure(&e))?.value;
+        if let Some(out) = &args.out {
+            new_files::write(out, format!("{}\n", asked.challenge).as_bytes())?;
+        }
+        return if args.output.is_json() { output::json(&asked) } else { output::text(&in_words(&asked)) };
+    }
+    let answers = args.answer.iter().map(|file| answer(file)).collect::<Result<Vec<_>, _>>()?;
+    let done = client.answer_quorum(&args.name, &answers).await.map_err(|e| failure(&e))?.value;
+    report(&args, &done)
+}
+
+fn answer(file: &Path) -> Result<String, Failure> {
+    let bytes = files::read(file, MAX_TEXT.saturating_mul(2))?;
+    String::from_utf8(bytes).map_err(|_| Failure::usage(format!("{} is not an answer", file.display())))
+}
+
+fn in_words(asked: &AskedInfo) -> String {
+    format!(
+        "{}\n\nThe words of this node, for custodians who do not know it:\n    {}\n\
+         {} of {} custodians must answer before {}; {}.\n\
+         Each runs, where his key is:\n    \
+         keystead custodian answer --challenge FILE --domain DIR --key KEY.pem --out ANSWER\n\
+         and you bring what it writes: keystead unseal NAME --answer ANSWER",
+        asked.challenge,
+        asked.node_words,
+        asked.required,
+        asked.custodians,
+        time::millis(asked.expires),
+        progress(asked)
+    )
+}
+
+fn progress(asked: &AskedInfo) -> String {
+    let given: Vec<String> = asked.given.iter().map(u8::to_string).collect();
+    let who = if given.is_empty() { "none is there yet".to_owned() } else { format!("there: {}", given.join(", ")) };
+    format!("{who}; missing: {}", asked.missing)
+}
+
+fn report(args: &Args, done: &AnsweredInfo) -> Result<(), Failure> {
+    let mut refused = Vec::new();
+    for (file, answer) in args.answer.iter().zip(&done.answers) {
+        if let Some(why) = &answer.refused {
+            refused.push(format!("{}: {why}", file.display()));
+        }
+    }
+    if args.output.is_json() {
+        output::json(done)?;
+    } else {
+        let state = done.asked.as_ref().map_or_else(String::new, |asked| format!("; shares {}", progress(asked)));
+        output::text(&format!("{} is {}{state}", args.name, done.status))?;
+    }
+    if refused.is_empty() { Ok(()) } else { Err(Failure::check(refused.join("; "))) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Args as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Args::augment_args(clap::Command::new("unseal")).debug_assert();
+    }
+}
