@@ -17,6 +17,7 @@
 //! ```
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::disallowed_methods))]
 
+mod backup;
 mod domain;
 mod error;
 #[doc(hidden)]
@@ -26,6 +27,7 @@ mod root;
 mod unseal_path;
 mod wrapping;
 
+pub use backup::{BackupKey, FrameAt, Frames};
 pub use domain::{DomainKey, DomainPublic};
 pub use error::CustodyError;
 pub use path::{PathKey, unwrap_domain, unwrap_root, wrap_domain, wrap_root};

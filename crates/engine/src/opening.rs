@@ -50,7 +50,8 @@ pub(crate) async fn open(vault: &Vault, root: &Root, stored: VaultStatus, at: Mo
     let purge_protection = secrets.purge_protection.unwrap_or(false);
     let protection = vault.hsms.protection(vault.info().id, &vault.protection, secrets.hsm.as_ref());
     let issuer = BuiltInIssuer::new(issuer, key);
-    Ok(Open::new(root, keys, (purge_protection, protection), confirmed, policy, trust, issuer))
+    let hsm = secrets.hsm.clone();
+    Ok(Open::new(root, keys, (purge_protection, protection, hsm), confirmed, policy, trust, issuer))
 }
 
 /// A vault that was made before there were backups has no blob key of its own: it gets one from its index key. The

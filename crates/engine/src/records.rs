@@ -2,7 +2,9 @@
 //! a golden file under `tests/golden`.
 
 pub mod backup;
+pub(crate) mod job;
 pub(crate) mod rotation;
+pub(crate) mod whole;
 
 pub(crate) use rotation::{RotationRecord, Work};
 
@@ -274,6 +276,10 @@ pub mod fuzz {
         let _ = decode::<ClockRecord>(bytes);
         let _ = crate::clock::note::ClockNote::parse(bytes);
         let _ = decode::<backup::BackupRecord>(bytes);
+        let _ = decode::<job::JobsRecord>(bytes);
+        let _ = decode::<job::JobRecord<job::BackupWork>>(bytes);
+        let _ = decode::<job::JobRecord<job::RestoreWork>>(bytes);
+        let _ = decode::<whole::Item>(bytes);
     }
 }
 

@@ -10,9 +10,11 @@ use crate::hsms::Hsms;
 use crate::info::{IssuerInfo, VaultInfo};
 use crate::issuer::BuiltInIssuer;
 use crate::issuers::Issuers;
+use crate::records::HsmRecord;
 use crate::room::KeyVersion;
 use crate::sweep::Purged;
 use crate::uses::Uses;
+use crate::whole::Storage;
 use arc_swap::ArcSwap;
 use keystead_access::Policy;
 use keystead_audit::{Journal, TurnedAwayReason};
@@ -64,6 +66,7 @@ pub struct Open {
     pub(crate) purge_protection: bool,
     /// Where its keys are: here and, if it has one, in its HSM.
     pub(crate) protection: Protection,
+    pub(crate) hsm: Option<HsmRecord>,
     pub(crate) confirmed: ArcSwap<Confirmed>,
     pub(crate) index: Mac,
     pub(crate) policy: ArcSwap<Policy>,
@@ -90,7 +93,7 @@ impl Open {
     pub(crate) fn new(
         root: &Root,
         keys: VaultKeys,
-        (purge_protection, protection): (bool, Protection),
+        (purge_protection, protection, hsm): (bool, Protection, Option<HsmRecord>),
         confirmed: Confirmed,
         policy: Policy,
         trust: Trust,
@@ -104,6 +107,7 @@ impl Open {
             blobs: keys.blobs,
             purge_protection,
             protection,
+            hsm,
             confirmed: ArcSwap::from_pointee(confirmed),
             index: keys.index,
             policy: ArcSwap::from_pointee(policy),
@@ -172,6 +176,8 @@ pub struct Vault {
     pub(crate) admission: Admission,
     pub(crate) wrong_proofs: Arc<WrongProofs>,
     pub(crate) issuers: Arc<Issuers>,
+    /// Where its backups may be.
+    pub(crate) storage: Storage,
     pub(crate) clock: Arc<Clock>,
     pub(crate) state: ArcSwap<State>,
 }

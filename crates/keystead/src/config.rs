@@ -35,6 +35,8 @@ pub(crate) struct Config {
     pub(crate) traces: Option<TracesSection>,
     #[serde(default)]
     pub(crate) outgoing: OutgoingSection,
+    #[serde(default)]
+    pub(crate) backup: BackupSection,
     /// `[[hsm]]`
     #[serde(default)]
     pub(crate) hsm: Vec<Spanned<HsmSection>>,
@@ -204,6 +206,17 @@ pub(crate) struct OutgoingSection {
     pub(crate) proxy: Option<String>,
 }
 
+/// `[backup]`: where backups of whole vaults may be.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct BackupSection {
+    /// A directory of the server's; none if absent.
+    pub(crate) directory: Option<Spanned<PathBuf>>,
+    /// Hosts of object stores; none if absent.
+    #[serde(default)]
+    pub(crate) hosts: Vec<String>,
+}
+
 /// Reads and checks a file.
 pub(crate) fn read(file: &Path) -> Result<Config, Failure> {
     read_as(file, parse)
@@ -263,6 +276,12 @@ fn check(config: &Config) -> Result<(), (usize, String)> {
     if let Some(sink) = &config.audit.sink_file {
         let what = "audit.sink_file lies in the journal's directory: a copy must stand elsewhere";
         outside(sink, &data.join("audit"), what)?;
+    }
+    if let Some(directory) = &config.backup.directory {
+        let what = "backup.directory lies in the store's directory: a backup must stand elsewhere";
+        outside(directory, &data.join("store"), what)?;
+        let what = "backup.directory lies in the journal's directory: a backup must stand elsewhere";
+        outside(directory, &data.join("audit"), what)?;
     }
     check_watched(config)?;
     hsm::settings::check(&config.hsm)?;

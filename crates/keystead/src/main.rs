@@ -3,9 +3,10 @@
 //! - [`dev`], [`serve`]: the server; [`setup`] is what they share, [`config`] what `serve` reads,
 //!   [`certificate`] what it reads again
 //! - [`vault`]: the operator's commands over the local socket
-//! - [`key`], [`role`], [`audit`]: a client's commands over HTTPS; [`policy`]: an administrator's
+//! - [`key`], [`role`], [`audit`], [`backup`]: a client's commands over HTTPS; [`policy`]: an administrator's
 //! - [`hsm`]: PKCS#11 tokens; [`byok`]: keys on their way into a vault
 //! - [`clock_note`]: what is kept of the clock over a restart
+//! - [`storage`]: where backups of whole vaults go
 //! - [`syslog`]: where a copy of the audit goes
 //! - [`watch`]: metrics, readiness and the server's own log
 //! - [`exit`]: exit codes and how errors are shown
@@ -13,6 +14,7 @@
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::disallowed_methods))]
 
 mod audit;
+mod backup;
 mod byok;
 mod certificate;
 mod clock_note;
@@ -33,6 +35,7 @@ mod role;
 mod secret_file;
 mod serve;
 mod setup;
+mod storage;
 mod syslog;
 mod tls;
 mod vault;
@@ -81,6 +84,10 @@ enum Command {
     Key(key::Args),
     /// Manage roles and who has them
     Role(role::Args),
+    /// Make backups of the whole vault
+    Backup(backup::Args),
+    /// Restore the whole vault, or one key, from such a backup
+    Restore(backup::restore::Args),
     /// Say whose tokens are believed
     Issuer(policy::issuer::Args),
     /// Manage the vault's own clients and their credentials
@@ -133,6 +140,8 @@ fn run(cli: Cli) -> Result<(), exit::Failure> {
         Command::Vault(args) => runtime()?.block_on(vault::run(args)),
         Command::Key(args) => runtime()?.block_on(key::run(args)),
         Command::Role(args) => runtime()?.block_on(role::run(args)),
+        Command::Backup(args) => runtime()?.block_on(backup::run(args)),
+        Command::Restore(args) => runtime()?.block_on(backup::restore::run(args)),
         Command::Issuer(args) => runtime()?.block_on(policy::issuer::run(args)),
         Command::Client(args) => runtime()?.block_on(policy::client::run(args)),
         Command::Certificate(args) => runtime()?.block_on(policy::certificate::run(args)),

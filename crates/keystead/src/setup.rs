@@ -9,7 +9,7 @@ use crate::hsm::settings::HsmSection;
 use crate::watch::gather::{Held, Sources};
 use crate::watch::state::Said;
 use crate::watch::{log, port, traces};
-use crate::{node_key, syslog, tls};
+use crate::{node_key, storage, syslog, tls};
 use keystead_audit::{FileSink, Journal, Node, Pump, Sink};
 use keystead_custody::UnsealPath;
 use keystead_engine::{Bounds, Clock, Hsms, Instance, Issuers, Parts};
@@ -47,6 +47,8 @@ pub(crate) struct Setup {
     pub(crate) limits: Limits,
     pub(crate) bounds: Bounds,
     pub(crate) outgoing: Outgoing,
+    /// Where backups may be: in this directory, and at these hosts.
+    pub(crate) backups: (Option<PathBuf>, Vec<String>),
     /// PKCS#11 tokens.
     pub(crate) hsms: Vec<HsmSection>,
     pub(crate) lock: std::fs::File,
@@ -100,6 +102,7 @@ impl Setup {
             limits: Limits::default(),
             bounds: Bounds::default(),
             outgoing: Outgoing::default(),
+            backups: (None, Vec::new()),
             hsms: Vec::new(),
             lock,
         })
@@ -123,6 +126,7 @@ impl Setup {
             paths: self.paths(&store).await?,
             bounds: self.bounds,
             issuers: self.issuers(),
+            storage: storage::storage(&self.backups, &self.outgoing)?,
             clock,
         };
         let instance = Instance::start(parts, moment(120))

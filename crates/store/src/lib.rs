@@ -62,7 +62,7 @@ pub use error::{CommitError, OpenError, Unavailable};
 pub use health::StoreState;
 pub use row::{Changes, Committed, DueAt, Kind, MakeRecord, OutboxRow, Row, RowKey, VaultRow};
 
-use keystead_model::{OperationId, Time, VaultId, VaultStatus, Version};
+use keystead_model::{OperationId, Revision, Time, VaultId, VaultStatus, Version};
 use sqlite::Sqlite;
 use std::path::Path;
 
@@ -171,6 +171,11 @@ impl Store {
         n: u16,
     ) -> Result<Vec<([u8; 32], Version)>, Unavailable> {
         self.reader()?.version_ids(v, kind, after, n)
+    }
+
+    /// Whether a row of one of these kinds was written by a later revision than this.
+    pub async fn changed_since(&self, v: VaultId, kinds: &[Kind], revision: Revision) -> Result<bool, Unavailable> {
+        self.reader()?.changed_since(v, kinds, revision)
     }
 
     /// Up to `n` rows of all vaults that are due at `now`, the earliest first, behind `after`.

@@ -58,6 +58,10 @@ kinds! {
     Clock = 12,
     /// The HSM wrapping key, sealed to the domain.
     SealedWrapping = 13,
+    /// A backup of the whole vault: how far it has come, and what came of it.
+    Backup = 20,
+    /// A restore from one.
+    Restore = 21,
 }
 
 /// One row. The store reads nothing in `sealed`; the clear columns select candidates and order writes.

@@ -32,3 +32,4 @@ mod sealing;
 mod support;
 mod tokens;
 mod uses;
+mod whole;

@@ -89,6 +89,7 @@ impl Node {
             paths: vec![Arc::new(KeyFile::create(&at("path.key")).unwrap())],
             bounds: keystead_engine::Bounds::NONE,
             issuers: keystead_engine::Issuers::unreachable(),
+            storage: keystead_engine::Storage::none(),
             clock,
         };
         let instance = Instance::start(parts, moment()).await.unwrap();
