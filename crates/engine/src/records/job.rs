@@ -202,3 +202,6 @@ pub(crate) struct Restored {
     #[n(2)]
     pub(crate) deleted: u64,
 }
+
+#[cfg(test)]
+mod tests;

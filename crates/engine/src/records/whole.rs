@@ -83,3 +83,6 @@ pub(crate) struct Trailer {
     #[n(1)]
     pub(crate) before: ByteArray<32>,
 }
+
+#[cfg(test)]
+mod tests;

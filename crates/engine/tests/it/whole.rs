@@ -449,3 +449,35 @@ async fn looking_whether_it_could_be_done_changes_nothing() {
     assert!(matches!(refused, Err(Refusal::Backup(BackupError::NotAllowed { .. }))), "{refused:?}");
     node.stop_and_verify().await;
 }
+
+fn copied(from: &std::path::Path, to: &std::path::Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let (entry, name) = entry.map(|e| (e.path(), e.file_name())).unwrap();
+        if entry.is_dir() {
+            copied(&entry, &to.join(name));
+        } else {
+            std::fs::copy(entry, to.join(name)).unwrap();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_older_copy_of_the_vault_gets_what_it_lost() {
+    let node = Node::new().await;
+    node.run(create("before", KeySpec::EcP256)).await.unwrap();
+    let dir = node.stop().await;
+    let older = tempfile::tempdir().unwrap();
+    copied(dir.path(), older.path());
+    let node = Node::open(dir, LIMITS).await;
+    node.run(create("k", KeySpec::EcP256)).await.unwrap();
+    let signed = sign(&node, "k").await;
+    let folder = backed_up(&node).await;
+    let older = Node::open(older, LIMITS).await;
+    let at = file(&older, &folder);
+    std::fs::create_dir_all(at.parent().unwrap()).unwrap();
+    std::fs::copy(file(&node, &folder), at).unwrap();
+    restored(&older, restore(&folder)).await;
+    assert!(is_signed(&older, "k", &signed).await);
+    assert_eq!(older.run(GetKey { key: key("before") }).await.unwrap(), node.run(GetKey { key: key("before") }).await.unwrap());
+}

@@ -38,7 +38,9 @@ pub fn begun(job: JobView, context: &Context<'_>) -> Body {
         JobKind::Backup => "backup",
         JobKind::Restore => "restore",
     };
-    let pending = format!("{}/{kind}/{}/pending", context.base(), job.id);
+    // Clients ask there as it is written, without a version of their own.
+    let version = context.parts.query("api-version").unwrap_or_default();
+    let pending = format!("{}/{kind}/{}/pending?api-version={version}", context.base(), job.id);
     status(job, context).with(ASYNC, &pending).with(RETRY_AFTER, "1")
 }
 
