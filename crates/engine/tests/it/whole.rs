@@ -479,5 +479,8 @@ async fn an_older_copy_of_the_vault_gets_what_it_lost() {
     std::fs::copy(file(&node, &folder), at).unwrap();
     restored(&older, restore(&folder)).await;
     assert!(is_signed(&older, "k", &signed).await);
-    assert_eq!(older.run(GetKey { key: key("before") }).await.unwrap(), node.run(GetKey { key: key("before") }).await.unwrap());
+    assert_eq!(
+        older.run(GetKey { key: key("before") }).await.unwrap(),
+        node.run(GetKey { key: key("before") }).await.unwrap()
+    );
 }

@@ -30,7 +30,10 @@ fn place() -> PlaceRecord {
     }
 }
 
-const AT: AtRecord = AtRecord { number: 3, before: ByteArray::new([8; 32]), byte: 5000 };
+fn at() -> AtRecord {
+    AtRecord { number: 3, before: [8; 32].into(), byte: 5000 }
+}
+
 const COUNTS: Counts = Counts { keys: 1, deleted: 2, versions: 3, left_out: 4 };
 
 fn job<W>(work: Option<W>) -> JobRecord<W> {
@@ -54,7 +57,7 @@ fn golden_backup_jobs() {
     let work = BackupWork {
         key: JobKey([0x77; 32]),
         header: header().into(),
-        at: AT,
+        at: at(),
         parts: 2,
         pass: 1,
         after: Some([9; 32].into()),
@@ -92,7 +95,7 @@ fn golden_restore_jobs() {
         key: JobKey([0x77; 32]),
         backup: [1; 16].into(),
         header: header().into(),
-        at: AT,
+        at: at(),
         phase: 2,
         counts: COUNTS,
         since: Some(77),
@@ -105,10 +108,7 @@ fn golden_restore_jobs() {
     };
     is_golden(include_str!("../../../tests/golden/restore-job-v1.hex"), &job(Some(work)));
     let jobs = JobsRecord {
-        recent: vec![
-            RecentJob { id: [1; 16].into(), restore: false },
-            RecentJob { id: [2; 16].into(), restore: true },
-        ],
+        recent: vec![RecentJob { id: [1; 16].into(), restore: false }, RecentJob { id: [2; 16].into(), restore: true }],
     };
     is_golden(include_str!("../../../tests/golden/jobs-record-v1.hex"), &jobs);
 }
