@@ -383,6 +383,17 @@ mod tests {
         assert!(what.contains("would open itself"), "{what}");
     }
 
+    #[test]
+    fn backups_inside_the_store_or_the_journal_are_refused_with_their_line() {
+        for inside in ["store/backups", "audit"] {
+            let place = format!("directory = \"/var/lib/keystead/{inside}\"");
+            let text = EXAMPLE.replace("# directory = \"/var/lib/keystead-backups\"", &place);
+            let (at, what) = parse(&text).unwrap_err();
+            assert_eq!(text.lines().nth(at - 1).unwrap(), place);
+            assert!(what.contains("must stand elsewhere"), "{what}");
+        }
+    }
+
     /// Whether the file is refused as the store's, both paths as they are written.
     fn is_inside(data: &str, key_file: &str) -> bool {
         let text = EXAMPLE.replace("/var/lib/keystead\"", &format!("{data}\""));

@@ -13,7 +13,7 @@ pub(crate) enum Item {
     #[n(0)]
     Vault(#[n(0)] Box<VaultItem>),
     #[n(1)]
-    Key(#[n(0)] KeyItem),
+    Key(#[n(0)] Box<KeyItem>),
     /// Its material is sealed under the backup's key.
     #[n(2)]
     Version(#[n(0)] Box<BackupVersion>),

@@ -94,7 +94,7 @@ impl<'a, 'r> Copying<'a, 'r> {
                 continue;
             }
             let key = room.key_of(&row)?;
-            self.writer.add(&Item::Key(KeyItem { record: key.record.clone() }))?;
+            self.writer.add(&Item::Key(Box::new(KeyItem { record: key.record.clone() })))?;
             let counts = &mut self.work.counts;
             let count = if kind == Kind::Key { &mut counts.keys } else { &mut counts.deleted };
             *count = count.saturating_add(1);

@@ -25,8 +25,13 @@ impl<'a> Source<'a> {
 
     /// Whether as much was read as a step may.
     pub(super) fn had_enough(&self) -> bool {
-        let part = u64::try_from(self.storage.part()).unwrap_or(u64::MAX);
-        self.at.byte.saturating_sub(self.begun) >= part
+        let step = u64::try_from(self.step()).unwrap_or(u64::MAX);
+        self.at.byte.saturating_sub(self.begun) >= step
+    }
+
+    /// Rows weigh more in memory than in a frame.
+    const fn step(&self) -> usize {
+        self.storage.part() / 4
     }
 
     /// The next frame; the caller goes on behind it with [`Self::pass`].
@@ -37,7 +42,7 @@ impl<'a> Source<'a> {
                 Read::Frame(opened) => return Ok(opened),
                 Read::Needs(needed) => needed,
             };
-            let most = needed.max(self.storage.part());
+            let most = needed.max(self.step());
             self.bytes = self.storage.read(self.target, self.at.byte, most).await?;
             self.used = 0;
             if self.bytes.len() < needed {

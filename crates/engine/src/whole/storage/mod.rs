@@ -76,7 +76,7 @@ impl Storage {
     }
 
     /// About so many bytes are written or read in a step.
-    pub(crate) fn part(&self) -> usize {
+    pub(crate) const fn part(&self) -> usize {
         self.part
     }
 
