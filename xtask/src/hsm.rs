@@ -29,6 +29,8 @@ pub(crate) struct Hsm {
     cells: Vec<Cell>,
     /// From the kill to the first signature, milliseconds.
     recoveries: Vec<f64>,
+    /// A line for each number of callers.
+    worker: String,
     token: String,
 }
 
@@ -60,7 +62,8 @@ pub(crate) async fn measure(binary: &Path, state: &Path, plan: &Plan) -> Result<
         recoveries.push(recovery(&mut target).await?);
     }
     target.process.stop();
-    Ok(Hsm { cells, recoveries, token: raw::token(&conf)? })
+    out::progress("hsm: the worker alone");
+    Ok(Hsm { cells, recoveries, worker: worker_alone()?, token: raw::token(&conf)? })
 }
 
 async fn cell(target: &mut Target, conf: &Path, op: Op, callers: usize, plan: &Plan) -> Result<Cell, Failure> {
@@ -105,6 +108,16 @@ fn worker(server: u32) -> Result<Pid, Failure> {
     pid.ok_or_else(|| "the server has no worker".into())
 }
 
+/// The benchmark of the package: what a call to the worker costs without a server around it.
+fn worker_alone() -> Result<String, Failure> {
+    let done =
+        Command::new("cargo").args(["bench", "--quiet", "--package", "keystead-hsm", "--bench", "worker"]).output()?;
+    if !done.status.success() {
+        return Err(format!("cargo bench: {}", String::from_utf8_lossy(&done.stderr)).into());
+    }
+    Ok(String::from_utf8(done.stdout)?)
+}
+
 impl Hsm {
     /// For docs/performance.md.
     pub(crate) fn section(&self) -> String {
@@ -130,9 +143,11 @@ impl Hsm {
         }
         text.push_str(&format!(
             "\nFrom `kill -9` of the worker to the next signature: {:.0} ms (median of {KILLS}; the longest {:.0} ms).\n\
-             What a call costs through the worker, without HTTP: `cargo bench -p keystead-hsm`.\n",
+             What the way to the worker and back costs a call, without a server around it (`cargo bench -p keystead-hsm`:\n\
+             eight random bytes, which take the token about a microsecond):\n\n```text\n{}\n```\n",
             median(&self.recoveries),
-            self.recoveries.iter().copied().fold(0.0, f64::max)
+            self.recoveries.iter().copied().fold(0.0, f64::max),
+            self.worker.trim_end().trim_matches('\n')
         ));
         text
     }

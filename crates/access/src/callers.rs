@@ -33,6 +33,7 @@ pub(crate) const fn only_administrators(action: Action) -> bool {
             | Action::AddAuthority
             | Action::RemoveAuthority
             | Action::RevokeTokens
+            | Action::WriteSettings
     )
 }
 

@@ -1,7 +1,8 @@
 //! AES (FIPS 197) with keys of 128, 192 and 256 bits: GCM here (NIST SP 800-38D, nonces of 12 random bytes, tags of
-//! 16), block chaining in [`cbc`], key wrap in [`wrap`].
+//! 16), block chaining in [`cbc`], authenticated in [`cbc_hmac`], key wrap in [`wrap`].
 
 pub mod cbc;
+pub mod cbc_hmac;
 pub mod wrap;
 
 use crate::{CryptoError, fixed, random, sure};

@@ -53,6 +53,14 @@ pub(crate) fn two_unsigned(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     }
 }
 
+/// The whole bytes in the BIT STRING of a SubjectPublicKeyInfo.
+pub(crate) fn bits_of_spki(spki: &[u8]) -> Option<&[u8]> {
+    let (content, _) = read(0x30, spki)?;
+    let (_, rest) = read(0x30, content)?;
+    let (bits, _) = read(0x03, rest)?;
+    bits.strip_prefix(&[0])
+}
+
 /// An element's content and what follows it.
 fn read(tag: u8, bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (head, rest) = bytes.split_first_chunk::<2>()?;

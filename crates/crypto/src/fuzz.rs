@@ -21,6 +21,17 @@ pub fn pkcs8(bytes: &[u8]) {
         drop(ec::PrivateKey::from_pkcs8(*curve, bytes));
     }
     drop(rsa::PrivateKey::from_pkcs8(bytes));
+    drop(rsa::PrivateKey::from_pkcs1(bytes));
+}
+
+/// A private key in PKCS#8 that is encrypted under a passphrase.
+pub fn encrypted_pkcs8(bytes: &[u8]) {
+    drop(rsa::PrivateKey::from_encrypted_pkcs8(bytes, b"passphrase"));
+}
+
+/// A certificate.
+pub fn certificate(bytes: &[u8]) {
+    drop(crate::certificate::rsa_key(bytes));
 }
 
 /// Public keys and signatures; the first byte says where to cut.
@@ -70,4 +81,6 @@ pub fn decrypt(bytes: &[u8]) {
             drop(aes::cbc::decrypt(key, &[2; 16], fill, bytes));
         }
     }
+    let encrypted = aes::cbc_hmac::Encrypted { iv: [2; 16], ciphertext: bytes.to_vec(), tag: [3; 32] };
+    drop(aes::cbc_hmac::decrypt(&[1; 64], bytes, &encrypted));
 }

@@ -5,9 +5,10 @@
 //!
 //! - [`sealed`]: the sealed record, in which everything a vault stores is kept
 //! - [`hpke`]: sealing to a public key (RFC 9180)
-//! - [`hkdf`]: keys from keys (RFC 5869)
+//! - [`hkdf`], [`kbkdf`]: keys from keys (RFC 5869, NIST SP 800-108)
 //! - [`aes`], [`rsa`], [`ec`], [`hmac()`]: the algorithms customers' keys work with
 //! - [`jws`]: signatures on tokens of others
+//! - [`certificate`]: the RSA key in a certificate
 //! - [`ed25519`]: signatures on audit checkpoints
 //!
 //! ```
@@ -21,6 +22,7 @@
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::disallowed_methods))]
 
 pub mod aes;
+pub mod certificate;
 mod der;
 pub mod ec;
 pub mod ed25519;
@@ -31,6 +33,7 @@ mod hash;
 pub mod hkdf;
 pub mod hpke;
 pub mod jws;
+pub mod kbkdf;
 pub mod rsa;
 pub mod sealed;
 

@@ -2,6 +2,7 @@
 //! an empty label, and PKCS#1 v1.5 encryption, whose decryption never tells what was wrong ([`implicit`]).
 
 mod ffi;
+mod files;
 mod implicit;
 mod numbers;
 mod recovery;
@@ -275,6 +276,13 @@ pub fn encrypt_to_spki(spki: &[u8], scheme: Scheme, plain: &[u8]) -> Result<Vec<
     let size = Size::ALL.iter().copied().find(|size| size.modulus_len() == key.key_size_bytes());
     let size = size.ok_or(CryptoError::BadKey)?;
     encrypted(size, scheme, plain, |out| to(key, scheme, plain, out))
+}
+
+/// Modulus and exponent of a public key as DER SubjectPublicKeyInfo (rsaEncryption), of a size that is served.
+pub fn numbers_of_spki(spki: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (n, e) = der::two_unsigned(der::bits_of_spki(spki)?)?;
+    let sound = Size::of(n).is_some() && PublicEncryptingKey::from_der(spki).is_ok();
+    (sound && spki_der(n, e) == spki).then_some((n, e))
 }
 
 /// What `encrypt` writes, if the plaintext is not too long for the scheme.

@@ -1,5 +1,5 @@
-//! The key of one backup of a whole vault, and what it seals: the frames of the backup, one after the other, and the key
-//! material in them.
+//! The key of one backup of a whole vault, and what it seals: the frames of the backup, one after the other, and the
+//! key material in them.
 //!
 //! The key is random. It stands in the backup's header twice: sealed to the domain's public key (HPKE), so that whoever
 //! restores the domain opens every backup; and sealed under the vault's blob key, so that a live vault of the same

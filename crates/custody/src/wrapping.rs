@@ -26,7 +26,15 @@ const BODY: usize = 32 + hpke::OVERHEAD;
 impl WrappingKey {
     /// A new random key of AES-256.
     pub fn generate() -> Self {
-        let key = Zeroizing::new(keystead_crypto::random());
+        Self::of(Zeroizing::new(keystead_crypto::random()))
+    }
+
+    /// From a domain's secrets.
+    pub(crate) fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self::of(Zeroizing::new(bytes))
+    }
+
+    fn of(key: Zeroizing<[u8; 32]>) -> Self {
         Self { id: id_of(&key), key }
     }
 

@@ -124,6 +124,9 @@ pub enum Refusal {
     /// `import` beside another operation.
     #[error("a key with the operation import can have no other")]
     ImportAlone,
+    /// `import` given to a key that was made without it, or taken from one.
+    #[error("a key has the operation import from the time it is made, or never")]
+    ImportSettled,
     /// The vault has no HSM.
     #[error("the vault has no HSM")]
     NoHsm,
@@ -256,6 +259,7 @@ impl Refusal {
             Self::BadRotationPolicy { .. } => 34,
             Self::BadRelease(_) => 35,
             Self::ImportAlone => 36,
+            Self::ImportSettled => 37,
             Self::Backup(_) => 50,
             Self::NoHsm => 90,
             Self::HsmAway(_) => 91,

@@ -83,7 +83,7 @@ pub use commands::role::{
     GetRoleDefinition, ListRoleAssignments, ListRoleDefinitions, SetRoleDefinition,
 };
 pub use commands::token::{IssueToken, IssuedToken};
-pub use commands::vault::{GetSetting, ListSettings, SealVault, Setting};
+pub use commands::vault::{GetSetting, ListSettings, SealVault, Setting, UpdateSetting};
 pub use error::{BadRelease, Refusal, TurnedAway};
 pub use gauges::{Gauges, TokenHealth};
 pub use hsms::Hsms;

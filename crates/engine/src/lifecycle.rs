@@ -52,6 +52,16 @@ pub(crate) fn operations(spec: KeySpec, asked: Option<&[KeyOperation]>) -> Resul
     }
 }
 
+/// The operations a version gets in place of those it has. Whether it unwraps keys for the vault is settled when it is
+/// made: changed to decrypt for a moment, it would tell what it unwrapped.
+pub(crate) fn other_operations(v: &VersionRecord, asked: &[KeyOperation]) -> Result<Vec<KeyOperation>, Refusal> {
+    let ops = operations(v.spec, Some(asked))?;
+    match v.ops.contains(&KeyOperation::Import) == ops.contains(&KeyOperation::Import) {
+        true => Ok(ops),
+        false => Err(Refusal::ImportSettled),
+    }
+}
+
 /// Merges attributes member by member into a version.
 pub(crate) fn set_attributes(v: &mut VersionRecord, set: &SetAttributes) -> Result<(), Refusal> {
     if let Some(enabled) = set.enabled {

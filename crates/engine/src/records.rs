@@ -209,6 +209,15 @@ pub(crate) struct ClockRecord {
     pub(crate) confirmed: Option<ByteArray<16>>,
 }
 
+/// The vault's settings; what is absent was never changed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct SettingsRecord {
+    /// `AllowKeyManagementOperationsThroughARM`.
+    #[n(0)]
+    pub(crate) keys_through_arm: Option<bool>,
+}
+
 /// The clear body of a vault's first record.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
@@ -274,6 +283,7 @@ pub mod fuzz {
         let _ = decode::<IssuerRecord>(bytes);
         let _ = decode::<VaultRecord>(bytes);
         let _ = decode::<ClockRecord>(bytes);
+        let _ = decode::<SettingsRecord>(bytes);
         let _ = crate::clock::note::ClockNote::parse(bytes);
         let _ = decode::<backup::BackupRecord>(bytes);
         let _ = decode::<job::JobsRecord>(bytes);

@@ -302,8 +302,9 @@ impl Run<'_> {
                 return self.refuse_draft(draft, e.into()).await.map(Committed::Answer);
             }
             (Err(_), None, _) => {
-                if policy.is_some() {
-                    // Which policy stands in the store is not known: none is acted on until the vault is opened again.
+                if policy.is_some() || status.is_some() {
+                    // Which policy or state stands in the store is not known: nobody is let in until the vault is
+                    // opened again.
                     self.vault.state.store(Arc::new(State::Sealed));
                 }
                 return Err(TurnedAway::OutcomeUnknown);

@@ -135,7 +135,11 @@ impl Vault {
         if matches!(row.kind, Kind::Backup | Kind::Restore) {
             return self.go_on(&open, row, at).await;
         }
-        let Ok(key) = Room::new(self, &open, at).opened(row) else { return Ok(Done::Nothing) };
+        let key = match Room::new(self, &open, at).opened(row) {
+            Ok(key) => key,
+            // Waits as what is refused does, and is not looked at with every beat.
+            Err(e) => return Ok(self.done(Done::Nothing, Err::<(), _>(e))),
+        };
         match work(row.kind, &key, row.revision, at.now) {
             None => Ok(Done::Nothing),
             Some(Due::Purge(..)) if self.doubt_of(&open).is_some() => Ok(Done::Held),

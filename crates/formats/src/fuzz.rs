@@ -2,6 +2,8 @@
 
 use crate::backup::{Header, Piece, piece};
 use crate::byok::{KekId, TransferBlob};
+use crate::jwe::Jwe;
+use crate::security_domain::{RestoreBlob, SecurityDomain};
 
 /// The file `.byok`, and the id in it.
 pub fn byok(bytes: &[u8]) {
@@ -21,8 +23,24 @@ pub fn backup(bytes: &[u8]) {
     }
 }
 
+/// A security domain, a restore blob, and an encrypted value.
+pub fn security_domain(bytes: &[u8]) {
+    if let Ok(domain) = SecurityDomain::parse(bytes) {
+        assert_eq!(SecurityDomain::parse(domain.to_json().as_bytes()), Ok(domain));
+    }
+    if let Ok(blob) = RestoreBlob::parse(bytes) {
+        assert_eq!(RestoreBlob::parse(blob.to_json().as_bytes()), Ok(blob));
+    }
+    if let Ok(text) = str::from_utf8(bytes)
+        && let Ok(value) = Jwe::parse(text)
+    {
+        assert_eq!(value.to_compact(), text);
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use crate::security_domain::tests::{blob, domain};
     use proptest::prelude::*;
 
     const WHOLE: &str = r#"{"schema_version":"1.0.0","header":{"kid":"https://h/keys/k/0123456789abcdef0123456789abcdef",
@@ -38,6 +56,21 @@ mod tests {
             changed[at] = byte;
             super::byok(&changed);
             super::byok(&WHOLE.as_bytes()[..at]);
+        }
+
+        #[test]
+        fn smoke_of_security_domains(
+            random in proptest::collection::vec(any::<u8>(), 0..300),
+            at in any::<proptest::sample::Index>(),
+            byte in any::<u8>(),
+        ) {
+            super::security_domain(&random);
+            for whole in [domain(3).to_json(), blob().to_json(), domain(3).data[0].value.to_compact()] {
+                let (at, mut changed) = (at.index(whole.len()), whole.as_bytes().to_vec());
+                changed[at] = byte;
+                super::security_domain(&changed);
+                super::security_domain(&whole.as_bytes()[..at]);
+            }
         }
     }
 }

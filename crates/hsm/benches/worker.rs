@@ -31,6 +31,7 @@ fn main() {
             select: Select::Label("bench".to_owned()),
             pin: "123456".to_owned().into(),
             sessions: Some(8),
+            guest: false,
         };
         let mut config = Config::new("bench", env!("CARGO_BIN_EXE_keystead-hsm-worker"), settings);
         config.env = vec![("SOFTHSM2_CONF".into(), conf.into())];

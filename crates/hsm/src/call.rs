@@ -4,6 +4,7 @@
 use crate::codec::words;
 use crate::describe::Description;
 use crate::error::HsmError;
+use crate::export::{Recipe, Subject, Wanted};
 use keystead_model::{CipherAlgorithm, KeySpec, PublicExponent, PublicKey, SignAlgorithm};
 use minicbor::{Decode, Encode};
 use std::fmt;
@@ -238,6 +239,22 @@ pub enum Call {
     /// The ids of all resident keys of this owner's: for the sweep of orphans.
     #[n(13)]
     Residents(#[n(0)] Owner),
+    /// What a key of the token's owner is, and how it might leave. Refused if it may not.
+    #[n(14)]
+    Locate(#[n(0)] Wanted),
+    /// Wraps a key of the token's owner, or one to try it on, for a key exchange key.
+    #[n(15)]
+    WrapOut {
+        /// Which.
+        #[n(0)]
+        subject: Subject,
+        /// The key exchange key: RSA.
+        #[cbor(n(1), with = "words::public")]
+        kek: PublicKey,
+        /// How.
+        #[n(2)]
+        recipe: Recipe,
+    },
 }
 
 /// What is answered to each call.
@@ -294,6 +311,35 @@ pub enum Reply {
     /// To [`Call::Residents`].
     #[n(8)]
     Ids(#[n(0)] Vec<KeyId>),
+    /// To [`Call::Locate`].
+    #[n(9)]
+    Located {
+        /// What kind of key.
+        #[cbor(n(0), with = "words::spec")]
+        spec: KeySpec,
+        /// Its CKA_ID.
+        #[cbor(n(1), with = "minicbor::bytes")]
+        id: Vec<u8>,
+        /// Ways that the token lists, to be tried in this order.
+        #[n(2)]
+        recipes: Vec<Recipe>,
+    },
+    /// To [`Call::WrapOut`].
+    #[n(10)]
+    WrappedOut {
+        /// What kind of key.
+        #[cbor(n(0), with = "words::spec")]
+        spec: KeySpec,
+        /// As CKM_RSA_AES_KEY_WRAP with SHA-1 wraps, if the recipe is right.
+        #[cbor(n(1), with = "minicbor::bytes")]
+        wrapped: Vec<u8>,
+        /// The public half of a throw-away key.
+        #[cbor(n(2), with = "words::public")]
+        public: PublicKey,
+        /// What a throw-away symmetric key makes of a block of zeros.
+        #[cbor(n(3), with = "minicbor::bytes")]
+        check: Vec<u8>,
+    },
 }
 
 impl Call {
@@ -327,6 +373,8 @@ impl Call {
             Self::Random { .. } => "random",
             Self::Destroy(..) => "destroy",
             Self::Residents(_) => "residents",
+            Self::Locate(_) => "locate",
+            Self::WrapOut { .. } => "wrap_out",
         }
     }
 }

@@ -18,7 +18,7 @@ mod state;
 mod supervisor;
 mod talk;
 
-pub use ask::{Ciphertext, Encrypted, Made};
+pub use ask::{Ciphertext, Encrypted, Located, Made, WrappedOut};
 pub use state::{Figures, TokenState};
 
 use crate::account::Account;

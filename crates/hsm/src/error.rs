@@ -1,5 +1,6 @@
 //! What can go wrong with a token. Every CKR code is one of these (`worker/rv.rs`).
 
+use crate::export::NotExported;
 use minicbor::{Decode, Encode};
 
 /// Errors of tokens and their workers. None carries a secret.
@@ -22,7 +23,7 @@ pub enum HsmError {
         why: String,
     },
     /// The token has no wrapping key of this id: it is new, or was cleared.
-    #[error("the token does not hold the vault's wrapping key: give it to the token (`keystead hsm enroll`)")]
+    #[error("the token does not hold the vault's wrapping key: give it with `keystead vault enrol`")]
     #[n(3)]
     NoWrappingKey,
     /// A resident key is not in the token any more.
@@ -73,11 +74,31 @@ pub enum HsmError {
         #[n(0)]
         code: String,
     },
+    /// A key of the token's owner does not leave it.
+    #[error(transparent)]
+    #[n(13)]
+    NotExported(#[n(0)] NotExported),
+}
+
+impl From<NotExported> for HsmError {
+    fn from(why: NotExported) -> Self {
+        Self::NotExported(why)
+    }
 }
 
 impl HsmError {
     /// Whether the worker that met it is of no use any more: a new one loads the library afresh and may find the token.
     pub const fn ends_worker(&self) -> bool {
         matches!(self, Self::Down { .. } | Self::PinRefused)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_without_the_wrapping_key_gets_it_by_a_command_that_there_is() {
+        assert!(HsmError::NoWrappingKey.to_string().contains("`keystead vault enrol`"));
     }
 }

@@ -4,6 +4,7 @@
 //! - [`call`]: what is asked of a token and what it answers; [`codec`]: both as bytes
 //! - [`client`]: the server's side: one [`Client`] a token, with its worker supervised
 //! - [`worker`]: the worker's side: sessions, objects, mechanisms, self-test
+//! - [`export`]: keys of others that leave a token for a vault
 //! - [`describe`]: what a token is and can, and what its self-test found
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::disallowed_methods))]
 
@@ -14,6 +15,7 @@ mod clock;
 mod codec;
 pub mod describe;
 mod error;
+pub mod export;
 pub mod fuzz;
 pub mod worker;
 
@@ -22,3 +24,4 @@ pub use call::{Call, Destination, Held, KeyId, Owner, Parts, Reply, Stored};
 pub use client::{Client, Config, TokenState};
 pub use describe::{Assurance, Attack, Description, Mechanism, Native, Outcome, WrapClass};
 pub use error::HsmError;
+pub use export::{NotExported, Recipe, Step, Subject, Wanted};

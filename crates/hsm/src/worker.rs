@@ -3,7 +3,8 @@
 //! - [`process`]: its life, one call after the other; `confine`: what it gives up first; `link`: the socket
 //! - `token`: opening: library, slot, PIN, self-test, canary; `hand`: one session, which does what is asked
 //! - `selftest`: what the token is and can: how it wraps, what attacks get, which algorithms work
-//! - `making`, `wrapped_import`, `wrapping`: keys that are made, come in, and wrap others
+//! - `making`, `wrapped_import`, `wrapping`: keys that are made, come in, and wrap others; `wrapped_export`: keys of
+//!   others that leave
 //! - `using`, `rsa`, `rsa15`, `ec`, `aes`, `keywrap`: keys at work; `opened`: the stored ones, unwrapped and kept
 //! - `rv`: what each CKR code means; `quirks`: where vendors differ; `raw`: what `cryptoki` cannot call
 
@@ -32,6 +33,7 @@ mod slot;
 pub(crate) mod templates;
 mod token;
 mod using;
+mod wrapped_export;
 mod wrapped_import;
 mod wrapping;
 

@@ -2,6 +2,7 @@
 //! built with its tests.
 
 use crate::audit::prove;
+use crate::custodian::key as custodian_key;
 use crate::key::{env_file, envelope, profile, words};
 use crate::output::time;
 use crate::vault::policy::FirstPolicy;
@@ -24,6 +25,11 @@ fn policy(data: &[u8]) {
         Ok(policy) => drop((policy.check(), policy.document())),
         Err((line, what)) => assert!(line >= 1 && line <= text.matches('\n').count() + 1 && !what.is_empty()),
     }
+}
+
+/// A custodian's key file.
+fn key_file(data: &[u8]) {
+    custodian_key::fuzz(data);
 }
 
 /// A file that `encrypt` or `wrap` wrote.
@@ -150,6 +156,13 @@ mod tests {
     #[test]
     fn no_policy_file_panics() {
         smoke(4_000, &[POLICY.as_bytes(), b"administrators = [{ issuer = \"i\", subject = \"s\" }]"], policy);
+    }
+
+    #[test]
+    fn no_key_file_panics() {
+        let old = b"-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nAQID\n-----END RSA PRIVATE KEY-----\n";
+        let new = b"-----BEGIN ENCRYPTED PRIVATE KEY-----\nAQID\nBAUG\n-----END ENCRYPTED PRIVATE KEY-----\n";
+        smoke(8_000, &[old, new, b"-----BEGIN PRIVATE KEY-----"], key_file);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! - [`dev`], [`serve`]: the server; [`setup`] is what they share, [`config`] what `serve` reads,
 //!   [`certificate`] what it reads again
 //! - [`vault`]: the operator's commands over the local socket
+//! - [`domain`], [`custodian`]: the customer's and his custodians', offline
 //! - [`key`], [`role`], [`audit`], [`backup`]: a client's commands over HTTPS; [`policy`]: an administrator's
 //! - [`hsm`]: PKCS#11 tokens; [`byok`]: keys on their way into a vault
 //! - [`clock_note`]: what is kept of the clock over a restart
@@ -19,7 +20,9 @@ mod byok;
 mod certificate;
 mod clock_note;
 mod config;
+mod custodian;
 mod dev;
+mod domain;
 mod exit;
 #[cfg(test)]
 mod fuzz;
@@ -28,6 +31,7 @@ mod harden;
 mod hsm;
 mod key;
 mod new_client;
+mod new_files;
 mod node_key;
 mod output;
 mod policy;
@@ -80,6 +84,10 @@ enum Command {
     Serve(serve::Args),
     /// Create, list, seal and unseal vaults (operator, over the local socket)
     Vault(vault::Args),
+    /// Make the security domain of a vault, offline
+    Domain(domain::Args),
+    /// Hold one key of a security domain: confirm an activation, answer a challenge
+    Custodian(custodian::Args),
     /// Create and use keys
     Key(key::Args),
     /// Manage roles and who has them
@@ -124,6 +132,8 @@ fn main() -> ExitCode {
         }
     };
     if matches!(cli.command, Command::HsmWorker) {
+        // Few lines, and none in a usual life: its standard error is the server's.
+        let _ = watch::log::begin(watch::log::Level::Warn, watch::log::Form::Text, None);
         return keystead_hsm::worker::process::main();
     }
     harden::process();
@@ -138,6 +148,8 @@ fn run(cli: Cli) -> Result<(), exit::Failure> {
         Command::Dev(args) => runtime()?.block_on(dev::run(args)),
         Command::Serve(args) => runtime()?.block_on(serve::run(args)),
         Command::Vault(args) => runtime()?.block_on(vault::run(args)),
+        Command::Domain(args) => domain::run(args),
+        Command::Custodian(args) => custodian::run(args),
         Command::Key(args) => runtime()?.block_on(key::run(args)),
         Command::Role(args) => runtime()?.block_on(role::run(args)),
         Command::Backup(args) => runtime()?.block_on(backup::run(args)),
@@ -146,7 +158,7 @@ fn run(cli: Cli) -> Result<(), exit::Failure> {
         Command::Client(args) => runtime()?.block_on(policy::client::run(args)),
         Command::Certificate(args) => runtime()?.block_on(policy::certificate::run(args)),
         Command::Policy(args) => runtime()?.block_on(policy::show::run(args)),
-        Command::Byok(args) => byok::run(args),
+        Command::Byok(args) => runtime()?.block_on(byok::run(args)),
         Command::Hsm(args) => runtime()?.block_on(hsm::run(args)),
         Command::Clock(args) => runtime()?.block_on(policy::clock::run(args)),
         Command::Audit(args) => runtime()?.block_on(audit::run(args)),

@@ -69,3 +69,21 @@ pub(crate) fn write_private(file: &Path, bytes: &[u8]) -> Result<(), Failure> {
     std::fs::rename(&temporary, file).map_err(failed)?;
     std::fs::File::open(directory).and_then(|d| d.sync_all()).map_err(failed)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The golden file, and the public key that belongs to its seed, were made by another implementation.
+    #[test]
+    fn the_golden_node_key_is_read() {
+        let text = include_str!("../tests/golden/node-key-v1.hex");
+        let bytes = hex::decode(text.split_whitespace().collect::<String>()).unwrap();
+        let (node, key) = parse(&bytes).unwrap();
+        assert_eq!(node.to_string(), "000102030405060708090a0b0c0d0e0f");
+        assert_eq!(hex::encode(key.public()), "c853ad0f0cd2b619aea92ceec4fd56a24d6499d584ce79257e45cfd8139b60a7");
+        for other in [&bytes[1..], &[&bytes[..], &[0]].concat(), &[&[2], &bytes[1..]].concat()] {
+            assert!(parse(other).is_none());
+        }
+    }
+}

@@ -145,6 +145,8 @@ actions! {
     RemoveAuthority = 75, "policy/certificates/delete";
     /// Refuse tokens that were issued before a time.
     RevokeTokens = 76, "policy/not-before/write";
+    /// Change one of the vault's settings.
+    WriteSettings = 77, "settings/write";
     /// A vault was created (node's log, and the vault's first record).
     VaultCreated = 1000, "vault/created";
     /// A vault was unsealed.

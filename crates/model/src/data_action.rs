@@ -74,7 +74,7 @@ data_actions! {
     AssignmentsRead = 21, "Microsoft.KeyVault/managedHsm/roleAssignments/read/action" => [ReadRoleAssignments];
     AssignmentsWrite = 22, "Microsoft.KeyVault/managedHsm/roleAssignments/write/action" => [WriteRoleAssignment];
     AssignmentsDelete = 23, "Microsoft.KeyVault/managedHsm/roleAssignments/delete/action" => [DeleteRoleAssignment];
-    // Settings have no data action of their own: they say nothing that who reads the roles may not know.
+    // Reading settings has no data action of its own: they say nothing that who reads the roles may not know.
     DefinitionsRead = 24, "Microsoft.KeyVault/managedHsm/roleDefinitions/read/action" =>
         [ReadRoleDefinitions, ReadSettings];
     DefinitionsWrite = 25, "Microsoft.KeyVault/managedHsm/roleDefinitions/write/action" => [WriteRoleDefinition];
@@ -127,6 +127,7 @@ data_actions! {
     Random = 112, "Keystead/rng/action" => [RandomBytes];
     ClockRead = 113, "Keystead/clock/read" => [ReadClock];
     ClockConfirm = 114, "Keystead/clock/confirm/action" => [ConfirmClock];
+    SettingsWrite = 115, "Keystead/settings/write" => [WriteSettings];
 }
 
 impl DataAction {
@@ -148,7 +149,7 @@ impl DataAction {
 
     /// Whether a custom definition may hold it: what belongs to the administrators of the vault it may not.
     pub fn in_custom_roles(self) -> bool {
-        let of_vault = [Self::VaultSeal..=Self::NotBeforeWrite, Self::ClockRead..=Self::ClockConfirm];
+        let of_vault = [Self::VaultSeal..=Self::NotBeforeWrite, Self::ClockRead..=Self::SettingsWrite];
         !of_vault.iter().any(|range| range.contains(&self))
     }
 }

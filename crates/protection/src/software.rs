@@ -152,11 +152,12 @@ fn start(number: usize, seat: Seat, queue: &Arc<Queue>) -> bool {
     started.is_ok()
 }
 
-/// Long work gives way to the threads that answer short requests where they are: about a third of a processor each
-/// beside a thread that is as busy, and all of an idle one. On Linux a priority is a thread's own; where it cannot be
-/// lowered, it stays.
+/// Long work gives way to the threads that answer short requests where they are: it has all of an idle processor, and
+/// about a thirtieth of one beside a thread that is as busy there, which those threads seldom are: most of a short
+/// request is waiting. With a third, another's 99th percentile more than doubled beside a flood of RSA-4096
+/// (docs/performance.md, "Fairness"). On Linux a priority is a thread's own; where it cannot be lowered, it stays.
 fn give_way() {
-    let _ = rustix::process::setpriority_process(None, 5);
+    let _ = rustix::process::setpriority_process(None, 15);
 }
 
 #[cfg(test)]

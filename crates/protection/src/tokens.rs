@@ -6,7 +6,7 @@ use keystead_crypto::rsa::{self, Scheme};
 use keystead_hsm::{
     Call, Client, Description, Destination, Held, HsmError, KeyId, Owner, Parts, Reply, Stored, TokenState,
 };
-use keystead_model::{CipherAlgorithm, KeySpec, Placement, PublicKey, SignAlgorithm};
+use keystead_model::{CipherAlgorithm, Curve, KeySpec, Placement, PublicKey, SignAlgorithm};
 use std::sync::Arc;
 use std::time::Instant;
 use zeroize::Zeroizing;
@@ -88,7 +88,7 @@ impl Tokens {
 
     pub(crate) async fn generate(&self, id: KeyId, key: NewKey, by: Instant) -> Result<Made, KeyError> {
         let call = Call::Generate { id, spec: key.spec, exponent: key.exponent, to: self.to };
-        made(self.once(call, by).await, key.spec.kty())
+        made(self.once(call, by).await, kind(key.spec))
     }
 
     pub(crate) async fn import(
@@ -99,7 +99,7 @@ impl Tokens {
         by: Instant,
     ) -> Result<Made, ImportError> {
         let call = Call::Import { id, spec, parts, to: self.to };
-        made(self.once(call, by).await, spec.kty()).map_err(ImportError::from)
+        made(self.once(call, by).await, kind(spec)).map_err(ImportError::from)
     }
 
     /// Takes a key that came wrapped under one of the vault's own, which is used inside the token.
@@ -112,7 +112,7 @@ impl Tokens {
         by: Instant,
     ) -> Result<Made, KeyError> {
         let call = Call::ImportWrapped { id, spec, kek, wrapped, to: self.to };
-        made(self.once(call, by).await, spec.kty())
+        made(self.once(call, by).await, kind(spec))
     }
 
     pub(crate) async fn sign(
@@ -203,13 +203,18 @@ impl Tokens {
         self.clients.iter().find(|client| client.name() == token).ok_or(KeyError::TokenAway)
     }
 
-    /// The first token that takes the call does it. It is made once: what may have been done is not done again.
+    /// The first token that takes the call does it. It is made once: what may have been done is not done again. A token
+    /// without the keys that the call needs did nothing.
     async fn once(&self, call: Call, by: Instant) -> Result<Reply, HsmError> {
         let mut last = HsmError::Down { why: "no token serves this vault".to_owned() };
         for client in self.clients.iter() {
-            match away(client) {
-                Some(why) => last = why,
-                None => return client.call(call, by).await,
+            if let Some(why) = away(client) {
+                last = why;
+                continue;
+            }
+            match client.call(call.clone(), by).await {
+                Err(e @ (HsmError::NoWrappingKey | HsmError::NoSuchKey)) => last = e,
+                done => return done,
             }
         }
         Err(last)
@@ -274,6 +279,11 @@ const fn passes_on(e: &HsmError) -> bool {
     )
 }
 
+/// A kind of key, as a refusal names it: a token may have one curve and not the other.
+fn kind(spec: KeySpec) -> &'static str {
+    spec.curve().map_or(spec.kty(), Curve::wire)
+}
+
 fn made(reply: Result<Reply, HsmError>, what: &'static str) -> Result<Made, KeyError> {
     match reply.map_err(|e| failed(e, what))? {
         Reply::Made { public, stored } => Ok(Made { public, stored }),
@@ -300,6 +310,8 @@ fn failed(e: HsmError, what: &'static str) -> KeyError {
         HsmError::Down { .. } | HsmError::PinRefused | HsmError::Setting { .. } | HsmError::Failed { .. } => {
             KeyError::TokenAway
         }
+        // Never asked by a vault.
+        HsmError::NotExported(_) => KeyError::TokenCannot { what },
     }
 }
 

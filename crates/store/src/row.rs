@@ -58,6 +58,8 @@ kinds! {
     Clock = 12,
     /// The HSM wrapping key, sealed to the domain.
     SealedWrapping = 13,
+    /// The vault's settings, once one was changed.
+    Settings = 14,
     /// A backup of the whole vault: how far it has come, and what came of it.
     Backup = 20,
     /// A restore from one.

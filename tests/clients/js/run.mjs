@@ -38,7 +38,7 @@ function sourced(file) {
   return Object.fromEntries(pairs.map((line) => [line.slice(0, line.indexOf("=")), line.slice(line.indexOf("=") + 1)]));
 }
 
-async function suite(data, port, pid, alive) {
+async function suite(data, [port, hsmPort], pid, alive) {
   const file = join(data, "dev.env");
   // What stands in it before the server is ready is not enough.
   const named = () => {
@@ -49,6 +49,7 @@ async function suite(data, port, pid, alive) {
   await waitUntil("the listener answers", 30, () => alive() && listens(port));
   const env = { ...process.env, ...dev, KEYSTEAD: keystead };
   Object.assign(env, { KEYSTEAD_TEST_DATA: data, KEYSTEAD_TEST_PORT: String(port), KEYSTEAD_TEST_PID: String(pid) });
+  env.KEYSTEAD_TEST_HSM_PORT = String(hsmPort);
   const files = ["keys.test.mjs", "roles.test.mjs", "credentials.test.mjs", "issuers.test.mjs"];
   const words = ["--test", "--test-concurrency=1", "--test-reporter=spec", ...process.argv.slice(2), ...files];
   const [code] = await once(spawn(process.execPath, words, { cwd: here, env, stdio: "inherit" }), "exit");
@@ -62,7 +63,7 @@ async function main() {
   const [port, hsmPort] = [await freePort(), await freePort()];
   const out = openSync(log, "a");
   const listen = ["--listen", `127.0.0.1:${port}`, "--listen-hsm", `127.0.0.1:${hsmPort}`];
-  const server = spawn(keystead, ["dev", "--data", data, ...listen], { stdio: ["ignore", out, out] });
+  const server = spawn(keystead, ["dev", "--data", data, "--softhsm", ...listen], { stdio: ["ignore", out, out] });
   const ended = once(server, "exit");
   const alive = () => {
     if (server.exitCode !== null) throw new Error(`keystead dev ended with ${server.exitCode}`);
@@ -70,7 +71,7 @@ async function main() {
   };
   let code = 1;
   try {
-    code = await suite(data, port, server.pid, alive);
+    code = await suite(data, [port, hsmPort], server.pid, alive);
   } finally {
     server.kill("SIGTERM");
     const late = setTimeout(() => server.kill("SIGKILL"), 15_000);

@@ -58,6 +58,7 @@ class DevServer:
         self.url = f"https://localhost:{self.port}"
         self.named_url = f"https://dev.localhost:{self.port}"
         self.hsm_url = f"https://localhost:{self.hsm_port}"
+        self.named_hsm_url = f"https://dev-hsm.localhost:{self.hsm_port}"
         self.env = {}
         self.log = self.data.parent / "keystead.log"
         self.process = None

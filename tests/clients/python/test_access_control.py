@@ -9,7 +9,9 @@ from azure.keyvault.administration import (
     KeyVaultDataAction,
     KeyVaultPermission,
     KeyVaultRoleScope,
+    KeyVaultSetting,
     KeyVaultSettingsClient,
+    KeyVaultSettingType,
 )
 from azure.keyvault.keys.crypto import SignatureAlgorithm
 
@@ -24,10 +26,9 @@ ROOT, KEYS = KeyVaultRoleScope.GLOBAL, KeyVaultRoleScope.KEYS
 
 
 @pytest.fixture
-def access(dev, credential, answers):
-    """The dev vault's roles, as the client of dev.env, who administers it."""
-    options = {"verify_challenge_resource": False, "raw_response_hook": answers}
-    with KeyVaultAccessControlClient(dev.url, credential, **options) as client:
+def access(vault):
+    """The roles of either vault, as the client of dev.env, who administers both."""
+    with KeyVaultAccessControlClient(vault.url, vault.credential, **vault.options) as client:
         yield client
 
 
@@ -95,9 +96,9 @@ def test_built_in_roles_stay_and_a_custom_role_goes_with_its_assignments(access,
         access.get_role_assignment(KEYS, held.name)
 
 
-def test_what_is_deleted_by_a_name_that_cannot_be_is_not_there_and_that_is_no_error(dev, credential):
+def test_what_is_deleted_by_a_name_that_cannot_be_is_not_there_and_that_is_no_error(vault):
     # Nothing of this reaches a decision, so there are no receipts to be heard.
-    access = KeyVaultAccessControlClient(dev.url, credential, verify_challenge_resource=False)
+    access = KeyVaultAccessControlClient(vault.url, vault.credential, verify_challenge_resource=False)
     access.delete_role_definition(ROOT, "foobar")
     access.delete_role_assignment(ROOT, "foobar")
     with pytest.raises(ResourceNotFoundError, match="Requested role definition not found"):
@@ -135,29 +136,83 @@ def test_lists_longer_than_a_page_are_whole(access, principal):
             access.delete_role_assignment(assignment.properties.scope, assignment.name)
 
 
-def test_what_a_policy_administrator_without_keys_gives_and_takes_counts_at_once(second, answers, name):
-    options = {"raw_response_hook": answers}
-    officer = Vault(second.url, second.credential("officer"), **options)
-    manager = Vault(second.url, second.credential("policy"), **options)
-    user = Vault(second.url, second.credential("user"), **options)
-    key = officer.keys.create_ec_key(name)
-    access = KeyVaultAccessControlClient(second.url, second.credential("policy"), **options)
+class Parties:
+    """Who has what in a second vault: `officer` made the key, `policy` manages roles, `user` has nothing yet."""
 
-    def denied(who):
+    def __init__(self, second, answers, name):
+        options = {"raw_response_hook": answers}
+        self.officer, self.manager, self.user = (
+            Vault(second.url, second.credential(who), **options) for who in ("officer", "policy", "user")
+        )
+        self.key, self.subject, self.answers = self.officer.keys.create_ec_key(name), second.subjects["user"], answers
+        self.access = KeyVaultAccessControlClient(second.url, second.credential("policy"), **options)
+
+    def give(self, scope, definition):
+        return self.access.create_role_assignment(scope, definition, self.subject)
+
+    def signs(self, key=None):
+        return self.user.crypto((key or self.key).id).sign(ES256, digest()).signature
+
+    def denied(self, who=None, key=None):
         with pytest.raises(HttpResponseError) as refused:
-            who.crypto(key.id).sign(ES256, digest())
+            (who or self.user).crypto((key or self.key).id).sign(ES256, digest())
         assert codes(refused) == (403, "Forbidden", "ForbiddenByRbac")
-        assert answers.last_receipt
+        assert self.answers.heard[-1][1] == 403 and self.answers.last_receipt
         return refused.value.response.json()["error"]["message"]
 
-    message = denied(manager)
+
+@pytest.fixture
+def parties(second, answers, name):
+    return Parties(second, answers, name)
+
+
+def test_what_a_policy_administrator_without_keys_gives_and_takes_counts_at_once(parties, name):
+    message = parties.denied(parties.manager)
     assert "keys/sign/action" in message and f"/keys/{name}" in message
-    for _ in range(5):
-        denied(user)
-        held = access.create_role_assignment(KEYS, role(access, CRYPTO_USER), second.subjects["user"])
-        assert user.crypto(key.id).sign(ES256, digest()).signature
-        access.delete_role_assignment(KEYS, held.name)
-        denied(user)
+    parties.denied()
+    for scope in (ROOT, KEYS, f"/keys/{name}") * 2:
+        held = parties.give(scope, role(parties.access, CRYPTO_USER))
+        assert parties.signs()
+        parties.access.delete_role_assignment(scope, held.name)
+        parties.denied()
+
+
+def test_what_is_given_at_one_key_reaches_no_other(parties, name):
+    other = parties.officer.keys.create_ec_key(name + "-other")
+    held = parties.give(f"/keys/{name}", role(parties.access, CRYPTO_USER))
+    assert parties.signs()
+    parties.denied(key=other)
+    with pytest.raises(HttpResponseError) as refused:
+        list(parties.user.keys.list_properties_of_keys())
+    assert codes(refused) == (403, "Forbidden", "ForbiddenByRbac")
+    parties.access.delete_role_assignment(f"/keys/{name}", held.name)
+    parties.denied()
+
+
+def test_a_custom_role_gives_what_it_names_and_its_change_counts_at_once(second, parties):
+    options = {"raw_response_hook": parties.answers}
+    officer = KeyVaultAccessControlClient(second.url, second.credential("officer"), **options)
+    prefix = "Microsoft.KeyVault/" + ("managedHsm/" if second.hsm else "vaults/")
+
+    def define(*actions, name=None):
+        given = [KeyVaultPermission(data_actions=[prefix + action for action in actions])]
+        return officer.set_role_definition(ROOT, name=name, role_name=f"test-{uuid.uuid4()}", permissions=given)
+
+    read = "keys/read/action" if second.hsm else "keys/read"
+    made = define(read, "keys/sign/action")
+    held = parties.give(KEYS, made.id)
+    assert parties.signs() and parties.user.keys.get_key(parties.key.name)
+    with pytest.raises(HttpResponseError) as refused:
+        parties.user.keys.create_ec_key(parties.key.name)
+    assert codes(refused) == (403, "Forbidden", "ForbiddenByRbac")
+    assert define(read, name=made.name).id == made.id
+    parties.denied()
+    define(read, "keys/sign/action", name=made.name)
+    assert parties.signs()
+    officer.delete_role_definition(ROOT, made.name)
+    parties.denied()
+    with pytest.raises(ResourceNotFoundError):
+        parties.access.get_role_assignment(KEYS, held.name)
 
 
 def test_who_manages_roles_gives_himself_no_administration_and_defines_no_more_than_he_has(second, answers):
@@ -187,11 +242,25 @@ def test_the_last_administrator_stays(second, answers):
     assert refused.value.status_code == 409
 
 
-def test_settings_are_read(dev, credential, answers):
-    options = {"verify_challenge_resource": False, "raw_response_hook": answers}
-    with KeyVaultSettingsClient(dev.url, credential, **options) as client:
-        listed = client.list_settings()
-        assert [(s.name, s.getboolean()) for s in listed] == [("AllowKeyManagementOperationsThroughARM", False)]
-        assert client.get_setting("AllowKeyManagementOperationsThroughARM").getboolean() is False
-        with pytest.raises(ResourceNotFoundError):
-            client.get_setting("other")
+THROUGH_ARM = "AllowKeyManagementOperationsThroughARM"
+
+
+def test_settings_are_read_and_changed(vault):
+    with KeyVaultSettingsClient(vault.url, vault.credential, **vault.options) as client:
+        assert [(s.name, s.getboolean()) for s in client.list_settings()] == [(THROUGH_ARM, False)]
+        assert client.get_setting(THROUGH_ARM).getboolean() is False
+        for value, wanted in ((True, True), ("false", False), ("true", True), (False, False)):
+            changed = client.update_setting(KeyVaultSetting(name=THROUGH_ARM, value=value))
+            assert (changed.name, changed.setting_type) == (THROUGH_ARM, KeyVaultSettingType.BOOLEAN)
+            assert changed.getboolean() is client.get_setting(THROUGH_ARM).getboolean() is wanted
+        for call in (client.get_setting, lambda name: client.update_setting(KeyVaultSetting(name=name, value=True))):
+            with pytest.raises(ResourceNotFoundError):
+                call("other")
+
+
+def test_who_manages_roles_reads_settings_and_changes_none(second, answers):
+    with KeyVaultSettingsClient(second.url, second.credential("policy"), raw_response_hook=answers) as client:
+        setting = client.get_setting(THROUGH_ARM)
+        with pytest.raises(HttpResponseError, match="settings/write") as refused:
+            client.update_setting(setting)
+        assert codes(refused) == (403, "Forbidden", "ForbiddenByRbac")

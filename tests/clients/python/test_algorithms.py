@@ -1,4 +1,4 @@
-"""Every algorithm of software keys: what the service makes another library verifies or computes again, and the reverse."""
+"""Every algorithm: what the service makes another library verifies or computes again, and the reverse."""
 
 import os
 
@@ -33,9 +33,10 @@ def check_signature(vault, key, algorithm):
 
 @pytest.mark.parametrize("curve, algorithm", CURVES)
 def test_an_elliptic_curve_key_signs(vault, name, curve, algorithm):
-    key = vault.keys.create_ec_key(name, curve=curve)
-    assert key.key.crv == curve
-    check_signature(vault, key, algorithm)
+    with vault.unless_lacking(algorithm, named=curve):
+        key = vault.keys.create_ec_key(name, curve=curve)
+        assert key.key_type == vault.kty("EC") and key.key.crv == curve
+        check_signature(vault, key, algorithm)
 
 
 @pytest.mark.parametrize("size", [2048, 3072, 4096])
@@ -52,8 +53,10 @@ def test_an_rsa_key_signs_and_decrypts(vault, name, size):
             by_sdk = crypto.encrypt(EncryptionAlgorithm(algorithm), plain).ciphertext
             by_service = unb64(vault.post(f"/keys/{name}//encrypt", {"alg": algorithm, "value": b64(plain)})["value"])
             for cipher in (by_library, by_sdk, by_service):
-                assert crypto.decrypt(EncryptionAlgorithm(algorithm), cipher).plaintext == plain
-                assert crypto.unwrap_key(KeyWrapAlgorithm(algorithm), cipher).key == plain
+                with vault.unless_lacking(algorithm):
+                    assert crypto.decrypt(EncryptionAlgorithm(algorithm), cipher).plaintext == plain
+                with vault.unless_lacking(algorithm):
+                    assert crypto.unwrap_key(KeyWrapAlgorithm(algorithm), cipher).key == plain
         with pytest.raises(HttpResponseError) as refused:
             vault.post(f"/keys/{name}//encrypt", {"alg": algorithm, "value": b64(longest + b"x")})
         assert refused.value.status_code == 400
@@ -64,8 +67,8 @@ def test_an_rsa_key_has_the_public_exponent_that_was_asked_for(vault, name):
     rotated = vault.keys.create_rsa_key(name, size=2048)
     assert (number(key.key.e), number(rotated.key.e)) == (17, 65537)
     check_signature(vault, key, "PS256")
-    cipher = public_key(key.key).encrypt(b"plain", OAEP_256)
-    assert vault.crypto(key).decrypt(EncryptionAlgorithm.rsa_oaep_256, cipher).plaintext == b"plain"
+    cipher = public_key(key.key).encrypt(b"plain", OAEP_1)
+    assert vault.crypto(key).decrypt(EncryptionAlgorithm.rsa_oaep, cipher).plaintext == b"plain"
 
 
 def test_a_wrong_rsa1_5_ciphertext_decrypts_to_other_bytes_and_a_wrong_oaep_one_to_none(vault, name):
@@ -88,7 +91,7 @@ def test_a_wrong_rsa1_5_ciphertext_decrypts_to_other_bytes_and_a_wrong_oaep_one_
 def aes(request, vault, name):
     """An AES key of the service: its size, calls by name, and its work on one block."""
     key = vault.keys.create_key(name, "oct", size=request.param)
-    assert key.properties and key.key.kty == "oct" and key.key.k is None
+    assert key.properties and key.key.kty == vault.kty("oct") and key.key.k is None
 
     def call(op, alg, **members):
         body = {"alg": alg, **{member: b64(value) for member, value in members.items()}}
@@ -173,19 +176,26 @@ def test_a_symmetric_key_made_for_it_signs_and_verifies(vault, name, size):
     key = vault.keys.create_key(name, "oct", size=size, key_operations=["sign", "verify"])
     other = vault.keys.create_key(name + "-other", "oct", size=size, key_operations=["sign", "verify"])
     for algorithm in ("HS256", "HS384", "HS512"):
-        of = digest(algorithm=algorithm)
-        made = vault.post(f"/keys/{key.name}//sign", {"alg": algorithm, "value": b64(of)})
-        assert made["kid"] == key.id and len(unb64(made["value"])) == len(of)
+        # A token may demand a key as long as the hash.
+        lacking = "short HMAC keys" if size < int(algorithm[2:]) else None
+        with vault.unless_lacking(lacking, named=algorithm):
+            check_mac(vault, key, other, algorithm)
 
-        def verify(who, of=of, tag=made["value"], algorithm=algorithm):
-            return vault.post(f"/keys/{who.name}//verify", {"alg": algorithm, "digest": b64(of), "value": tag})["value"]
 
-        by_sdk = vault.crypto(key).sign(SignatureAlgorithm(algorithm), of)
-        assert by_sdk.signature == unb64(made["value"])
-        assert vault.crypto(key).verify(SignatureAlgorithm(algorithm), of, by_sdk.signature).is_valid
-        assert verify(key) is True and verify(other) is False
-        assert verify(key, of=digest(b"other", algorithm)) is False
-        assert verify(key, tag=b64(unb64(made["value"])[1:])) is False
+def check_mac(vault, key, other, algorithm):
+    of = digest(algorithm=algorithm)
+    made = vault.post(f"/keys/{key.name}//sign", {"alg": algorithm, "value": b64(of)})
+    assert made["kid"] == key.id and len(unb64(made["value"])) == len(of)
+
+    def verify(who, of=of, tag=made["value"]):
+        return vault.post(f"/keys/{who.name}//verify", {"alg": algorithm, "digest": b64(of), "value": tag})["value"]
+
+    by_sdk = vault.crypto(key).sign(SignatureAlgorithm(algorithm), of)
+    assert by_sdk.signature == unb64(made["value"])
+    assert vault.crypto(key).verify(SignatureAlgorithm(algorithm), of, by_sdk.signature).is_valid
+    assert verify(key) is True and verify(other) is False
+    assert verify(key, of=digest(b"other", algorithm)) is False
+    assert verify(key, tag=b64(unb64(made["value"])[1:])) is False
 
 
 def test_a_symmetric_key_signs_only_if_that_was_asked_for(vault, name):

@@ -1,8 +1,16 @@
 """The asynchronous clients, over aiohttp, work as the others do. They are imported late: aiohttp reads the CA bundle's
 name from the environment when it is imported, and dev.env must be sourced by then."""
 
+import pytest
+
 from credentials_aio import AsyncCredentials
 from verify_with import digest, verifies
+
+
+@pytest.fixture(params=["dev", "dev-hsm"])
+def named_url(request, dev):
+    """The vault `dev` and the Managed HSM `dev-hsm`, by names that need no option."""
+    return dev.named_url if request.param == "dev" else dev.named_hsm_url
 
 
 async def sign_over(url, credential, name, answers, **options):
@@ -25,8 +33,8 @@ async def test_async_default_azure_credential_signs_over_localhost(dev, name, an
     await sign_over(dev.url, AsyncCredentials(dev).default(), name, answers, verify_challenge_resource=False)
 
 
-async def test_async_dev_localhost_needs_no_option(dev, name, answers):
-    await sign_over(dev.named_url, AsyncCredentials(dev).default(), name, answers)
+async def test_async_dev_localhost_needs_no_option(dev, named_url, name, answers):
+    await sign_over(named_url, AsyncCredentials(dev).default(), name, answers)
 
 
 async def test_async_client_secret_credential_with_a_guid_tenant_needs_no_flag(dev, name, answers):
@@ -41,17 +49,17 @@ async def test_async_managed_identity_credential_works(dev, name, answers):
     await sign_over(dev.named_url, AsyncCredentials(dev).managed_identity(), name, answers)
 
 
-async def test_async_lists_are_paged_and_deletion_is_undone(dev, name, answers):
+async def test_async_lists_are_paged_and_deletion_is_undone(dev, named_url, name, answers):
     from azure.keyvault.keys.aio import KeyClient
 
     async with AsyncCredentials(dev).default() as credential, KeyClient(
-        dev.named_url, credential, raw_response_hook=answers
+        named_url, credential, raw_response_hook=answers
     ) as keys:
         versions = {(await keys.create_ec_key(name)).properties.version for _ in range(3)}
         listed = [v.version async for v in keys.list_properties_of_key_versions(name, max_page_size=2)]
         assert sorted(listed) == sorted(versions)
         deleted = await keys.delete_key(name)
-        assert deleted.recovery_id == f"{dev.named_url}/deletedkeys/{name}"
+        assert deleted.recovery_id == f"{named_url}/deletedkeys/{name}"
         assert (await keys.recover_deleted_key(name)).name == name
         await keys.delete_key(name)
         await keys.purge_deleted_key(name)

@@ -10,8 +10,9 @@ from azure.keyvault.keys import JsonWebKey
 from azure.keyvault.keys.crypto import EncryptionAlgorithm
 from cryptography.hazmat.primitives import keywrap
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.serialization import (
-    Encoding, NoEncryption, PrivateFormat, PublicFormat, load_der_private_key,
+    Encoding, NoEncryption, PrivateFormat, PublicFormat, load_der_private_key, load_der_public_key,
 )  # fmt: skip
 
 from dev_server import KEYSTEAD
@@ -78,8 +79,8 @@ def comes_in(at, kind):
 
 
 @pytest.mark.parametrize("kind", KEYS)
-def test_a_wrapped_key_comes_into_a_software_vault_and_is_the_same_key(vault, name, kind):
-    comes_in(Target(vault, name, hsm=False), kind)
+def test_a_wrapped_key_comes_into_a_software_vault_and_is_the_same_key(software, name, kind):
+    comes_in(Target(software, name, hsm=False), kind)
 
 
 @pytest.mark.parametrize("kind", KEYS)
@@ -88,8 +89,8 @@ def test_a_wrapped_key_comes_into_an_hsm_and_is_the_same_key(hsm, name, kind):
 
 
 @pytest.mark.parametrize("size", [3072, 4096])
-def test_larger_key_exchange_keys_of_a_software_vault(vault, name, size):
-    comes_in(Target(vault, name, hsm=False, kek_size=size), "P-256")
+def test_larger_key_exchange_keys_of_a_software_vault(software, name, size):
+    comes_in(Target(software, name, hsm=False, kek_size=size), "P-256")
 
 
 @pytest.mark.parametrize("size", [3072, 4096])
@@ -157,8 +158,8 @@ def nothing_else_comes_in(at, answers):
     assert at.bring(name, "P-256", at.blob(secrets["P-256"])).name == name
 
 
-def test_nothing_is_kept_of_a_blob_that_is_not_whole_or_not_for_this_software_vault(vault, name, answers):
-    nothing_else_comes_in(Target(vault, name, hsm=False), answers)
+def test_nothing_is_kept_of_a_blob_that_is_not_whole_or_not_for_this_software_vault(software, name, answers):
+    nothing_else_comes_in(Target(software, name, hsm=False), answers)
 
 
 def test_nothing_is_kept_of_a_blob_that_is_not_whole_or_not_for_this_hsm(hsm, name, answers):
@@ -189,3 +190,62 @@ def test_a_blob_of_the_command_line_has_the_published_shape_and_opens(tmp_path, 
         assert opened == own
     else:
         assert load_der_private_key(opened, None).private_numbers() == own.private_numbers()
+
+
+SOFTHSM2 = os.environ.get("KEYSTEAD_SOFTHSM2", "/usr/lib/softhsm/libsofthsm2.so")
+MAKE = {"RSA": ["--keypairgen", "--key-type", "rsa:2048"], "P-256": ["--keypairgen", "--key-type", "EC:prime256v1"]}
+MAKE["oct"] = ["--keygen", "--key-type", "AES:32"]
+
+
+class Token:
+    """A SoftHSM2 token with one key that may leave it."""
+
+    def __init__(self, at, kind):
+        (at / "tokens").mkdir()
+        (at / "conf").write_text(f"directories.tokendir = {at}/tokens\nlog.level = ERROR\n")
+        (at / "pin").write_text("7531-user")
+        (at / "pin").chmod(0o600)
+        self.at = at
+        pins = ["--so-pin", "8642-so", "--pin", "7531-user"]
+        self.run("softhsm2-util", "--init-token", "--free", "--label", "his", *pins)
+        self.tool(*MAKE[kind], "--label", "his", "--id", "01", "--sensitive", "--extractable")
+
+    def run(self, *command):
+        env = {**os.environ, "SOFTHSM2_CONF": str(self.at / "conf")}
+        return subprocess.run(command, check=True, capture_output=True, timeout=120, env=env).stdout
+
+    def tool(self, *words):
+        login = ["--token-label", "his", "--login", "--pin", "7531-user"]
+        self.run("pkcs11-tool", "--module", SOFTHSM2, *login, *map(str, words))
+
+    def blob(self, kek_file, kid):
+        words = ["--pkcs11", SOFTHSM2, "--label", "his", "--pin-file", self.at / "pin"]
+        words += ["--environment", "SOFTHSM2_CONF", "--kek", kek_file, "--kid", kid]
+        return json.loads(self.run(KEYSTEAD, "byok", "wrap", *words))
+
+
+@pytest.mark.parametrize("kind, size", [("RSA", 2048), ("P-256", 3072), ("oct", 4096)])
+def test_a_blob_straight_out_of_a_token_holds_the_tokens_own_key(tmp_path, kind, size):
+    kek = rsa.generate_private_key(65537, size)
+    pem = kek.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    (tmp_path / "kek.pem").write_bytes(pem)
+    token = Token(tmp_path, kind)
+    kid = "https://payments.vault.azure.net/keys/kek/" + "0a" * 16
+    blob = token.blob(tmp_path / "kek.pem", kid)
+
+    assert blob["header"] == {"kid": kid, "alg": "dir", "enc": "CKM_RSA_AES_KEY_WRAP"}
+    assert "SoftHSM" in blob["generator"]
+    opened = unwrapped(kek, ciphertext(blob))
+    if kind == "oct":
+        (tmp_path / "plain").write_bytes(bytes(32))
+        files = ["-i", tmp_path / "plain", "-o", tmp_path / "cipher"]
+        token.tool("--encrypt", "-m", "AES-CBC", "--iv", "0" * 32, "--id", "01", *files)
+        encryptor = Cipher(algorithms.AES(opened), modes.CBC(bytes(16))).encryptor()
+        assert encryptor.update(bytes(32)) + encryptor.finalize() == (tmp_path / "cipher").read_bytes()
+        return
+    token.tool("--read-object", "--type", "pubkey", "--id", "01", "-o", tmp_path / "public")
+    own = load_der_public_key((tmp_path / "public").read_bytes())
+    # SoftHSM2 wraps zeros behind the document, which says itself how long it is.
+    length = opened[1] + 2 if opened[1] < 0x80 else int.from_bytes(opened[2:4], "big") + 4
+    assert not any(opened[length:]) and len(opened) - length < 8
+    assert load_der_private_key(opened[:length], None).public_key().public_numbers() == own.public_numbers()

@@ -1,6 +1,5 @@
 """Refusals arrive as the error classes and codes that Key Vault's users test for."""
 
-import uuid
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -96,7 +95,11 @@ def test_a_caller_without_a_role_is_forbidden_by_rbac(second, answers, name):
 
 
 def test_an_inactive_hsm_vault_says_so_and_does_not_challenge(dev):
-    status, headers, body = dev.raw("GET", "/keys?api-version=7.6", url=dev.hsm_url)
+    host = f"idle-hsm.localhost:{dev.hsm_port}"
+    words = ["vault", "create", "idle-hsm", "--kind", "hsm", "--authority", host]
+    made = dev.command(*words, "--socket", dev.data / "operator.sock")
+    assert made.returncode == 0, made.stderr
+    status, headers, body = dev.raw("GET", "/keys?api-version=7.6", url=dev.hsm_url, host=host)
     assert status == 403 and b'"VaultNotActivated"' in body, (status, body)
     assert headers["WWW-Authenticate"] is None
 
@@ -126,20 +129,21 @@ def test_an_unknown_authority_is_not_found_and_not_challenged(dev):
         ("POST", "/keys/{n}//sign?api-version=7.6", {"alg": "es256", "value": b64(digest())}),
     ],
 )
-def test_what_cannot_be_understood_is_a_bad_parameter(dev, vault, credential, name, method, path, body):
+def test_what_cannot_be_understood_is_a_bad_parameter(vault, name, method, path, body):
     vault.keys.create_ec_key(name)
-    token = credential.get_token(challenge(dev)[2] + "/.default").token
-    status, headers, text = dev.raw(method, path.format(n=name), token, body)
+    token = vault.credential.get_token(challenge(vault.server, vault.url)[2] + "/.default").token
+    status, headers, text = vault.server.raw(method, path.format(n=name), token, body, url=vault.url)
     assert status == 400 and b'"BadParameter"' in text, (status, text)
     assert headers["Content-Type"].startswith("application/json")
 
 
 def test_a_ciphertext_that_does_not_open_is_one_uniform_bad_parameter(vault, name):
+    algorithm = EncryptionAlgorithm.rsa_oaep if vault.hsm else EncryptionAlgorithm.rsa_oaep_256
     crypto = vault.crypto(vault.keys.create_rsa_key(name, size=2048))
     seen = set()
     for ciphertext in (bytes(256), b"\x01" * 256, b"\x00" + b"\x7f" * 255):
         with pytest.raises(HttpResponseError) as refused:
-            crypto.decrypt(EncryptionAlgorithm.rsa_oaep_256, ciphertext)
+            crypto.decrypt(algorithm, ciphertext)
         assert codes(refused) == (400, "BadParameter", None)
         seen.add(refused.value.response.json()["error"]["message"])
     assert len(seen) == 1, seen

@@ -76,14 +76,14 @@ def test_an_imported_rsa_key_signs_and_decrypts(vault, name):
     crypto = vault.crypto(key)
     made = crypto.sign(SignatureAlgorithm.rs256, digest())
     assert verifies(key.key, "RS256", digest(), made.signature)
-    sealed = crypto.encrypt(EncryptionAlgorithm.rsa_oaep_256, b"plain")
-    assert crypto.decrypt(EncryptionAlgorithm.rsa_oaep_256, sealed.ciphertext).plaintext == b"plain"
+    sealed = crypto.encrypt(EncryptionAlgorithm.rsa_oaep, b"plain")
+    assert crypto.decrypt(EncryptionAlgorithm.rsa_oaep, sealed.ciphertext).plaintext == b"plain"
 
 
 def test_an_import_under_a_name_that_exists_is_a_new_version(vault, name):
     first = vault.keys.create_ec_key(name)
     second = vault.keys.import_key(name, JsonWebKey(kty="oct", k=bytes(range(32))))
-    assert second.properties.version != first.properties.version and second.key_type == "oct"
+    assert second.properties.version != first.properties.version and second.key_type == vault.kty("oct")
     assert vault.keys.get_key(name).id == second.id and second.key.k is None
 
 
@@ -96,9 +96,10 @@ def test_what_is_not_one_sound_key_is_refused(vault, name, answers):
         with pytest.raises(HttpResponseError) as refused:
             vault.keys.import_key(name, jwk)
         assert (refused.value.status_code, refused.value.error.code) == (400, "BadParameter")
-    with pytest.raises(HttpResponseError) as refused:
-        vault.keys.import_key(name, ec_jwk(), hardware_protected=True)
-    assert refused.value.status_code == 400 and "software" in refused.value.message
+    if not vault.hsm:
+        with pytest.raises(HttpResponseError) as refused:
+            vault.keys.import_key(name, ec_jwk(), hardware_protected=True)
+        assert refused.value.status_code == 400 and "software" in refused.value.message
     with pytest.raises(HttpResponseError) as refused:
         vault.keys.import_key(name, JsonWebKey(kty="EC", crv="P-256", x=b"x", y=b"y"))
     assert "key.d" in refused.value.message
@@ -147,7 +148,7 @@ def test_rotation_makes_a_new_version_of_the_same_kind(vault, name):
     first = vault.keys.create_rsa_key(name, size=2048, key_operations=["sign"], tags={"a": "1"}, expires_on=ends)
     second = vault.keys.rotate_key(name)
     assert second.id != first.id and second.key.n != first.key.n
-    assert (second.key_type, second.key_operations, second.properties.tags) == ("RSA", ["sign"], {"a": "1"})
+    assert (second.key_type, second.key_operations, second.properties.tags) == (vault.kty("RSA"), ["sign"], {"a": "1"})
     assert second.properties.expires_on is None, "the policy says how long versions last, and there is none"
     vault.keys.update_key_rotation_policy(name, KeyRotationPolicy(), expires_in="P90D")
     third = vault.keys.rotate_key(name)
@@ -227,11 +228,13 @@ def test_exportable_and_release_policy_go_together(vault, name, answers):
     assert not plain.properties.exportable and plain.properties.release_policy is None
 
 
-async def test_async_the_whole_surface(dev, name, answers):
+@pytest.mark.parametrize("hsm", [False, True], ids=["dev", "dev-hsm"])
+async def test_async_the_whole_surface(dev, name, answers, hsm):
     from azure.keyvault.keys.aio import KeyClient
 
+    url = dev.named_hsm_url if hsm else dev.named_url
     async with AsyncCredentials(dev).default() as credential, KeyClient(
-        dev.named_url, credential, raw_response_hook=answers
+        url, credential, raw_response_hook=answers
     ) as keys:
         imported = await keys.import_key(name, ec_jwk(), exportable=True, release_policy=release_policy())
         assert imported.properties.release_policy

@@ -29,7 +29,7 @@ def test_a_created_key_is_shown_with_its_defaults(vault, name, kty, size, operat
     key = vault.keys.create_key(name, kty, size=size)
     version = key.properties.version
     assert key.id == f"{vault.url}/keys/{name}/{version}" and len(version) == 32
-    assert key.key_type == kty and set(key.key_operations) <= operations and key.key_operations
+    assert key.key_type == vault.kty(kty) and set(key.key_operations) <= operations and key.key_operations
     assert key.properties.enabled and key.properties.not_before is None and key.properties.expires_on is None
     assert not key.properties.tags and not key.properties.managed
     assert key.properties.recovery_level in ("Recoverable+Purgeable", "CustomizedRecoverable+Purgeable")
@@ -42,6 +42,10 @@ def test_a_created_key_is_shown_with_its_defaults(vault, name, kty, size, operat
         assert not any(getattr(key.key, part) for part in ("d", "p", "q", "dp", "dq", "qi"))
     again = vault.keys.get_key(name)
     assert again.id == key.id and again.key.n == key.key.n and again.key.x == key.key.x
+
+
+def test_aes_is_another_word_for_symmetric_keys(vault, name):
+    assert vault.keys.create_key(name, "AES", size=192).key_type == vault.kty("oct")
 
 
 def test_create_takes_attributes_tags_and_operations(vault, name):
@@ -79,6 +83,13 @@ def test_lists_are_paged_and_name_each_key_once(vault, name):
         found = Counter(key.name for page in pages for key in page)
         assert {n for n in found if n in names} == names and set(found.values()) == {1}
         assert all(key.version is None for page in pages for key in page), "a list of names shows no versions"
+
+
+def test_the_versions_of_a_key_that_is_not_there_are_none(vault, name):
+    assert list(vault.keys.list_properties_of_key_versions(name)) == []
+    vault.keys.create_ec_key(name)
+    vault.keys.begin_delete_key(name).wait()
+    assert list(vault.keys.list_properties_of_key_versions(name)) == []
 
 
 def test_a_list_of_versions_is_paged(vault, name):
@@ -161,13 +172,14 @@ def test_an_active_key_cannot_be_purged(vault, name):
     assert vault.keys.get_key(name)
 
 
-def test_a_restart_loses_nothing_and_stops_in_order(tmp_path):
+@pytest.mark.parametrize("hsm", [False, True], ids=["dev", "dev-hsm"])
+def test_a_restart_loses_nothing_and_stops_in_order(tmp_path, hsm):
     from azure.identity import ClientSecretCredential
     from azure.keyvault.keys import KeyClient
 
     from dev_server import DevServer
 
-    dev = DevServer(tmp_path / "data")
+    dev = DevServer(tmp_path / "data", more=["--softhsm"] if hsm else [])
     made = None
     for _ in range(2):
         dev.start()
@@ -175,7 +187,8 @@ def test_a_restart_loses_nothing_and_stops_in_order(tmp_path):
             tls = {"connection_verify": dev.setting("REQUESTS_CA_BUNDLE")}
             who = (dev.setting("AZURE_CLIENT_ID"), dev.setting("AZURE_CLIENT_SECRET"))
             credential = ClientSecretCredential("adfs", *who, authority=dev.setting("AZURE_AUTHORITY_HOST"), **tls)
-            keys = KeyClient(dev.url, credential, verify_challenge_resource=False, **tls)
+            url = dev.hsm_url if hsm else dev.url
+            keys = KeyClient(url, credential, verify_challenge_resource=False, **tls)
             made = made or keys.create_rsa_key("survivor", size=2048, tags={"kept": "yes"})
             found = keys.get_key("survivor")
             assert (found.id, found.key.n, found.properties.tags) == (made.id, made.key.n, {"kept": "yes"})

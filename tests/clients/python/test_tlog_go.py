@@ -73,8 +73,8 @@ def whole_copy(audit, copy):
     return copy
 
 
-def test_go_accepts_every_receipt_and_every_log_across_full_tiles(vault, answers, audit, name, tmp_path):
-    use(vault, name, 300)
+def test_go_accepts_every_receipt_and_every_log_across_full_tiles(software, answers, audit, name, tmp_path):
+    use(software, name, 300)
     receipts = [receipt for _, _, receipt in answers.heard]
     assert f"ok {len(receipts)} receipts" in accepted(audit, *receipts)
     logs = list((whole_copy(audit, tmp_path / "copy") / "logs").iterdir())
@@ -83,21 +83,21 @@ def test_go_accepts_every_receipt_and_every_log_across_full_tiles(vault, answers
     assert max(sizes) > 256, "more than one tile"
 
 
-def test_go_finds_that_the_logs_only_grew(vault, answers, audit, name, tmp_path):
-    use(vault, name, 3)
+def test_go_finds_that_the_logs_only_grew(software, answers, audit, name, tmp_path):
+    use(software, name, 3)
     first = answers.last_receipt
     accepted(audit, first)
     old = []
     for number, checkpoint in enumerate(sorted((audit / "logs").glob("*/checkpoint"))):
         old.append(shutil.copy(checkpoint, tmp_path / f"checkpoint-{number}"))
-    use(vault, name, 20)
+    use(software, name, 20)
     kept = [word for path in old for word in ("-kept", path)]
     assert f"{len(old)} kept checkpoints" in accepted(*kept, audit, first, answers.last_receipt)
 
 
 @pytest.mark.parametrize("what", ["checkpoint", "tile/0/**/*", "tile/entries/**/*"])
-def test_go_refuses_a_log_in_which_one_byte_was_changed(vault, answers, audit, name, tmp_path, what):
-    use(vault, name, 3)
+def test_go_refuses_a_log_in_which_one_byte_was_changed(software, answers, audit, name, tmp_path, what):
+    use(software, name, 3)
     accepted(audit, answers.last_receipt)
     for log in (whole_copy(audit, tmp_path / "copy") / "logs").iterdir():
         origin = origin_of(log)
@@ -110,8 +110,8 @@ def test_go_refuses_a_log_in_which_one_byte_was_changed(vault, answers, audit, n
         assert log_judged(log, origin).returncode == 1
 
 
-def test_go_refuses_a_receipt_of_something_else(vault, answers, audit, name):
-    use(vault, name, 1)
+def test_go_refuses_a_receipt_of_something_else(software, answers, audit, name):
+    use(software, name, 1)
     accepted(audit, answers.last_receipt)
     one, log, index, leaf = answers.last_receipt.split(".")
     other = ("B" if leaf[0] == "A" else "A") + leaf[1:]

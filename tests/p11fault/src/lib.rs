@@ -3,6 +3,7 @@
 //! | variable | meaning |
 //! |---|---|
 //! | `KEYSTEAD_P11FAULT_MODULE` | the real module |
+//! | `KEYSTEAD_P11FAULT_MECHANISMS` | mechanisms to hide (`-0x9`); `rsa-aes` has CKM_RSA_AES_KEY_WRAP, `rsa-aes-wrong` a bad one; `no-sha1` wraps with no OAEP of SHA-1 |
 //! | `KEYSTEAD_P11FAULT_CONTROL` | a file of rules, read anew at every call; without it everything is passed on |
 //!
 //! A line of the file is a rule:
@@ -21,6 +22,7 @@
 //! beyond PKCS#11 2.40 are not offered, the few that nobody calls (`C_WaitForSlotEvent` and the like) not watched.
 //!
 //! - `calls`: the functions that stand before the real module's
+//! - `listed`: mechanisms that it lists otherwise than the real one
 //! - `real`: the real module
 //! - `rules`: the file
 //! - `faults`: what comes of a call
@@ -32,6 +34,7 @@
 mod calls;
 mod codes;
 mod faults;
+mod listed;
 mod real;
 mod rules;
 mod token;

@@ -100,6 +100,7 @@ pub static VAULT_ADMINISTRATOR: Role = Role {
         VaultSeal,
         ClockRead,
         ClockConfirm,
+        SettingsWrite,
         PolicyRead,
         IssuersWrite,
         IssuersDelete,

@@ -11,7 +11,7 @@ use Action::*;
 const SCOPES: [&str; 5] = ["/", "/keys", "/keys/a", "/keys/A", "/keys/b"];
 const ROLES: [&str; 5] = [OFFICER, USER, SERVICE, READER, POLICY_ADMINISTRATOR];
 /// What administrators of the vault may do.
-const ADMINISTRATION: [Action; 25] = [
+const ADMINISTRATION: [Action; 26] = [
     StartBackup,
     ReadBackup,
     StartRestore,
@@ -37,10 +37,11 @@ const ADMINISTRATION: [Action; 25] = [
     WriteRoleDefinition,
     DeleteRoleDefinition,
     ReadSettings,
+    WriteSettings,
 ];
 
 /// What administrators alone do, whatever roles anybody has.
-const OF_ADMINISTRATORS_ALONE: [Action; 13] = [
+const OF_ADMINISTRATORS_ALONE: [Action; 14] = [
     SealVault,
     ReadClock,
     ConfirmClock,
@@ -54,6 +55,7 @@ const OF_ADMINISTRATORS_ALONE: [Action; 13] = [
     AddAuthority,
     RemoveAuthority,
     RevokeTokens,
+    WriteSettings,
 ];
 
 /// The roles again, written from their meaning and not from the code.
@@ -69,7 +71,7 @@ fn gives(role: &str, action: Action) -> bool {
         ReadRoleAssignments | WriteRoleAssignment | DeleteRoleAssignment | ReadRoleDefinitions
         | WriteRoleDefinition | DeleteRoleDefinition | ReadSettings => role == POLICY_ADMINISTRATOR,
         SealVault | ReadClock | ConfirmClock | ReadPolicy | AddIssuer | RemoveIssuer | CreateClient | RemoveClient
-        | AddCredential | RemoveCredential | AddAuthority | RemoveAuthority | RevokeTokens => false,
+        | AddCredential | RemoveCredential | AddAuthority | RemoveAuthority | RevokeTokens | WriteSettings => false,
         StartBackup | ReadBackup | StartRestore | ReadRestore | RestoreKeyFromBackup | ContinueBackup
         | ContinueRestore => false,
         NotifyExpiry | IssueToken | VaultCreated | VaultUnsealed | VaultSealed | NodeEnrolled | TurnedAway

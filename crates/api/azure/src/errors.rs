@@ -131,7 +131,7 @@ pub fn refusal(why: &Refusal, context: &Context<'_>) -> Reply {
         Refusal::DecryptFailed | Refusal::BadDates | Refusal::OverBound { .. } | Refusal::BadPageToken => {
             bad(&sentence(why))
         }
-        Refusal::PolicyRefused(_) => bad(&sentence(why)),
+        Refusal::PolicyRefused(_) | Refusal::ImportSettled => bad(&sentence(why)),
         Refusal::NotInPolicy { .. } => Reply::error(StatusCode::NOT_FOUND, "NotFound", None, sentence(why)),
         Refusal::Busy => throttled(&sentence(why), 1),
         Refusal::Deadline => unavailable(&sentence(why), 1),

@@ -86,10 +86,12 @@ fn roles() -> Vec<Route> {
     use parse::role as p;
     const DEFINITION: &str = "/providers/Microsoft.Authorization/roleDefinitions/{role}";
     let (get, put, delete) = (Method::GET, Method::PUT, Method::DELETE);
+    let patch = Method::PATCH;
     let made = StatusCode::CREATED;
     let mut all = vec![
         route(get.clone(), "/settings", p::settings, OK, f::settings),
         route(get.clone(), "/settings/{setting}", p::setting, OK, f::setting),
+        route(patch, "/settings/{setting}", p::set_setting, OK, f::setting),
         route(get.clone(), "/providers/Microsoft.Authorization/roleDefinitions", p::definitions, OK, f::definitions),
         route(get.clone(), DEFINITION, p::definition, OK, f::definition),
         route(put.clone(), DEFINITION, p::set_definition, made, f::definition),
@@ -169,7 +171,7 @@ mod tests {
         for (i, a) in all.iter().enumerate() {
             assert!(all[i + 1..].iter().all(|b| (&a.method, a.pattern) != (&b.method, b.pattern)), "{}", a.pattern);
         }
-        assert_eq!(all.iter().filter(|r| r.access == Access::Caller).count(), 49);
+        assert_eq!(all.iter().filter(|r| r.access == Access::Caller).count(), 50);
     }
 
     /// The pattern that answers to a request, as the table looks it up.

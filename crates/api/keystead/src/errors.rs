@@ -68,6 +68,7 @@ pub(crate) fn of_refusal(why: &Refusal) -> Reply {
         | Refusal::BadRotationPolicy { .. }
         | Refusal::BadRelease(_)
         | Refusal::ImportAlone
+        | Refusal::ImportSettled
         | Refusal::NoHsm
         | Refusal::HsmCannot { .. }
         | Refusal::Hsm(_)

@@ -11,7 +11,6 @@ use crate::stamp::Stamp;
 use bytes::Bytes;
 use hyper::header::{AUTHORIZATION, HOST};
 use hyper::{HeaderMap, Method, Request};
-
 use keystead_engine::{NotLetIn, TurnedAway, TurnedAwayReason, Vault};
 use keystead_identity::{Caller, NotAuthenticated, Proof};
 use keystead_model::{Authority, Moment, OperationId};

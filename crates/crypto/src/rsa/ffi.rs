@@ -6,8 +6,9 @@ pub(super) mod number;
 
 use super::Size;
 use aws_lc_sys::{
-    BN_bn2bin_padded, CBS, EVP_PKEY, EVP_PKEY_free, EVP_PKEY_get1_RSA, EVP_parse_private_key, OPENSSL_free, RSA,
-    RSA_NO_PADDING, RSA_decrypt, RSA_free, RSA_generate_key_ex, RSA_get0_d, RSA_new, RSA_private_key_to_bytes,
+    BN_bn2bin_padded, CBS, EVP_PKEY, EVP_PKEY_free, EVP_PKEY_get1_RSA, EVP_parse_private_key, OPENSSL_free,
+    PKCS8_parse_encrypted_private_key, RSA, RSA_NO_PADDING, RSA_decrypt, RSA_free, RSA_generate_key_ex, RSA_get0_d,
+    RSA_new, RSA_private_key_to_bytes,
 };
 use number::Number;
 use std::ffi::c_int;
@@ -28,9 +29,34 @@ impl Key {
     pub(super) fn from_pkcs8(pkcs8: &[u8]) -> Option<Self> {
         let mut input = CBS { data: pkcs8.as_ptr(), len: pkcs8.len() };
         // SAFETY: the input spans a live slice; the result is null or owned here.
-        let parsed = Parsed(NonNull::new(unsafe { EVP_parse_private_key(&mut input) })?);
-        // SAFETY: the parsed key is live; the result is null, if it is not RSA, or a reference of its own.
-        NonNull::new(unsafe { EVP_PKEY_get1_RSA(parsed.0.as_ptr()) }).map(Self)
+        Parsed(NonNull::new(unsafe { EVP_parse_private_key(&mut input) })?).rsa()
+    }
+
+    /// From PKCS#8 that is encrypted under a passphrase.
+    pub(super) fn from_encrypted_pkcs8(pkcs8: &[u8], passphrase: &[u8]) -> Option<Self> {
+        let mut input = CBS { data: pkcs8.as_ptr(), len: pkcs8.len() };
+        // SAFETY: the input and the passphrase span live slices of the lengths that go with them; the result is null or
+        // owned here.
+        let parsed =
+            unsafe { PKCS8_parse_encrypted_private_key(&mut input, passphrase.as_ptr().cast(), passphrase.len()) };
+        Parsed(NonNull::new(parsed)?).rsa()
+    }
+
+    /// As RSAPrivateKey (RFC 8017, appendix A.1.2): secret.
+    pub(super) fn to_pkcs1(&self) -> Option<Zeroizing<Vec<u8>>> {
+        let (mut bytes, mut length) = (ptr::null_mut(), 0);
+        // SAFETY: the key is live; on success the two hold a new allocation of the library and its length.
+        let done = unsafe { RSA_private_key_to_bytes(&mut bytes, &mut length, self.0.as_ptr()) };
+        if done != 1 || bytes.is_null() {
+            return None;
+        }
+        // SAFETY: the allocation has so many bytes, all written, and nothing else refers to it until it is freed below.
+        let written = unsafe { std::slice::from_raw_parts_mut(bytes, length) };
+        let copy = Zeroizing::new(written.to_vec());
+        written.zeroize();
+        // SAFETY: allocated by the library, freed once, not used afterwards.
+        unsafe { OPENSSL_free(bytes.cast()) };
+        Some(copy)
     }
 
     /// The number to the power of the private exponent, as long as the modulus. None if it is not above 1 and below the
@@ -71,6 +97,13 @@ impl Drop for Key {
 
 struct Parsed(NonNull<EVP_PKEY>);
 
+impl Parsed {
+    fn rsa(&self) -> Option<Key> {
+        // SAFETY: the parsed key is live; the result is null, if it is not RSA, or a reference of its own.
+        NonNull::new(unsafe { EVP_PKEY_get1_RSA(self.0.as_ptr()) }).map(Key)
+    }
+}
+
 impl Drop for Parsed {
     fn drop(&mut self) {
         // SAFETY: owned by this value alone, freed once.
@@ -78,7 +111,7 @@ impl Drop for Parsed {
     }
 }
 
-/// A new random key with this public exponent, as RSAPrivateKey (RFC 8017, appendix A.1.2): secret.
+/// A new random key with this public exponent, as RSAPrivateKey: secret.
 pub(super) fn generate(size: Size, exponent: u32) -> Option<Zeroizing<Vec<u8>>> {
     let exponent = Number::small(exponent)?;
     let bits = c_int::try_from(size.modulus_len().checked_mul(8)?).ok()?;
@@ -86,20 +119,5 @@ pub(super) fn generate(size: Size, exponent: u32) -> Option<Zeroizing<Vec<u8>>> 
     let key = Key(NonNull::new(unsafe { RSA_new() })?);
     // SAFETY: the key is fresh and owned; the exponent is live and only read; a null callback is none.
     let done = unsafe { RSA_generate_key_ex(key.0.as_ptr(), bits, exponent.as_ptr(), ptr::null_mut()) };
-    if done != 1 {
-        return None;
-    }
-    let (mut bytes, mut length) = (ptr::null_mut(), 0);
-    // SAFETY: the key is live; on success the two hold a new allocation of the library and its length.
-    let done = unsafe { RSA_private_key_to_bytes(&mut bytes, &mut length, key.0.as_ptr()) };
-    if done != 1 || bytes.is_null() {
-        return None;
-    }
-    // SAFETY: the allocation has so many bytes, all written, and nothing else refers to it until it is freed below.
-    let written = unsafe { std::slice::from_raw_parts_mut(bytes, length) };
-    let copy = Zeroizing::new(written.to_vec());
-    written.zeroize();
-    // SAFETY: allocated by the library, freed once, not used afterwards.
-    unsafe { OPENSSL_free(bytes.cast()) };
-    Some(copy)
+    if done == 1 { key.to_pkcs1() } else { None }
 }

@@ -117,3 +117,20 @@ fn a_key_of_another_size_or_kind_or_with_bytes_after_it_is_refused() {
     let ec = crate::ec::PrivateKey::generate(crate::ec::Curve::P256);
     assert_eq!(PrivateKey::from_pkcs8(&ec.to_pkcs8()).err(), Some(CryptoError::BadKey));
 }
+
+#[test]
+fn the_numbers_of_an_spki_are_those_that_it_was_made_of_and_nothing_else_has_any() {
+    let key = new(Size::Bits2048);
+    let (n, e) = key.public();
+    let spki = spki_der(n, e);
+    assert_eq!(numbers_of_spki(&spki), Some((n, e)));
+    let (ec, small) = (crate::ec::PrivateKey::generate(crate::ec::Curve::P256), spki_der(&n[..128], e));
+    let (x, y) = ec.public();
+    let mut other = spki.clone();
+    // id-RSASSA-PSS instead of rsaEncryption.
+    other[16] = 0x0a;
+    let longer = [spki.as_slice(), &[0]].concat();
+    for bad in [vec![], spki[..100].to_vec(), longer, other, small, crate::ec::spki_der(crate::ec::Curve::P256, x, y)] {
+        assert_eq!(numbers_of_spki(&bad), None);
+    }
+}

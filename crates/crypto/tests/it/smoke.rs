@@ -53,10 +53,12 @@ fn no_bytes_make_a_parser_panic() {
         fuzz::pkcs8(&bytes.input(&ec));
         fuzz::verify(&bytes.input(&sealed));
         fuzz::decrypt(&bytes.input(&sealed));
+        fuzz::certificate(&bytes.input(include_bytes!("../golden/owners/certificate.der")));
     }
     // Fewer: each one that parses is checked with big numbers.
     for _ in 0..300 {
         fuzz::pkcs8(&bytes.input(&rsa));
+        fuzz::encrypted_pkcs8(&bytes.input(include_bytes!("../golden/owners/pbes1.der")));
         fuzz::numbers(&bytes.input(&rsa));
         fuzz::exponents(&bytes.input(&exponents));
     }

@@ -72,12 +72,14 @@ impl Instance {
         let digest = if changes.puts.is_empty() { [0; 32] } else { digest(&changes) };
         let (operation, make) = self.vault_record(vault, action, Vec::new(), at, digest);
         let slot = self.parts.journal.reserve()?;
-        let committed = self.parts.store.set_status(vault.info.id, status, changes, make).await?;
-        if status == VaultStatus::Sealed {
-            // Not after the journal: whatever becomes of that, the vault is sealed.
+        let committed = self.parts.store.set_status(vault.info.id, status, changes, make).await;
+        let stands = committed.as_ref().map_or_else(|e| !e.is_undone(), |_| true);
+        if status == VaultStatus::Sealed && stands {
+            // Not after the journal: whatever becomes of that, the vault is sealed. Also if nobody knows whether it is
+            // in the store.
             vault.state.store(Arc::new(State::Sealed));
         }
-        self.append(slot, operation, &committed.record).await
+        self.append(slot, operation, &committed?.record).await
     }
 
     /// A record in the vault's log, clear, made inside the transaction that it is about.

@@ -346,6 +346,12 @@ fn golden_clock_records() {
     is_golden!("clock-record-none-v1.hex", ClockRecord { confirmed: None });
 }
 
+#[test]
+fn golden_settings_records() {
+    is_golden!("settings-record-v1.hex", SettingsRecord { keys_through_arm: Some(true) });
+    is_golden!("settings-record-none-v1.hex", SettingsRecord::default());
+}
+
 proptest! {
     #[test]
     fn what_is_stored_reads_back(name in ".{0,20}", newest: [u8; 16], created: i64, after: Option<i64>,

@@ -1,5 +1,5 @@
-//! The rows of jobs. Each stands at a tag of its id; one more row names the newest, and is written by whoever begins one,
-//! so that of two that begin at once one finds the other.
+//! The rows of jobs. Each stands at a tag of its id; one more row names the newest, and is written by whoever begins
+//! one, so that of two that begin at once one finds the other.
 
 use super::place::{PlaceRecord, Target};
 use super::{BackupError, JobKind, JobState, JobView};

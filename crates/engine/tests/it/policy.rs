@@ -5,7 +5,7 @@ use keystead_engine::{
     AddCredential, AddIssuer, BUILT_IN, CreateClient, IssueToken, NewCredential, NotLetIn, ReadPolicy, Refusal,
     RemoveClient, RemoveCredential, RemoveIssuer, RevokeTokens,
 };
-use keystead_identity::{NotAuthenticated, Proof, TrustedIssuer};
+use keystead_identity::{Federation, NotAuthenticated, Proof, TrustedIssuer};
 use keystead_model::Time;
 
 fn later(seconds: i64) -> Time {
@@ -49,6 +49,47 @@ async fn a_removed_client_and_its_remembered_tokens_are_refused_at_once_and_afte
     let again = node.run(RemoveClient { client: id }).await;
     assert!(matches!(again, Err(Refusal::NotInPolicy { what: "client" })));
     node.stop_and_verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_is_made_while_its_client_is_removed_is_refused_too() {
+    let node = Node::new().await;
+    let create = CreateClient { name: "a".into(), credential: Some(NewCredential::Secret), expires: None };
+    let made = node.run(create).await.unwrap_or_else(|e| panic!("{e}"));
+    let (id, secret) = (made.client.id.clone(), made.secret.unwrap());
+    // It has proven itself before the removal, and asks in the second after the one in which that was asked for.
+    let proof = Proof::ClientSecret { client: &id, secret: &secret };
+    let caller = node.vault().authenticate(proof, None, later(1)).unwrap();
+    node.run(RemoveClient { client: id }).await.unwrap();
+    let ask = IssueToken { audience: "https://vault.azure.net".to_owned(), lifetime_secs: 3600 };
+    let (_, issued) = node.vault().run(caller, ask, at(later(1))).await.unwrap().into_parts();
+    let text = issued.unwrap_or_else(|e| panic!("{e}")).jwt;
+    assert_eq!(refusal(&node, Proof::Bearer(&text), later(2)), Some(NotAuthenticated::Revoked));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_removed_issuer_ends_the_tokens_of_clients_that_are_federated_with_it_and_of_no_other() {
+    let node = Node::new().await;
+    for iss in ["https://a.example", "https://b.example"] {
+        let (audiences, subject_claim) = (vec!["a".into()], "sub".into());
+        let issuer = TrustedIssuer { iss: iss.into(), audiences, subject_claim, ..TrustedIssuer::default() };
+        node.run(AddIssuer { issuer }).await.unwrap();
+    }
+    let create = CreateClient { name: "a".into(), credential: Some(NewCredential::Secret), expires: None };
+    let made = node.run(create).await.unwrap_or_else(|e| panic!("{e}"));
+    let (client, secret) = (made.client.id.clone(), made.secret.unwrap());
+    let federation = Federation { iss: "https://a.example".into(), sub: "s".into(), aud: "a".into() };
+    let credential = NewCredential::Federated(federation);
+    node.run(AddCredential { client: client.clone(), credential, expires: None })
+        .await
+        .unwrap_or_else(|e| panic!("{e}"));
+    let texts = [token(&node, &client, &secret, T0).await, token(&node, USER.0, USER.1, T0).await];
+    let remove = async |iss: &str| node.run(RemoveIssuer { iss: iss.to_owned() }).await.unwrap();
+    let refusals = || texts.each_ref().map(|text| refusal(&node, Proof::Bearer(text), later(1)));
+    remove("https://b.example").await;
+    assert_eq!(refusals(), [None, None]);
+    remove("https://a.example").await;
+    assert_eq!(refusals(), [Some(NotAuthenticated::Revoked), None]);
 }
 
 /// The node's directory as a backup would have it.

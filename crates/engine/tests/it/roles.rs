@@ -6,10 +6,10 @@ use keystead_audit::Outcome;
 use keystead_engine::{
     AssignmentsOf, CreateRoleAssignment, DeleteRoleAssignment, DeleteRoleDefinition, GetKey, GetRoleAssignment,
     GetRoleDefinition, GetSetting, ListRoleAssignments, ListRoleDefinitions, ListSettings, ReadAudit, Refusal,
-    SealVault, SetRoleDefinition, Sign, TurnedAway,
+    SealVault, SetRoleDefinition, Sign, TurnedAway, UpdateSetting,
 };
 use keystead_identity::Principal;
-use keystead_model::{DataAction, Guid, KeySpec, ObjectId, SignAlgorithm, Target};
+use keystead_model::{Action, DataAction, Guid, KeySpec, ObjectId, SignAlgorithm, Target};
 use keystead_store::fault::CommitFault;
 use keystead_store::{CommitError, Unavailable};
 use std::sync::Arc;
@@ -215,6 +215,7 @@ async fn whoever_has_no_right_to_roles_is_denied_with_a_record_and_changes_nothi
         take(3, "/keys"),
         ListSettings,
         GetSetting { name: "x".to_owned() },
+        UpdateSetting { name: "x".to_owned(), value: true },
     ];
     assert!(all.iter().all(|d| *d), "{all:?}");
     let denied = node.records().split_off(records);
@@ -279,13 +280,40 @@ async fn while_it_is_not_known_which_policy_stands_nothing_is_decided() {
     node.restart().await.stop_and_verify().await;
 }
 
+const THROUGH_ARM: &str = "allowkeymanagementoperationsthrougharm";
+
+fn set(name: &str, value: bool) -> UpdateSetting {
+    UpdateSetting { name: name.to_owned(), value }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn settings_are_read() {
     let node = with_policy_administrator().await;
     let all = node.run_as(STRANGER, ListSettings, T0).await.unwrap();
     let ask = |name: &str| GetSetting { name: name.to_owned() };
-    let one = node.run_as(STRANGER, ask("allowkeymanagementoperationsthrougharm"), T0).await.unwrap();
+    let one = node.run_as(STRANGER, ask(THROUGH_ARM), T0).await.unwrap();
     assert_eq!((all.as_slice(), one.value), ([one].as_slice(), false));
     let missing = node.run_as(STRANGER, ask("other"), T0).await;
     assert!(matches!(missing, Err(Refusal::SettingNotFound { name }) if name == "other"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_setting_is_changed_by_administrators_of_the_vault_with_a_record_and_outlives_a_restart() {
+    let node = with_policy_administrator().await;
+    let read = || GetSetting { name: THROUGH_ARM.to_owned() };
+    let denied = node.run_as(STRANGER, set(THROUGH_ARM, true), T0).await;
+    assert!(matches!(denied, Err(Refusal::Denied(_))), "who manages roles changes no setting");
+    assert!(!node.run(read()).await.unwrap().value);
+    for value in [true, false, false, true] {
+        assert_eq!(node.run(set(THROUGH_ARM, value)).await.unwrap().value, value);
+        let record = node.records().pop().unwrap();
+        assert_eq!((record.action(), record.revision().is_some()), (Some(Action::WriteSettings), true));
+        assert_eq!(node.run(read()).await.unwrap().value, value);
+    }
+    let unknown = node.run(set("other", true)).await;
+    assert!(matches!(unknown, Err(Refusal::SettingNotFound { name }) if name == "other"));
+    let node = node.restart().await;
+    assert!(node.run(read()).await.unwrap().value);
+    assert_eq!(node.run_as(STRANGER, ListSettings, T0).await.unwrap(), [node.run(read()).await.unwrap()]);
+    node.stop_and_verify().await;
 }

@@ -4,6 +4,8 @@ use crate::support::*;
 use keystead_engine::{GetKey, NotLetIn, OperateError, SealVault, Sign, State, TurnedAway};
 use keystead_identity::Proof;
 use keystead_model::{Action, KeySpec, SignAlgorithm, VaultId};
+use keystead_store::fault::CommitFault;
+use keystead_store::{CommitError, Unavailable};
 use keystead_unseal::KeyFile;
 use std::sync::Arc;
 use std::time::Duration;
@@ -66,6 +68,34 @@ async fn a_seal_by_operator_or_administrator_survives_a_restart_until_the_operat
         assert!(in_vault.contains(&seal) && in_vault.contains(&Action::VaultUnsealed), "{in_vault:?}");
         node.stop_and_verify().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_seal_of_which_nobody_knows_whether_it_stands_closes_the_vault() {
+    for by_operator in [true, false] {
+        let node = Node::new().await;
+        let caller = node.caller(OFFICER);
+        node.faults.fail_commit(1, CommitFault::After(CommitError::Unavailable(Unavailable::Disk { code: 10 })));
+        if by_operator {
+            assert!(node.instance.seal("dev", at(T0)).await.is_err());
+        } else {
+            let answer = node.vault().run(caller, SealVault, at(T0)).await;
+            assert_eq!(answer.err(), Some(TurnedAway::OutcomeUnknown));
+        }
+        assert_sealed(&node).await;
+        let node = node.restart().await;
+        assert_sealed(&node).await;
+        node.instance.unseal("dev", at(T0)).await.unwrap();
+        node.stop_and_verify().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_seal_that_is_known_not_to_stand_leaves_the_vault_open() {
+    let node = Node::new().await;
+    node.faults.fail_commit(1, CommitFault::Before(CommitError::DiskFull));
+    assert!(node.instance.seal("dev", at(T0)).await.is_err());
+    node.run(create("k", KeySpec::EcP256)).await.unwrap();
 }
 
 /// Four RSA keys are being made while the vault is sealed; how many of them nobody got an answer for.

@@ -4,6 +4,7 @@ use super::Client;
 use crate::call::{Call, Destination, Held, KeyId, Owner, Parts, Reply, Stored};
 use crate::describe::Description;
 use crate::error::HsmError;
+use crate::export::{Recipe, Subject, Wanted};
 use keystead_model::{CipherAlgorithm, KeySpec, PublicExponent, PublicKey, SignAlgorithm};
 use std::time::Instant;
 use zeroize::Zeroizing;
@@ -152,6 +153,50 @@ impl Client {
     pub async fn residents(&self, owner: Owner, by: Instant) -> Result<Vec<KeyId>, HsmError> {
         expect!(self.call(Call::Residents(owner), by).await?, Reply::Ids(ids) => ids)
     }
+}
+
+impl Client {
+    /// What a key of the token's owner is, and how it might leave.
+    pub async fn locate(&self, wanted: Wanted, by: Instant) -> Result<Located, HsmError> {
+        let reply = self.call(Call::Locate(wanted), by).await?;
+        expect!(reply, Reply::Located { spec, id, recipes } => Located { spec, id, recipes })
+    }
+
+    /// Wraps a key of the token's owner, or one to try it on, for a key exchange key.
+    pub async fn wrap_out(
+        &self,
+        subject: Subject,
+        kek: PublicKey,
+        recipe: Recipe,
+        by: Instant,
+    ) -> Result<WrappedOut, HsmError> {
+        let reply = self.call(Call::WrapOut { subject, kek, recipe }, by).await?;
+        expect!(reply, Reply::WrappedOut { spec, wrapped, public, check } => WrappedOut { spec, wrapped, public, check })
+    }
+}
+
+/// What [`Client::locate`] gives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Located {
+    /// What kind of key.
+    pub spec: KeySpec,
+    /// Its CKA_ID.
+    pub id: Vec<u8>,
+    /// Ways to be tried in this order.
+    pub recipes: Vec<Recipe>,
+}
+
+/// What [`Client::wrap_out`] gives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WrappedOut {
+    /// What kind of key.
+    pub spec: KeySpec,
+    /// The key, wrapped.
+    pub wrapped: Vec<u8>,
+    /// The public half of a throw-away key.
+    pub public: PublicKey,
+    /// What a throw-away symmetric key makes of a block of zeros.
+    pub check: Vec<u8>,
 }
 
 /// What [`Client::decrypt`] takes.

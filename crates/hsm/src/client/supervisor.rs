@@ -43,7 +43,7 @@ struct Worker {
 
 pub(super) async fn supervise(shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
     let name = &shared.config.name;
-    let mut pauses = Pauses { last: Duration::ZERO };
+    let mut pauses = Pauses::default();
     // Of the last worker's self-test: a token is tested once in the life of the server, unless it does not open so.
     let mut found = None;
     loop {
@@ -60,7 +60,7 @@ pub(super) async fn supervise(shared: Arc<Shared>, mut stop: watch::Receiver<boo
                     return shared.queue.shut(&why);
                 }
                 tracing::warn!(token = %name, "a worker is started again: {why}");
-                let pause = pauses.after(lived);
+                let pause = pauses.ended(lived);
                 if pause > WORTH_WAITING {
                     shared.queue.shut(&why);
                 }
@@ -75,7 +75,7 @@ pub(super) async fn supervise(shared: Arc<Shared>, mut stop: watch::Receiver<boo
                 if e == HsmError::PinRefused {
                     return;
                 }
-                pauses.after(Duration::ZERO)
+                pauses.unopened()
             }
         };
         tokio::select! {
@@ -87,19 +87,32 @@ pub(super) async fn supervise(shared: Arc<Shared>, mut stop: watch::Receiver<boo
     shared.queue.shut(&stopping());
 }
 
-/// The pauses between workers.
+/// The pauses between workers. Those of a token that does not open and those of workers that end are apart: a token
+/// that was away for long and is back is not away again because its worker crashes once.
+#[derive(Default)]
 struct Pauses {
-    last: Duration,
+    opening: Duration,
+    living: Duration,
 }
 
 impl Pauses {
-    /// How long it is until the next worker, if the last one lived so long.
-    fn after(&mut self, lived: Duration) -> Duration {
-        let good = self.last.saturating_mul(GOOD_LIVES).min(GOOD_LIFE);
-        let doubled = self.last.saturating_mul(2).clamp(FIRST_PAUSE, LONGEST_PAUSE);
-        self.last = if lived > good { FIRST_PAUSE } else { doubled };
-        self.last
+    /// How long it is until the next try to open the token.
+    fn unopened(&mut self) -> Duration {
+        self.opening = doubled(self.opening);
+        self.opening
     }
+
+    /// How long it is until the next worker, if the last one had its token open for so long.
+    fn ended(&mut self, lived: Duration) -> Duration {
+        self.opening = Duration::ZERO;
+        let good = self.living.saturating_mul(GOOD_LIVES).min(GOOD_LIFE);
+        self.living = if lived > good { FIRST_PAUSE } else { doubled(self.living) };
+        self.living
+    }
+}
+
+fn doubled(pause: Duration) -> Duration {
+    pause.saturating_mul(2).clamp(FIRST_PAUSE, LONGEST_PAUSE)
 }
 
 /// A worker from its first call to its end: why it ended, and after how long. Nothing if it was stopped.
@@ -241,12 +254,26 @@ mod tests {
 
     #[test]
     fn pauses_double_up_to_thirty_seconds_and_begin_anew_after_a_good_life() {
-        let mut pauses = Pauses { last: Duration::ZERO };
-        let millis: Vec<_> = (0..12).map(|_| pauses.after(Duration::ZERO).as_millis()).collect();
+        let mut pauses = Pauses::default();
+        let millis: Vec<_> = (0..12).map(|_| pauses.ended(Duration::ZERO).as_millis()).collect();
         assert_eq!(millis, [50, 100, 200, 400, 800, 1600, 3200, 6400, 12_800, 25_600, 30_000, 30_000]);
-        assert_eq!(pauses.after(GOOD_LIFE), LONGEST_PAUSE);
-        assert_eq!(pauses.after(GOOD_LIFE + FIRST_PAUSE), FIRST_PAUSE);
-        assert_eq!(pauses.after(Duration::from_millis(1_001)), FIRST_PAUSE);
-        assert_eq!(pauses.after(Duration::from_millis(999)), FIRST_PAUSE * 2);
+        assert_eq!(pauses.ended(GOOD_LIFE), LONGEST_PAUSE);
+        assert_eq!(pauses.ended(GOOD_LIFE + FIRST_PAUSE), FIRST_PAUSE);
+        assert_eq!(pauses.ended(Duration::from_millis(1_001)), FIRST_PAUSE);
+        assert_eq!(pauses.ended(Duration::from_millis(999)), FIRST_PAUSE * 2);
+    }
+
+    #[test]
+    fn a_token_that_was_away_for_long_and_is_back_is_not_away_again_after_one_crash() {
+        let mut pauses = Pauses::default();
+        let away: Vec<_> = (0..12).map(|_| pauses.unopened().as_millis()).collect();
+        assert_eq!((away[0], away[11]), (50, 30_000));
+        assert_eq!(pauses.ended(Duration::from_secs(2)), FIRST_PAUSE);
+        assert_eq!(pauses.unopened(), FIRST_PAUSE, "it was open in between");
+        assert_eq!(
+            pauses.ended(Duration::ZERO),
+            FIRST_PAUSE * 2,
+            "a library that crashes at once is not asked for ever"
+        );
     }
 }

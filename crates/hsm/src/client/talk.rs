@@ -7,6 +7,7 @@ use crate::call::{Answer, Call};
 use crate::clock;
 use crate::codec::{BadFrame, Frames, FromWorker, ToWorker, frame};
 use crate::error::HsmError;
+use crate::export::Subject;
 use keystead_model::KeySpec;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -27,6 +28,9 @@ const CHECKING: Duration = Duration::from_secs(5);
 
 /// An answer that says that something failed has the token checked, but not more often than this.
 const DOUBTS: Duration = Duration::from_millis(500);
+
+/// A call that failed is in the server's log, but not more often than this: callers must not fill it.
+const LOGGED: Duration = Duration::from_secs(1);
 
 /// How long past its deadline the making of an RSA key is left to a slow token.
 const MAKING: Duration = Duration::from_secs(60);
@@ -75,6 +79,8 @@ pub(super) struct Talk<'a> {
     ending: Option<(Cause, Instant)>,
     /// Calls that it answered with its own end, to be made once more.
     lost: Vec<Job>,
+    /// When the next failure goes to the log.
+    logs_from: Instant,
 }
 
 /// When the token is checked next.
@@ -89,7 +95,7 @@ impl<'a> Talk<'a> {
         let now = clock::now();
         let canary = Canary { last: now, due: later(now, shared.config.check_every), under_way: false };
         let (under_way, lost) = (HashMap::new(), Vec::new());
-        Self { shared, socket, frames, sessions, canary, under_way, next: 0, ending: None, lost }
+        Self { shared, socket, frames, sessions, canary, under_way, next: 0, ending: None, lost, logs_from: now }
     }
 
     /// Goes on until the worker is no more.
@@ -199,11 +205,21 @@ impl<'a> Talk<'a> {
                 if job.may_be_repeated() { self.lost.push(job) } else { job.answer(Err(e)) }
             }
             answer => {
-                if matches!(answer, Err(HsmError::Failed { .. })) {
+                if let Err(e @ HsmError::Failed { .. }) = &answer {
                     self.canary.due = self.canary.due.min(later(self.canary.last, DOUBTS));
+                    self.log(job.call.name(), e);
                 }
                 job.answer(answer);
             }
+        }
+    }
+
+    /// The caller is told that there is more in the log.
+    fn log(&mut self, call: &'static str, failure: &HsmError) {
+        let now = clock::now();
+        if now >= self.logs_from {
+            self.logs_from = later(now, LOGGED);
+            tracing::warn!(token = %self.shared.config.name, call, "{failure}");
         }
     }
 
@@ -257,7 +273,9 @@ fn later(from: Instant, by: Duration) -> Instant {
 fn grace(config: &Config, call: &Call) -> Duration {
     let making = match call {
         Call::TransferKey => true,
-        Call::Generate { spec, .. } => matches!(spec, KeySpec::Rsa2048 | KeySpec::Rsa3072 | KeySpec::Rsa4096),
+        Call::Generate { spec, .. } | Call::WrapOut { subject: Subject::Trial(spec), .. } => {
+            matches!(spec, KeySpec::Rsa2048 | KeySpec::Rsa3072 | KeySpec::Rsa4096)
+        }
         _ => false,
     };
     if making { config.grace.max(MAKING) } else { config.grace }

@@ -3,6 +3,7 @@
 use super::*;
 use crate::call::{Destination, Held, KeyId, Owner, Parts, Reply, Stored};
 use crate::describe::{Attack, Description, Mechanism, Native, Outcome, WrapClass};
+use crate::export::{NotExported, Padded, Recipe, Step, Subject, Wanted};
 use crate::worker::Select;
 use crate::worker::templates::Hardening;
 use crate::{Account, fuzz};
@@ -106,7 +107,37 @@ fn call() -> impl Strategy<Value = Call> {
             .prop_map(|(key, algorithm, data, iv, tag, aad)| Call::Decrypt { key, algorithm, data, iv, tag, aad }),
         any::<u8>().prop_map(|count| Call::Random { count }),
     ];
-    prop_oneof![plain, keys, uses]
+    let leaving = prop_oneof![
+        wanted().prop_map(Call::Locate),
+        (prop_oneof![spec().prop_map(Subject::Trial), wanted().prop_map(Subject::Own)], public(), recipe())
+            .prop_map(|(subject, kek, recipe)| Call::WrapOut { subject, kek, recipe }),
+    ];
+    prop_oneof![plain, keys, uses, leaving]
+}
+
+fn wanted() -> impl Strategy<Value = Wanted> {
+    (option::of(text()), option::of(bytes())).prop_map(|(label, id)| Wanted { label, id })
+}
+
+fn padded() -> impl Strategy<Value = Padded> {
+    select(vec![Padded::Kwp, Padded::Pad, Padded::Vendor])
+}
+
+fn recipe() -> impl Strategy<Value = Recipe> {
+    prop_oneof![Just(Recipe::Whole), padded().prop_map(Recipe::Composed)]
+}
+
+fn not_exported() -> impl Strategy<Value = NotExported> {
+    let plain = vec![Step::Trial, Step::Kek, Step::Whole, Step::Between, Step::Oaep, Step::Destroy];
+    let step = prop_oneof![select(plain), padded().prop_map(Step::Key)];
+    prop_oneof![
+        text().prop_map(|wanted| NotExported::NotFound { wanted }),
+        (text(), text()).prop_map(|(wanted, ids)| NotExported::Several { wanted, ids }),
+        select(vec![NotExported::NotExtractable, NotExported::TrustedOnly]),
+        text().prop_map(|kind| NotExported::Kind { kind }),
+        text().prop_map(|lacks| NotExported::Lacks { lacks }),
+        (step, text()).prop_map(|(step, why)| NotExported::Step { step, why }),
+    ]
 }
 
 fn description() -> impl Strategy<Value = Description> {
@@ -172,6 +203,13 @@ fn reply() -> impl Strategy<Value = Reply> {
         }),
         secret().prop_map(Reply::Plain),
         vec(id(), 0..20).prop_map(Reply::Ids),
+        (spec(), bytes(), vec(recipe(), 0..4)).prop_map(|(spec, id, recipes)| Reply::Located { spec, id, recipes }),
+        (spec(), bytes(), public(), bytes()).prop_map(|(spec, wrapped, public, check)| Reply::WrappedOut {
+            spec,
+            wrapped,
+            public,
+            check
+        }),
     ]
 }
 
@@ -193,6 +231,7 @@ fn error() -> impl Strategy<Value = HsmError> {
         text().prop_map(|what| HsmError::NotSupported { what }),
         text().prop_map(|why| HsmError::Setting { why }),
         text().prop_map(|code| HsmError::Failed { code }),
+        not_exported().prop_map(HsmError::NotExported),
     ]
 }
 
@@ -202,13 +241,13 @@ fn to_worker() -> impl Strategy<Value = ToWorker> {
         gid,
         groups,
     });
-    let which = prop_oneof![text().prop_map(Select::Label), text().prop_map(Select::Serial)];
+    let which = prop_oneof![text().prop_map(Select::Label), text().prop_map(Select::Serial), Just(Select::Only)];
     prop_oneof![
         (any::<i32>(), any::<bool>(), option::of(account))
             .prop_map(|(server, network, account)| ToWorker::Confine(Confinement { server, network, account })),
-        (text(), which, text(), option::of(any::<u16>()), option::of(found())).prop_map(
-            |(module, select, pin, sessions, found)| {
-                ToWorker::Open(Settings { module: module.into(), select, pin: pin.into(), sessions }, found)
+        (text(), which, text(), option::of(any::<u16>()), any::<bool>(), option::of(found())).prop_map(
+            |(module, select, pin, sessions, guest, found)| {
+                ToWorker::Open(Settings { module: module.into(), select, pin: pin.into(), sessions, guest }, found)
             }
         ),
         (any::<u64>(), any::<u64>(), call()).prop_map(|(id, by, call)| ToWorker::Ask { id, by, call }),

@@ -68,6 +68,8 @@ fn attempt(token: &Shared, seat: &Seat, call: &Call) -> Tried<Reply> {
         Call::Random { count } => seat.random_vec(*count).map(Reply::Bytes),
         Call::Destroy(owner, id) => token.destroy(seat, *owner, *id),
         Call::Residents(owner) => token.residents(seat, *owner),
+        Call::Locate(wanted) => token.locate(seat, wanted),
+        Call::WrapOut { subject, kek, recipe } => token.wrap_out(seat, subject, kek, *recipe),
     }
 }
 
@@ -95,11 +97,9 @@ fn forget(token: &Shared, call: &Call) {
 
 /// What trouble is to the one who asked. If the code says nothing that could be relied on, the canary does.
 fn judged(token: &Shared, seat: &Seat, call: &Call, trouble: Trouble) -> HsmError {
-    if !matches!(trouble, Trouble::Told(_)) && matches!(trouble.class(), Class::Fatal | Class::Stale) {
-        tracing::warn!(call = call.name(), trouble = trouble.name(), "a call of the token failed");
-        if token.check(seat).is_err() {
-            return HsmError::Down { why: trouble.name() };
-        }
+    let unsure = !matches!(trouble, Trouble::Told(_)) && matches!(trouble.class(), Class::Fatal | Class::Stale);
+    if unsure && token.check(seat).is_err() {
+        return HsmError::Down { why: trouble.name() };
     }
     trouble.told(&what(call))
 }

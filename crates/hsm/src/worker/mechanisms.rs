@@ -68,7 +68,7 @@ const USES: &[(u64, &str)] = &[
     (CKF_DERIVE, "derive"),
 ];
 
-fn name(number: u64) -> String {
+pub(super) fn name(number: u64) -> String {
     match number {
         CKM_AES_KEY_WRAP_KWP => "CKM_AES_KEY_WRAP_KWP".to_owned(),
         CKM_AES_KEY_WRAP_PKCS7 => "CKM_AES_KEY_WRAP_PKCS7".to_owned(),

@@ -1,7 +1,7 @@
 //! Public halves: as attributes of a token, as the model's words, and as what comes before a digest.
 
 use cryptoki::object::Attribute;
-use keystead_model::{Curve, PublicKey};
+use keystead_model::{Curve, PublicExponent, PublicKey};
 
 /// SHA-2 with a digest of 32, 48 or 64 bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,6 +86,13 @@ pub(super) fn rsa(attributes: &[Attribute]) -> Option<PublicKey> {
     Some(PublicKey::Rsa { n: unsigned(n).to_vec(), e: unsigned(e).to_vec() })
 }
 
+/// Whether the exponent of an RSA key is one that keys made here may have.
+pub(super) fn has_exponent(public: &PublicKey) -> bool {
+    let PublicKey::Rsa { e, .. } = public else { return false };
+    let number = |e: &[u8]| e.iter().fold(0u32, |number, byte| number.wrapping_shl(8) | u32::from(*byte));
+    Some(unsigned(e)).filter(|e| e.len() <= 4).and_then(|e| PublicExponent::new(number(e))).is_some()
+}
+
 /// Bits of a modulus.
 pub(super) fn bits(n: &[u8]) -> usize {
     let n = unsigned(n);
@@ -120,6 +127,17 @@ mod tests {
             let info = hash.digest_info();
             assert_eq!(usize::from(info[1]), info.len() - 2 + length);
             assert_eq!(usize::from(info[18]), length);
+        }
+    }
+
+    #[test]
+    fn an_exponent_is_odd_more_than_one_and_no_longer_than_four_bytes() {
+        let rsa = |e: &[u8]| PublicKey::Rsa { n: vec![1; 256], e: e.to_vec() };
+        for good in [&[3][..], &[1, 0, 1], &[0, 0, 0, 0, 3], &[0xff; 4]] {
+            assert!(has_exponent(&rsa(good)), "{good:?}");
+        }
+        for bad in [&[][..], &[0], &[1], &[2], &[1, 0, 0], &[1, 0, 0, 0, 1]] {
+            assert!(!has_exponent(&rsa(bad)), "{bad:?}");
         }
     }
 

@@ -76,9 +76,15 @@ impl Quirks {
 
     /// The numbers that RFC 5649 may have here, the likeliest first.
     pub(super) fn wraps(&self) -> Vec<u64> {
-        let own =
-            self.0.iter().filter_map(|row| if let Effect::Wraps(number) = row.effect { Some(number) } else { None });
-        own.chain([cryptoki_sys::CKM_AES_KEY_WRAP_KWP, cryptoki_sys::CKM_AES_KEY_WRAP_PAD]).collect()
+        self.own_wraps()
+            .into_iter()
+            .chain([cryptoki_sys::CKM_AES_KEY_WRAP_KWP, cryptoki_sys::CKM_AES_KEY_WRAP_PAD])
+            .collect()
+    }
+
+    /// The vendor's own number of RFC 5649.
+    pub(super) fn own_wraps(&self) -> Option<u64> {
+        self.0.iter().find_map(|row| if let Effect::Wraps(number) = row.effect { Some(number) } else { None })
     }
 
     pub(super) fn own_nonce(&self) -> bool {

@@ -9,8 +9,9 @@ use cryptoki::mechanism::Mechanism;
 use cryptoki::object::{Attribute, ObjectHandle};
 use cryptoki::session::Session;
 use cryptoki_sys::{
-    CK_ATTRIBUTE, CK_FUNCTION_LIST, CK_MECHANISM, CK_MECHANISM_INFO, CK_MECHANISM_TYPE, CK_OBJECT_HANDLE, CK_RV,
-    CK_SESSION_HANDLE, CK_SLOT_ID, CK_ULONG, CKA_ALLOWED_MECHANISMS, CKA_UNWRAP_TEMPLATE,
+    CK_ATTRIBUTE, CK_FUNCTION_LIST, CK_MECHANISM, CK_MECHANISM_INFO, CK_MECHANISM_TYPE, CK_OBJECT_HANDLE,
+    CK_RSA_AES_KEY_WRAP_PARAMS, CK_RSA_PKCS_OAEP_PARAMS, CK_RV, CK_SESSION_HANDLE, CK_SLOT_ID, CK_ULONG,
+    CKA_ALLOWED_MECHANISMS, CKA_UNWRAP_TEMPLATE, CKG_MGF1_SHA1, CKM_RSA_AES_KEY_WRAP, CKM_SHA_1, CKZ_DATA_SPECIFIED,
 };
 use std::path::Path;
 use std::ptr;
@@ -102,6 +103,34 @@ impl Functions {
         let function = self.list.C_WrapKey.ok_or(Error::NullFunctionPointer)?;
         let mut mechanism = way.mechanism();
         // SAFETY: the mechanism's parameters live in `way`; `out` has `room` bytes, or is null to ask for the length.
+        into_buffer(Function::WrapKey, |out, room| unsafe {
+            function(session.handle(), &mut mechanism, wrapping.handle(), key.handle(), out, room)
+        })
+    }
+
+    /// C_WrapKey with CKM_RSA_AES_KEY_WRAP: an AES key of 256 bits, SHA-1 and its MGF1.
+    pub(super) fn wrap_rsa_aes(
+        &self,
+        session: &Session,
+        wrapping: ObjectHandle,
+        key: ObjectHandle,
+    ) -> Result<Vec<u8>, Error> {
+        let function = self.list.C_WrapKey.ok_or(Error::NullFunctionPointer)?;
+        let mut oaep = CK_RSA_PKCS_OAEP_PARAMS {
+            hashAlg: CKM_SHA_1,
+            mgf: CKG_MGF1_SHA1,
+            source: CKZ_DATA_SPECIFIED,
+            pSourceData: ptr::null_mut(),
+            ulSourceDataLen: 0,
+        };
+        let mut parameters = CK_RSA_AES_KEY_WRAP_PARAMS { ulAESKeyBits: 256, pOAEPParams: &raw mut oaep };
+        let mut mechanism = CK_MECHANISM {
+            mechanism: CKM_RSA_AES_KEY_WRAP,
+            pParameter: (&raw mut parameters).cast(),
+            ulParameterLen: ulong(size_of::<CK_RSA_AES_KEY_WRAP_PARAMS>()),
+        };
+        // SAFETY: the parameters live until the end of this function; `out` has `room` bytes, or is null to ask for the
+        // length.
         into_buffer(Function::WrapKey, |out, room| unsafe {
             function(session.handle(), &mut mechanism, wrapping.handle(), key.handle(), out, room)
         })

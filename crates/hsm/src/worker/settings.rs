@@ -15,6 +15,8 @@ pub struct Settings {
     pub pin: Zeroizing<String>,
     /// How many sessions to work with; if nothing is said, as many as suit the token.
     pub sessions: Option<u16>,
+    /// Whether nothing of ours may stay in the token: its canary goes with the session.
+    pub guest: bool,
 }
 
 /// What a slot is known by.
@@ -24,6 +26,8 @@ pub enum Select {
     Label(String),
     /// The serial number of its token.
     Serial(String),
+    /// The only one that the library has.
+    Only,
 }
 
 impl fmt::Display for Select {
@@ -31,6 +35,7 @@ impl fmt::Display for Select {
         match self {
             Self::Label(label) => write!(f, "label \"{label}\""),
             Self::Serial(serial) => write!(f, "serial \"{serial}\""),
+            Self::Only => f.write_str("place of the only one"),
         }
     }
 }

@@ -31,10 +31,17 @@ pub(super) fn find(context: &Pkcs11, settings: &Settings) -> Result<(Slot, Token
     let wanted = |info: &TokenInfo| match &settings.select {
         Select::Label(label) => info.label() == label,
         Select::Serial(serial) => info.serial_number() == serial,
+        Select::Only => true,
     };
     let (found, others): (Vec<_>, Vec<_>) = tokens.into_iter().partition(|(_, info)| wanted(info));
     match <[_; 1]>::try_from(found) {
         Ok([one]) => Ok(one),
+        Err(none) if none.is_empty() && settings.select == Select::Only => {
+            Err(HsmError::Setting { why: "its library has no token".to_owned() })
+        }
+        Err(several) if settings.select == Select::Only => Err(HsmError::Setting {
+            why: format!("its library has several: {}; name one by its label or serial", names(&several)),
+        }),
         Err(none) if none.is_empty() => Err(HsmError::Setting {
             why: format!("no token has the {}; its library has {}", settings.select, names(&others)),
         }),

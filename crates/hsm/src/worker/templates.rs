@@ -287,12 +287,12 @@ pub(super) fn known_secret() -> Vec<Attribute> {
 }
 
 /// An object that a lost or cleared token has not, and the token at work has.
-pub(super) fn canary(id: [u8; 16]) -> Vec<Attribute> {
+pub(super) fn canary(id: [u8; 16], stays: bool) -> Vec<Attribute> {
     let mut all = vec![
         Attribute::Class(ObjectClass::SECRET_KEY),
         Attribute::KeyType(KeyType::AES),
         Attribute::ValueLen(Ulong::new(16)),
-        Attribute::Token(true),
+        Attribute::Token(stays),
         Attribute::Private(true),
         Attribute::Sensitive(true),
         Attribute::Extractable(false),
@@ -300,6 +300,43 @@ pub(super) fn canary(id: [u8; 16]) -> Vec<Attribute> {
         Attribute::Id(id.to_vec()),
     ];
     all.extend(secret(true, false, false));
+    all
+}
+
+/// What finds this canary, wherever it lives.
+pub(super) fn this_canary(id: &[u8]) -> Vec<Attribute> {
+    vec![named(CANARY), Attribute::Id(id.to_vec())]
+}
+
+/// A key exchange key's public half: it wraps and does nothing else.
+pub(super) fn exchange(n: &[u8], e: &[u8]) -> Vec<Attribute> {
+    vec![
+        Attribute::Class(ObjectClass::PUBLIC_KEY),
+        Attribute::KeyType(KeyType::RSA),
+        Attribute::Token(false),
+        Attribute::Private(false),
+        Attribute::Encrypt(false),
+        Attribute::Verify(false),
+        Attribute::Wrap(true),
+        Attribute::Modulus(n.to_vec()),
+        Attribute::PublicExponent(e.to_vec()),
+    ]
+}
+
+/// The AES key between a key exchange key and a key that leaves: it wraps once, and leaves once under that.
+pub(super) fn between() -> Vec<Attribute> {
+    let mut all = vec![
+        Attribute::Class(ObjectClass::SECRET_KEY),
+        Attribute::KeyType(KeyType::AES),
+        Attribute::ValueLen(Ulong::new(32)),
+        Attribute::Token(false),
+        Attribute::Private(true),
+        Attribute::Sensitive(true),
+        Attribute::Extractable(true),
+    ];
+    all.extend(secret(false, false, true));
+    all.retain(|attribute| !matches!(attribute, Attribute::Unwrap(_)));
+    all.push(Attribute::Unwrap(false));
     all
 }
 

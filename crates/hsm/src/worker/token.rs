@@ -35,6 +35,8 @@ pub(super) struct Shared {
     pub(super) opened: Opened,
     /// The pair under which the next wrapping key comes in.
     pub(super) transfer: Mutex<Option<Porter>>,
+    pub(super) mechanisms: Mechanisms,
+    pub(super) quirks: Quirks,
     canary: Vec<u8>,
     sessions: Mutex<Sessions>,
 }
@@ -102,7 +104,7 @@ impl Token {
             Some(found) => selftest::known(&seat, &quirks, found)?,
             None => selftest::run(&seat, &mechanisms, &quirks, candidates)?,
         };
-        let canary = canary(&seat)?;
+        let canary = canary(&seat, settings.guest)?;
         let description = Description {
             label: info.label().to_owned(),
             serial: info.serial_number().to_owned(),
@@ -121,7 +123,8 @@ impl Token {
         };
         let sessions = Mutex::new(Sessions { _first: seat, free: Vec::new(), spoilt: Vec::new() });
         let (opened, transfer) = (Opened::default(), Mutex::new(None));
-        Ok(Self(Arc::new(Shared { library, description, abilities, opened, transfer, canary, sessions })))
+        let shared = Shared { library, description, abilities, opened, transfer, mechanisms, quirks, canary, sessions };
+        Ok(Self(Arc::new(shared)))
     }
 
     /// What the token is and can.
@@ -160,9 +163,7 @@ impl Shared {
     /// Whether the token is there, is the one that was opened, and works: its canary encrypts and decrypts.
     pub(super) fn check(&self, seat: &Seat) -> Tried<()> {
         let down = |why: String| Trouble::Told(HsmError::Down { why });
-        let mut wanted = templates::ours(templates::CANARY);
-        wanted.push(Attribute::Id(self.canary.clone()));
-        let found = seat.find(&wanted)?;
+        let found = seat.find(&templates::this_canary(&self.canary))?;
         let Some(canary) = found.first() else {
             return Err(down("its canary is gone: it was cleared or lost".to_owned()));
         };
@@ -197,14 +198,14 @@ fn log_in(seat: &Seat, info: &TokenInfo, settings: &Settings) -> Result<(), HsmE
 }
 
 /// The canary's id: one that was there, or of a new one.
-fn canary(seat: &Seat) -> Tried<Vec<u8>> {
+fn canary(seat: &Seat, guest: bool) -> Tried<Vec<u8>> {
     for found in seat.find(&templates::ours(templates::CANARY))? {
         if let Some(Attribute::Id(id)) = seat.attribute(found, AttributeType::Id)? {
             return Ok(id);
         }
     }
     let id = seat.random()?;
-    seat.generate(&Mechanism::AesKeyGen, &templates::canary(id))?.keep();
+    seat.generate(&Mechanism::AesKeyGen, &templates::canary(id, !guest))?.keep();
     Ok(id.to_vec())
 }
 

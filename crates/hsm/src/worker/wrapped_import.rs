@@ -124,7 +124,12 @@ impl<'a> Inside<'a> {
             Size::Modulus(_) => {
                 let numbers = [AttributeType::Modulus, AttributeType::PublicExponent];
                 let numbers = seat.session.get_attributes(handle, &numbers)?;
-                public::rsa(&numbers).ok_or_else(|| aes::odd("the token shows no public half"))?
+                let shown = public::rsa(&numbers).ok_or_else(|| aes::odd("the token shows no public half"))?;
+                // Tokens take exponent 1, too, with which everybody signs. Its primes only the token sees.
+                if !public::has_exponent(&shown) {
+                    return Err(HsmError::BadKey.into());
+                }
+                shown
             }
         };
         let public = public_object(seat, &shown).map_err(bad_key)?;

@@ -146,6 +146,7 @@ impl Bed {
             select: Select::Label(label.to_owned()),
             pin: PIN.to_owned().into(),
             sessions: None,
+            guest: false,
         }
     }
 

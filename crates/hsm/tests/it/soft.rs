@@ -51,7 +51,8 @@ impl Soft {
 
     pub(crate) fn config(&self) -> Config {
         let select = Select::Label("soft".to_owned());
-        let settings = Settings { module: SOFTHSM.into(), select, pin: PIN.to_owned().into(), sessions: Some(4) };
+        let settings =
+            Settings { module: SOFTHSM.into(), select, pin: PIN.to_owned().into(), sessions: Some(4), guest: false };
         let mut config = Config::new("soft", env!("CARGO_BIN_EXE_keystead-hsm-worker"), settings);
         config.env = vec![variable("SOFTHSM2_CONF", self.conf())];
         config
@@ -134,7 +135,11 @@ pub(crate) async fn recovered(client: &Client) -> Duration {
 
 pub(crate) fn kill(process: u32) {
     let process = rustix::process::Pid::from_raw(process.try_into().unwrap()).unwrap();
-    rustix::process::kill_process(process, rustix::process::Signal::KILL).unwrap();
+    match rustix::process::kill_process(process, rustix::process::Signal::KILL) {
+        // It went before.
+        Ok(()) | Err(rustix::io::Errno::SRCH) => {}
+        Err(e) => panic!("{e}"),
+    }
 }
 
 pub(crate) fn is_alive(process: u32) -> bool {

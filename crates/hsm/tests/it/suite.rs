@@ -2,6 +2,7 @@
 
 mod algorithms;
 mod attackers;
+mod exports;
 mod imports;
 mod keys;
 mod loss;

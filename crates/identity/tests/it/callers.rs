@@ -239,3 +239,31 @@ fn certificates_from_before_a_revocation_are_refused_and_later_ones_are_not() {
     assert!(show(&callers, &[leaf(&own, &["a.example"], usage(), NOW - 1200)]).is_ok());
     assert!(show(&callers, &[leaf(&own, &["b.example"], usage(), NOW - 3600)]).is_ok());
 }
+
+#[test]
+fn a_newer_certificate_between_does_not_make_an_old_one_of_a_client_count_again() {
+    let (own, between) = (ca(), KeyPair::generate().unwrap());
+    let authority = vouching(&own, Vec::new());
+    let revocation = not_before(&authority.issuer(), Some("a.example"), NOW - 1800);
+    let revoked = Callers { authorities: vec![authority.clone()], not_before: vec![revocation] };
+    let believed = Callers { authorities: vec![authority], ..Callers::default() };
+    // The same name and key, certified again after the revocation.
+    let renewed = |from: i64| {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        params.distinguished_name.push(rcgen::DnType::CommonName, "between");
+        params.not_before = (std::time::UNIX_EPOCH + std::time::Duration::from_secs(from as u64)).into();
+        let der = params.signed_by(&between, &own.issuer).unwrap().der().to_vec();
+        Ca { der, issuer: Issuer::new(params, KeyPair::from_pem(&between.serialize_pem()).unwrap()) }
+    };
+    let (older, newer) = (renewed(NOW - 7200), renewed(NOW - 600));
+    let usage = || vec![ExtendedKeyUsagePurpose::ClientAuth];
+    let old = leaf(&older, &["a.example"], usage(), NOW - 3600);
+    let new = leaf(&newer, &["a.example"], usage(), NOW - 300);
+    for above in [&older, &newer] {
+        let chain = [old.clone(), above.der.clone()];
+        assert!(show(&believed, &chain).is_ok());
+        assert_eq!(show(&revoked, &chain).err(), Some(NotAuthenticated::Revoked));
+        assert!(show(&revoked, &[new.clone(), above.der.clone()]).is_ok());
+    }
+}

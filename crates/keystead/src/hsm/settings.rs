@@ -73,11 +73,27 @@ pub(crate) fn check(sections: &[Spanned<HsmSection>]) -> Result<(), (usize, Stri
 impl HsmSection {
     /// Starts the token's worker.
     pub(crate) fn start(&self) -> Result<(Client, Placement), Failure> {
+        let placement = match self.placement {
+            PlacementSetting::Wrapped => Placement::Wrapped,
+            PlacementSetting::Resident => Placement::Resident,
+        };
+        Ok((self.client(false)?, placement))
+    }
+
+    /// The same for a token that is not ours: nothing stays in it.
+    pub(crate) fn visit(&self) -> Result<Client, Failure> {
+        self.client(true)
+    }
+
+    fn client(&self, guest: bool) -> Result<Client, Failure> {
         let select = match (&self.label, &self.serial) {
             (Some(label), _) => Select::Label(label.clone()),
-            (None, serial) => Select::Serial(serial.clone().unwrap_or_default()),
+            (None, Some(serial)) => Select::Serial(serial.clone()),
+            // Not in a configuration, where one of the two must be.
+            (None, None) => Select::Only,
         };
-        let settings = Settings { module: self.module.clone(), select, pin: self.pin()?, sessions: self.sessions };
+        let (module, sessions) = (self.module.clone(), self.sessions);
+        let settings = Settings { module, select, pin: self.pin()?, sessions, guest };
         let mut config = Config::new(&self.name, "/proc/self/exe", settings);
         config.arguments = vec![super::WORKER.into()];
         config.env = self.environment.iter().map(|(name, value)| (name.into(), value.into())).collect();
@@ -86,11 +102,7 @@ impl HsmSection {
             let account = Account::named(user).map_err(|e| Failure::usage(format!("hsm {}: user: {e}", self.name)))?;
             config.account = Some(account);
         }
-        let placement = match self.placement {
-            PlacementSetting::Wrapped => Placement::Wrapped,
-            PlacementSetting::Resident => Placement::Resident,
-        };
-        Ok((Client::new(config), placement))
+        Ok(Client::new(config))
     }
 
     fn pin(&self) -> Result<Zeroizing<String>, Failure> {

@@ -27,6 +27,12 @@ pub(crate) struct OutArgs {
     out: Option<PathBuf>,
 }
 
+impl From<PathBuf> for InputArgs {
+    fn from(input: PathBuf) -> Self {
+        Self { input }
+    }
+}
+
 impl InputArgs {
     /// Its digest, however long it is.
     pub(crate) fn digest(&self, with: Hash) -> Result<Vec<u8>, Failure> {
@@ -50,6 +56,11 @@ impl InputArgs {
 }
 
 impl OutArgs {
+    /// Whether a file was named.
+    pub(crate) fn is_file(&self) -> bool {
+        self.out.is_some()
+    }
+
     /// Writes a result. A file is for its owner alone.
     pub(crate) fn write(&self, bytes: &[u8]) -> Result<(), Failure> {
         match &self.out {

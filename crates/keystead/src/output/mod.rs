@@ -37,7 +37,12 @@ pub(crate) fn table(headings: &[&str], rows: impl IntoIterator<Item = Vec<String
 
 /// Prints one thing, a line for each of its parts.
 pub(crate) fn fields<'a>(parts: impl IntoIterator<Item = (&'a str, String)>) -> Result<(), Failure> {
-    text(&table_text(&[], parts.into_iter().map(|(name, value)| vec![name.to_owned(), value])))
+    text(&fields_text(parts))
+}
+
+/// The text that [`fields`] prints.
+pub(crate) fn fields_text<'a>(parts: impl IntoIterator<Item = (&'a str, String)>) -> String {
+    table_text(&[], parts.into_iter().map(|(name, value)| vec![name.to_owned(), value]))
 }
 
 /// Prints JSON, indented, with a newline at its end.

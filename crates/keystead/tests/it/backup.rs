@@ -66,7 +66,7 @@ fn the_command_line_backs_up_verifies_lists_shows_and_restores() {
     let folder = folder(&made);
     assert!(made["receipt"].as_str().unwrap().starts_with("1."), "{made}");
     let file = place.data.join("backups/backups").join(&folder).join("vault.ksbackup");
-    assert_eq!(files(&place), [file.clone()]);
+    assert_eq!(files(&place), std::slice::from_ref(&file));
     let shown = table(&place, &["backup", "show", "--file", file.to_str().unwrap()]);
     assert!(shown.contains("revision") && shown.contains("keystead/"), "{shown}");
     assert!(table(&place, &["backup", "show", made["jobId"].as_str().unwrap()]).contains("key versions backed up: 2"));

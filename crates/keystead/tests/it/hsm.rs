@@ -2,6 +2,7 @@
 
 mod bed;
 mod byok;
+mod byok_token;
 mod custody;
 mod failover;
 mod keys;

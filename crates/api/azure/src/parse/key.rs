@@ -114,21 +114,20 @@ pub fn purge(parts: &Parts<'_>) -> Result<PurgeKey, BadParameter> {
     Ok(PurgeKey { name: name(parts)? })
 }
 
-/// Kind and size. `key_size` of an EC key is ignored, as the service does.
+/// Kind and size. `key_size` of an EC key is ignored, as the service does, and `AES` is another word for `oct`.
 fn spec(body: &CreateBody<'_>) -> Result<(KeySpec, ProtectionLevel), BadParameter> {
     let kty = required(body.kty.as_ref(), "kty")?;
     let (family, level) = ProtectionLevel::of_kty(&kty.0);
     let spec = match family {
         "EC" => curve(body.crv.as_ref().map_or(Curve::P256.wire(), |crv| &crv.0))?,
         "RSA" => sized(body.key_size.unwrap_or(2048), Size::Modulus, MODULI)?,
-        "oct" => sized(body.key_size.unwrap_or(256), Size::Secret, SECRETS)?,
+        "oct" | "AES" => sized(body.key_size.unwrap_or(256), Size::Secret, SECRETS)?,
         _ => return Err(unsupported("kty", &kty.0, KINDS)),
     };
     Ok((spec, level))
 }
 
-/// By its name, or by the one that secp256k1 had at first.
-/// A curve by its name on the wire.
+/// A curve by its name on the wire, or by the one that secp256k1 had at first.
 pub(super) fn curve_named(crv: &str) -> Option<Curve> {
     if crv == "SECP256K1" { Some(Curve::P256K) } else { Curve::from_wire(crv) }
 }
@@ -218,6 +217,7 @@ mod tests {
             (r#"{"kty":"oct","key_size":128}"#, KeySpec::Oct128),
             (r#"{"kty":"oct","key_size":192}"#, KeySpec::Oct192),
             (r#"{"kty":"oct","key_size":256}"#, KeySpec::Oct256),
+            (r#"{"kty":"AES","key_size":192}"#, KeySpec::Oct192),
         ] {
             let asked = create_of(body).unwrap();
             assert_eq!((asked.spec, asked.exponent), (spec, PublicExponent::default()), "{body}");

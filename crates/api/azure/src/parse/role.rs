@@ -8,6 +8,7 @@ use keystead_api_table::{BadParameter, Parts, Shown};
 use keystead_engine::{
     AssignmentsOf, CreateRoleAssignment, DeleteRoleAssignment, DeleteRoleDefinition, GetRoleAssignment,
     GetRoleDefinition, GetSetting, ListRoleAssignments, ListRoleDefinitions, ListSettings, SetRoleDefinition,
+    UpdateSetting,
 };
 use keystead_model::{DataAction, Guid, Target};
 use serde::Deserialize;
@@ -184,7 +185,40 @@ pub fn settings(_: &Parts<'_>) -> Result<ListSettings, BadParameter> {
 
 /// `GET /settings/{setting}`
 pub fn setting(parts: &Parts<'_>) -> Result<GetSetting, BadParameter> {
-    Ok(GetSetting { name: parts.parameter("setting").unwrap_or_default().to_owned() })
+    Ok(GetSetting { name: setting_name(parts) })
+}
+
+#[derive(Deserialize)]
+struct SettingBody<'a> {
+    #[serde(borrow)]
+    value: Option<SettingValue<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum SettingValue<'a> {
+    Bool(bool),
+    #[serde(borrow)]
+    Text(Text<'a>),
+}
+
+/// `PATCH /settings/{setting}`. Clients write truth values as strings.
+pub fn set_setting(parts: &Parts<'_>) -> Result<UpdateSetting, BadParameter> {
+    let body: SettingBody<'_> = json(parts)?;
+    let value = match required(body.value, "value")? {
+        SettingValue::Bool(value) => value,
+        SettingValue::Text(text) if text.0.eq_ignore_ascii_case("true") => true,
+        SettingValue::Text(text) if text.0.eq_ignore_ascii_case("false") => false,
+        SettingValue::Text(text) => {
+            let given = Shown::of(&text.0);
+            return Err(BadParameter::Unsupported { what: "value", given, supported: "true, false" });
+        }
+    };
+    Ok(UpdateSetting { name: setting_name(parts), value })
+}
+
+fn setting_name(parts: &Parts<'_>) -> String {
+    parts.parameter("setting").unwrap_or_default().to_owned()
 }
 
 fn scope(parts: &Parts<'_>) -> Result<Target, BadParameter> {
@@ -295,6 +329,22 @@ mod tests {
         let malformed = |why: Option<BadParameter>| matches!(why, Some(BadParameter::Malformed { .. }));
         assert!(malformed(parts(&of(ROLE), ROLE, r#"{"properties":{}}"#, set_definition).err()));
         assert!(malformed(parts(&of(ASSIGNMENT), ASSIGNMENT, r#"{"properties":{}}"#, assign).err()));
+    }
+
+    #[test]
+    fn a_settings_value_is_a_truth_value_or_its_name() {
+        let set = |body: &str| parts("/settings/Some", "/settings/{setting}", body, set_setting);
+        for (body, value) in [
+            (r#"{"value":"true"}"#, true),
+            (r#"{"value":"False"}"#, false),
+            (r#"{"value":true,"type":"boolean"}"#, true),
+        ] {
+            let ask = set(body).unwrap();
+            assert_eq!((ask.name.as_str(), ask.value), ("Some", value), "{body}");
+        }
+        for body in ["", "{}", r#"{"value":null}"#, r#"{"value":1}"#, r#"{"value":"yes"}"#] {
+            assert!(set(body).is_err(), "{body}");
+        }
     }
 
     #[test]

@@ -35,6 +35,7 @@ fn request_of(row: &RouteInfo) -> (String, String) {
         "{assignment}" if row.method == Method::PUT => {
             format!(r#"{{"properties":{{"roleDefinitionId":"x/{USER}","principalId":"{CUSTOM}"}}}}"#)
         }
+        "{setting}" if row.method == Method::PATCH => r#"{"value":"true"}"#.to_owned(),
         _ if row.method == Method::PATCH => "{}".to_owned(),
         _ => String::new(),
     };

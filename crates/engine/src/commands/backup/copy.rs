@@ -1,7 +1,8 @@
 //! From the vault's rows to the frames of a backup, a part at a time.
 //!
-//! Live keys are copied, then deleted ones, then once more those live ones that were changed meanwhile: a key that moves
-//! from one to the other is met at least once, and what is met later counts. A part ends inside a key where it must.
+//! Live keys are copied, then deleted ones, then once more those live ones that were changed meanwhile: a key that
+//! moves from one to the other is met at least once, and what is met later counts. A part ends inside a key where it
+//! must.
 
 use crate::clear_row;
 use crate::error::Refusal;

@@ -71,12 +71,16 @@ fn find<'a>(clients: &'a mut [Client], id: &str) -> Result<&'a mut Client, Refus
     clients.iter_mut().find(same).ok_or(Refusal::NotInPolicy { what: "client" })
 }
 
-/// Refuses the tokens that the vault issued to this subject until now: tokens say whole seconds. What was refused
-/// before the oldest token that can still be good is forgotten, so that the list does not grow with each client that
-/// goes.
-fn end_tokens(callers: &mut Callers, subject: &str, room: &Room<'_>) {
+/// The first whole second after now: tokens say whole seconds, and what was issued in this one is to be refused.
+pub(super) fn next_second(now: Time) -> Time {
+    Time::from_secs(now.secs().saturating_add(1))
+}
+
+/// Refuses the tokens that the vault issued to this subject before a time. What was refused before the oldest token
+/// that can still be good is forgotten, so that the list does not grow with each client that goes.
+pub(super) fn end_tokens(callers: &mut Callers, subject: &str, before: Time, room: &Room<'_>) {
     const DAY_AND_HOUR_MS: i64 = 25 * 3_600_000;
     let (issuer, now) = (room.open().issuer.info().iss, room.at.now);
     callers.forget(&issuer, now.plus_millis(DAY_AND_HOUR_MS.saturating_neg()));
-    callers.revoke(&issuer, Some(subject), Time::from_secs(now.secs().saturating_add(1)));
+    callers.revoke(&issuer, Some(subject), before);
 }

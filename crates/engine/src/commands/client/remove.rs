@@ -17,6 +17,11 @@ pub struct RemoveClient {
 }
 ask!(RemoveClient, RemoveClient, |c| Target::Vault);
 
+/// A token that the client asked for before it was removed may be made while that is written, and says when it was
+/// asked for. No token of the client's can be good any more, so it is no harm that this is well beyond the deadline of
+/// any request.
+const UNDER_WAY_MS: i64 = 120_000;
+
 impl Execute for RemoveClient {
     type Output = ();
 
@@ -27,7 +32,7 @@ impl Execute for RemoveClient {
         let issuer = room.open().issuer.info().iss;
         let principal = Principal::new(&issuer, &client.subject);
         document.clients.retain(|c| c.id != client.id);
-        end_tokens(&mut document.callers, &client.subject, room);
+        end_tokens(&mut document.callers, &client.subject, room.at.now.plus_millis(UNDER_WAY_MS), room);
         // Where nobody else administers the vault, what is left is no policy.
         editing.edit.no_administrator(&principal);
         editing.removed(room, ())

@@ -1,6 +1,6 @@
 //! Take a credential away from a built-in client.
 
-use super::{end_tokens, find};
+use super::{end_tokens, find, next_second};
 use crate::commands::ask;
 use crate::error::Refusal;
 use crate::policy_row::Editing;
@@ -33,7 +33,7 @@ impl Execute for RemoveCredential {
             return Err(Refusal::NotInPolicy { what: "credential" });
         }
         let subject = client.subject.clone();
-        end_tokens(&mut editing.document().callers, &subject, room);
+        end_tokens(&mut editing.document().callers, &subject, next_second(room.at.now), room);
         editing.removed(room, ())
     }
 }

@@ -35,7 +35,8 @@ impl Execute for ListKeys {
     }
 }
 
-/// Lists the versions of a key, in the order of their ids.
+/// Lists the versions of a key, in the order of their ids. A name that no live key has gives an empty list, as Key
+/// Vault does.
 pub struct ListVersions {
     /// Which key.
     pub name: Name,
@@ -51,7 +52,9 @@ impl Execute for ListVersions {
 
     async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<Page<KeyView>>, Refusal> {
         let ask = permit.ask();
-        let head = room.live(&ask.name).await?;
+        let Some(head) = room.key(Kind::Key, &ask.name).await? else {
+            return Ok(Effect::read(Page { items: Vec::new(), next: None }));
+        };
         let versions = room.versions(&head, PageToken::version(ask.after)?, u16::from(ask.limit)).await?;
         let full = versions.len() >= usize::from(ask.limit);
         let next = versions.last().filter(|_| full).map(|v| PageToken::Version(v.version));

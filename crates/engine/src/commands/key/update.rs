@@ -38,7 +38,7 @@ impl Execute for UpdateKey {
 
         let mut record = found.record.clone();
         if let Some(ops) = &ask.ops {
-            record.ops = lifecycle::operations(record.spec, Some(ops))?;
+            record.ops = lifecycle::other_operations(&record, ops)?;
         }
         if let Some(tags) = &ask.tags {
             lifecycle::check_tags(tags)?;

@@ -4,4 +4,4 @@ mod seal;
 mod settings;
 
 pub use seal::SealVault;
-pub use settings::{GetSetting, ListSettings, Setting};
+pub use settings::{GetSetting, ListSettings, Setting, UpdateSetting};

@@ -1,11 +1,14 @@
-//! Read the vault's settings.
+//! Read and change the vault's settings.
 
+use crate::birth::singleton;
 use crate::commands::ask;
 use crate::error::Refusal;
-use crate::room::Room;
+use crate::records::{self, SettingsRecord};
+use crate::room::{Place, Room, row_binding};
 use crate::run::{Effect, Execute};
 use keystead_access::Permit;
-use keystead_model::Target;
+use keystead_model::{ObjectId, Target};
+use keystead_store::{Changes, Kind, Row, RowKey};
 
 /// A setting of the vault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,11 +19,14 @@ pub struct Setting {
     pub value: bool,
 }
 
-/// All of them. Keys are managed through the vault alone: there is no resource manager beside it that could.
-const SETTINGS: &[Setting] = &[Setting { name: "AllowKeyManagementOperationsThroughARM", value: false }];
+/// The one there is. It is kept as it was set and decides nothing: there is no resource manager beside the vault that
+/// could manage keys.
+const THROUGH_ARM: &str = "AllowKeyManagementOperationsThroughARM";
 
 /// Longest name, in bytes, that a refusal repeats.
 const MAX_NAME: usize = 128;
+
+const PLACE: RowKey = RowKey { kind: Kind::Settings, lookup: singleton(Kind::Settings), version: None };
 
 /// Lists the settings.
 pub struct ListSettings;
@@ -29,8 +35,9 @@ ask!(ListSettings, ReadSettings, |c| Target::Vault);
 impl Execute for ListSettings {
     type Output = Vec<Setting>;
 
-    async fn execute(_: &Permit<Self>, _: &Room<'_>) -> Result<Effect<Vec<Setting>>, Refusal> {
-        Ok(Effect::read(SETTINGS.to_vec()))
+    async fn execute(_: &Permit<Self>, room: &Room<'_>) -> Result<Effect<Vec<Setting>>, Refusal> {
+        let (record, _) = stored(room).await?;
+        Ok(Effect::read(vec![through_arm(&record)]))
     }
 }
 
@@ -44,10 +51,54 @@ ask!(GetSetting, ReadSettings, |c| Target::Vault);
 impl Execute for GetSetting {
     type Output = Setting;
 
-    async fn execute(permit: &Permit<Self>, _: &Room<'_>) -> Result<Effect<Setting>, Refusal> {
-        let name = &permit.ask().name;
-        let found = SETTINGS.iter().find(|s| s.name.eq_ignore_ascii_case(name)).copied();
-        let shown = || name.chars().take(MAX_NAME).collect();
-        found.map(Effect::read).ok_or_else(|| Refusal::SettingNotFound { name: shown() })
+    async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<Setting>, Refusal> {
+        known(&permit.ask().name)?;
+        let (record, _) = stored(room).await?;
+        Ok(Effect::read(through_arm(&record)))
     }
+}
+
+/// Changes one setting.
+pub struct UpdateSetting {
+    /// Which.
+    pub name: String,
+    /// What it is from now on.
+    pub value: bool,
+}
+ask!(UpdateSetting, WriteSettings, |c| Target::Vault);
+
+impl Execute for UpdateSetting {
+    type Output = Setting;
+
+    async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<Setting>, Refusal> {
+        let ask = permit.ask();
+        known(&ask.name)?;
+        let (mut record, row) = stored(room).await?;
+        record.keys_through_arm = Some(ask.value);
+        let fresh = || ObjectId::from_bytes(keystead_crypto::random());
+        let (id, counter) = row.map_or_else(|| (fresh(), 0), |row| (row.id, row.counter));
+        let RowKey { kind, lookup: tag, version } = PLACE;
+        let place = Place { kind, tag, version, id, counter: counter.saturating_add(1), due: None };
+        let changes = Changes { puts: vec![room.row(place, &record)?], ..Changes::default() };
+        Ok(Effect::change(through_arm(&record), changes))
+    }
+}
+
+/// There is a setting of this name.
+fn known(name: &str) -> Result<(), Refusal> {
+    match THROUGH_ARM.eq_ignore_ascii_case(name) {
+        true => Ok(()),
+        false => Err(Refusal::SettingNotFound { name: name.chars().take(MAX_NAME).collect() }),
+    }
+}
+
+fn through_arm(record: &SettingsRecord) -> Setting {
+    Setting { name: THROUGH_ARM, value: record.keys_through_arm.unwrap_or(false) }
+}
+
+/// The settings as they are stored; a vault without the row has none that was ever changed.
+async fn stored(room: &Room<'_>) -> Result<(SettingsRecord, Option<Row>), Refusal> {
+    let Some(row) = room.row_at(PLACE).await? else { return Ok((SettingsRecord::default(), None)) };
+    let plain = room.open().records.open(&row_binding(room.vault(), &row), &[], &row.sealed)?;
+    Ok((records::decode(&plain)?, Some(row)))
 }

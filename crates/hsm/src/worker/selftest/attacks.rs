@@ -9,7 +9,7 @@ use crate::worker::rv::{Tried, Trouble};
 use crate::worker::seat::Passing;
 use crate::worker::templates::{self, Life, Purpose};
 use cryptoki::mechanism::Mechanism;
-use cryptoki::mechanism::misc::KeyDerivationStringData;
+use cryptoki::mechanism::misc::{ExtractParams, KeyDerivationStringData};
 use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle};
 use cryptoki::types::Ulong;
 use cryptoki_sys::CKM_AES_CBC;
@@ -63,7 +63,9 @@ pub(super) fn run(
     add("unwrap a stored key and make it extractable", raid.change_unwrapped())?;
     add("unwrap a stored key and copy it as extractable", raid.copy_unwrapped())?;
     add("unwrap a stored key and wrap it under a known key", raid.wrap_unwrapped())?;
+    add("unwrap a stored key as DES, of 56 bits, and use it", raid.use_as_des())?;
     add("unwrap a stored key and derive a readable one from it", raid.derive())?;
+    add("unwrap a stored key, let it derive, and derive a readable one", raid.let_it_derive())?;
     // Last what may change the wrapping key.
     for attribute in rights() {
         let name = attribute_name(&attribute);
@@ -321,20 +323,58 @@ impl<'a> Raid<'a> {
         self.wrap_under_known(key.handle)
     }
 
-    /// Mechanisms that give the bytes of the key they start from.
+    /// A key of 56 bits is found by trying, too.
+    fn use_as_des(&self) -> Loot {
+        let template = self.ours_but(&Attribute::KeyType(KeyType::DES));
+        let key = self.trial.unwrap(self.stored, &template)?;
+        self.trial.seat.session.encrypt(&Mechanism::DesEcb, key.handle, &[0; 8])?;
+        Ok(Ok("it encrypts with a part of the key".to_owned()))
+    }
+
     fn derive(&self) -> Loot {
         let key = self.trial.unwrap(self.stored, &self.ours_but(&Attribute::Derive(true)))?;
+        self.derive_from(key.handle)
+    }
+
+    /// The unwrap template says what a key is unwrapped with, not what becomes of it.
+    fn let_it_derive(&self) -> Loot {
+        let key = self.trial.unwrap(self.stored, &self.ours())?;
+        self.trial.seat.session.update_attributes(key.handle, &[Attribute::Derive(true)])?;
+        self.derive_from(key.handle)
+    }
+
+    /// Mechanisms that give the bytes of the key they start from: the first that does, or what the last one said.
+    fn derive_from(&self, key: ObjectHandle) -> Loot {
         let zeros = [0; 32];
         let data = KeyDerivationStringData::new(&zeros);
+        let ways = [
+            (Mechanism::ExtractKeyFromKey(ExtractParams::new(0)), 16),
+            (Mechanism::ConcatenateDataAndBase(data), 64),
+            (Mechanism::ConcatenateBaseAndData(data), 64),
+            (Mechanism::XorBaseAndData(data), 32),
+        ];
+        let mut last = nothing("no mechanism derives so");
+        for (mechanism, length) in ways {
+            last = self.derived(&mechanism, key, length);
+            match &last {
+                Ok(Ok(_)) => break,
+                Err(trouble) if trouble.is_lost() => break,
+                _ => {}
+            }
+        }
+        last
+    }
+
+    fn derived(&self, mechanism: &Mechanism<'_>, key: ObjectHandle, length: u64) -> Loot {
         let readable = [
             Attribute::Class(ObjectClass::SECRET_KEY),
             Attribute::KeyType(KeyType::GENERIC_SECRET),
             Attribute::Token(false),
             Attribute::Sensitive(false),
             Attribute::Extractable(true),
-            Attribute::ValueLen(Ulong::new(32)),
+            Attribute::ValueLen(Ulong::new(length)),
         ];
-        let derived = self.trial.seat.derived(&Mechanism::XorBaseAndData(data), key.handle, &readable)?;
-        self.read(derived.handle, AttributeType::Value)
+        let derived = self.trial.seat.derived(mechanism, key, &readable)?;
+        self.read_or_wrap(derived.handle, AttributeType::Value)
     }
 }

@@ -10,7 +10,9 @@ on_each_token! {
     imported_keys_work_as_in_software
     parts_that_do_not_go_together_are_no_key
     wrapped_keys_come_in_unseen_and_work_as_in_software
+    zeros_behind_a_wrapped_document_are_nothing
     what_does_not_come_out_of_its_wrapping_is_no_key_and_nothing_stays
+    a_wrapped_rsa_key_with_which_everybody_signs_is_not_taken
 }
 
 /// Signs with an imported key, or encrypts if it is a secret, and has software say whether it is the same key.
@@ -86,6 +88,19 @@ fn wrapped_keys_come_in_unseen_and_work_as_in_software(bed: &Bed) {
     }
 }
 
+/// As SoftHSM2 wraps private keys.
+fn zeros_behind_a_wrapped_document_are_nothing(bed: &Bed) {
+    let mut desk = Desk::of(bed, TOKEN);
+    let (kek, kek_public) = desk.make(KeySpec::Rsa2048, desk.wrapped());
+    for spec in [KeySpec::EcP256, KeySpec::Rsa2048] {
+        let mut key = software(spec);
+        key.bytes.resize(key.bytes.len().next_multiple_of(8), 0);
+        let imported = desk.import_wrapped(spec, &kek, &byok(&kek_public, &key.bytes), desk.wrapped());
+        let (held, public) = imported.unwrap_or_else(|e| panic!("{spec:?}: {e}"));
+        same(&mut desk, &held, &public, &key);
+    }
+}
+
 fn what_does_not_come_out_of_its_wrapping_is_no_key_and_nothing_stays(bed: &Bed) {
     let mut desk = Desk::of(bed, TOKEN);
     let (kek, public) = desk.make(KeySpec::Rsa2048, desk.wrapped());
@@ -129,4 +144,45 @@ fn what_does_not_come_out_of_its_wrapping_is_no_key_and_nothing_stays(bed: &Bed)
     let (ec, _) = desk.make(KeySpec::EcP256, desk.wrapped());
     assert_eq!(desk.import_wrapped(KeySpec::EcP256, &ec, &good, desk.wrapped()).err(), Some(HsmError::BadKey));
     desk.import_wrapped(KeySpec::EcP256, &kek, &good, desk.wrapped()).unwrap();
+}
+
+/// Everybody can sign with exponent 1: the signature is the padded digest itself.
+fn a_wrapped_rsa_key_with_which_everybody_signs_is_not_taken(bed: &Bed) {
+    let mut desk = Desk::of(bed, TOKEN);
+    let (kek, public) = desk.make(KeySpec::Rsa2048, desk.wrapped());
+    let good = software(KeySpec::Rsa2048);
+    let Parts::Rsa(numbers) = &good.parts else { panic!() };
+    let [n, _, _, p, q, _, _, qi] = numbers.each_ref().map(|number| number.as_slice());
+    let one: &[u8] = &[1];
+    let document = pkcs8([n, one, one, p, q, one, one, qi]);
+    for to in [desk.wrapped(), RESIDENT] {
+        let refused = desk.import_wrapped(KeySpec::Rsa2048, &kek, &byok(&public, &document), to);
+        assert_eq!(refused.err(), Some(HsmError::BadKey));
+    }
+    assert_eq!(desk.residents(), []);
+    let Parts::Rsa(numbers) = &good.parts else { panic!() };
+    let whole = pkcs8(numbers.each_ref().map(|number| number.as_slice()));
+    desk.import_wrapped(KeySpec::Rsa2048, &kek, &byok(&public, &whole), desk.wrapped()).unwrap();
+}
+
+/// Numbers of an RSA key as PKCS#8, whatever they are.
+fn pkcs8(numbers: [&[u8]; 8]) -> Vec<u8> {
+    // INTEGER 2, OCTET STRING 4, SEQUENCE 0x30
+    let der = |tag: u8, content: &[u8]| -> Vec<u8> {
+        let [high, low] = u16::try_from(content.len()).unwrap().to_be_bytes();
+        let length: &[u8] = match (high, low) {
+            (0, ..0x80) => &[low],
+            (0, _) => &[0x81, low],
+            _ => &[0x82, high, low],
+        };
+        [&[tag], length, content].concat()
+    };
+    let integer = |number: &[u8]| {
+        let digits = &number[number.iter().take_while(|byte| **byte == 0).count()..];
+        let sign: &[u8] = if digits[0] >= 0x80 { &[0] } else { &[] };
+        der(2, &[sign, digits].concat())
+    };
+    let numbers = [vec![2, 1, 0]].into_iter().chain(numbers.map(integer)).flatten().collect::<Vec<u8>>();
+    let rsa = [0x30, 13, 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1, 5, 0];
+    der(0x30, &[&[2, 1, 0][..], &rsa, &der(4, &der(0x30, &numbers))].concat())
 }

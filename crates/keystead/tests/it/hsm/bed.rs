@@ -95,17 +95,36 @@ impl Token {
         token
     }
 
+    /// Its library.
+    pub(super) fn module(&self) -> PathBuf {
+        self.maker.module()
+    }
+
+    /// `NAME=VALUE` that its library needs.
+    pub(super) fn environment(&self) -> String {
+        format!("{}={}", self.maker.variable(), self.configuration().display())
+    }
+
     fn configuration(&self) -> PathBuf {
         self.dir.join("token.conf")
     }
 
-    fn pin(&self) -> PathBuf {
+    /// The file with its PIN.
+    pub(super) fn pin(&self) -> PathBuf {
         self.dir.join("pin")
     }
 
     /// Where the library keeps the objects.
     pub(super) fn objects(&self) -> PathBuf {
         self.dir.join("tokens")
+    }
+
+    /// Another token of the same library (SoftHSM2).
+    pub(super) fn beside(&self, label: &str) {
+        let pins = ["--so-pin", OFFICER_PIN, "--pin", PIN];
+        let (good, text) =
+            self.run(Process::new("softhsm2-util").args(["--init-token", "--free", "--label", label]).args(pins));
+        assert!(good, "{text}");
     }
 
     fn tool(&self) -> Process {
@@ -153,7 +172,13 @@ impl Token {
     /// Its worker, of the released program, for a node inside the test.
     pub(super) fn client(&self) -> Client {
         let select = Select::Label(self.label.clone());
-        let settings = Settings { module: self.maker.module(), select, pin: PIN.to_owned().into(), sessions: Some(4) };
+        let settings = Settings {
+            module: self.maker.module(),
+            select,
+            pin: PIN.to_owned().into(),
+            sessions: Some(4),
+            guest: false,
+        };
         let mut config = Config::new(&self.label, env!("CARGO_BIN_EXE_keystead"), settings);
         config.arguments = vec!["hsm-worker".into()];
         config.env = vec![(self.maker.variable().into(), self.configuration().into())];

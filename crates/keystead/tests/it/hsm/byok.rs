@@ -19,7 +19,7 @@ fn kek(place: &Place, vault: &mut Vault, kty: &str) -> (String, String) {
     (file.to_str().unwrap().to_owned(), made["key"]["kid"].as_str().unwrap().to_owned())
 }
 
-fn openssl(words: &[&str]) {
+pub(super) fn openssl(words: &[&str]) {
     let done = Command::new("openssl").args(words).output().unwrap();
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
 }

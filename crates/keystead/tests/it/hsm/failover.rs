@@ -86,6 +86,26 @@ fn a_vault_with_two_tokens_goes_on_signing_with_its_keys_when_the_first_is_gone(
     assert!(server.stop().success());
 }
 
+#[test]
+fn while_the_first_token_is_new_and_empty_keys_are_made_in_the_second() {
+    let place = Place::new();
+    let beside = place.beside("tokens");
+    let [first, second] = ["first", "second"].map(|label| Token::new(Maker::SoftHsm2, &beside, label));
+    let server = start(&place, &[&first]);
+    assert!(server.stop().success());
+    let server = start(&place, &[&first, &second]);
+    assert!(enrol(&place, "second").status.success());
+    assert!(server.stop().success());
+    fs::remove_dir_all(first.objects()).unwrap();
+    let first = Token::new(Maker::SoftHsm2, &beside, "first");
+    let server = start(&place, &[&first, &second]);
+    let mut hsm = vault(&place, &server);
+    let made = hsm.call("POST", "/keys/new/create", Some(&json!({"kty": "EC-HSM"}))).unwrap();
+    assert_eq!(made.status, 200, "{}", made.message());
+    hsm.sign("new", &[7; 32]).unwrap().ok();
+    assert!(server.stop().success());
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tokens_of_two_makers_serve_two_vaults_and_a_crash_of_one_costs_the_other_nothing() {
     let dir = tempfile::tempdir().unwrap();

@@ -7,6 +7,8 @@ use crate::support::{Place, b64};
 use keystead_engine::{DeleteKey, NODE_LOG, PurgeKey};
 use keystead_model::{Action, KeySpec, Placement};
 use serde_json::json;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, Instant};
 
 #[test]
@@ -44,6 +46,27 @@ fn resident_keys_work_have_no_backup_and_leave_the_token_with_the_purge() {
         std::thread::sleep(Duration::from_millis(200));
     }
     hsm.sign("ec", &[7; 32]).unwrap().ok();
+    assert!(server.stop().success());
+}
+
+/// The caller is told to read the log.
+#[test]
+fn what_a_token_failed_with_is_in_the_servers_log() {
+    let place = Place::new();
+    let token = Token::new(Maker::SoftHsm2, &place.beside("tokens"), "small");
+    let file = hsm_file(&place.beside("hsm.toml"), &[&token], "resident");
+    let (first, second) = (format!("127.0.0.1:{}", place.port), format!("127.0.0.1:{}", place.hsm_port));
+    let server = place.dev_at(&["--hsm", &file, "--listen", &first, "--listen-hsm", &second], &[]).unwrap();
+    let mut hsm = vault(&place, &server);
+    let objects = fs::read_dir(token.objects()).unwrap().next().unwrap().unwrap().path();
+    fs::set_permissions(&objects, fs::Permissions::from_mode(0o500)).unwrap();
+    let refused = hsm.call("POST", "/keys/pay/create", Some(&json!({"kty": "EC-HSM"}))).unwrap();
+    assert_eq!(refused.status, 503, "{}", refused.message());
+    let log = server.log();
+    let line = log.lines().find(|line| line.contains("generate") && line.contains("CKR_"));
+    assert!(line.is_some_and(|line| line.contains("small")), "{log}");
+    fs::set_permissions(&objects, fs::Permissions::from_mode(0o700)).unwrap();
+    hsm.call("POST", "/keys/pay/create", Some(&json!({"kty": "EC-HSM"}))).unwrap().ok();
     assert!(server.stop().success());
 }
 

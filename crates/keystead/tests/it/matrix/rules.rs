@@ -183,6 +183,7 @@ pub(crate) fn rules() -> Vec<Rule> {
         rule(&post, CONFIRM, "clock/confirm", ADMINISTRATORS, 200, DoubtedClock, r#"{"time":{now}}"#),
         rule(&get, "/settings", "settings/read", MANAGERS, 200, Nothing, ""),
         rule(&get, "/settings/{setting}", "settings/read", MANAGERS, 200, Nothing, ""),
+        rule(&patch, "/settings/{setting}", "settings/write", ADMINISTRATORS, 200, Nothing, r#"{"value":"true"}"#),
         rule(&get, definitions!(), "role-definitions/read", MANAGERS, 200, Nothing, ""),
         rule(&get, concat!(definitions!(), "/{role}"), "role-definitions/read", MANAGERS, 200, OwnRole, ""),
         rule(&put, concat!(definitions!(), "/{role}"), "role-definitions/write", MANAGERS, 201, NewGuid, ROLE),

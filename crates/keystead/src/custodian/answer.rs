@@ -1,0 +1,146 @@
+//! `keystead custodian answer`.
+
+use super::compare;
+use super::confirm::own_share;
+use super::key::KeyArgs;
+use crate::domain::files;
+use crate::exit::Failure;
+use crate::new_files;
+use crate::output::{self, OutputArgs, time};
+use crate::setup::moment;
+use keystead_crypto::rsa::{PrivateKey, Scheme};
+use keystead_custody::activation::Activation;
+use keystead_custody::challenge::{Answer, BadChallenge, MAX_TEXT, SignedChallenge};
+use keystead_custody::open_share;
+use keystead_custody::shares::Share;
+use keystead_formats::security_domain::SecurityDomain;
+use std::io::Read as _;
+use std::path::PathBuf;
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+Example:
+  keystead custodian answer --challenge challenge.txt \\
+    --domain payments-domain --key alice.key.pem
+
+What is printed goes back to the operator: it is your share, encrypted to this
+one challenge. A node that the activation record does not name needs its words
+compared with those that the server shows.")]
+pub(super) struct Answers {
+    /// The challenge that the server shows, in a file; `-` is standard input
+    #[arg(long, value_name = "FILE")]
+    challenge: PathBuf,
+    /// The security domain, or the directory it stands in
+    #[arg(long, value_name = "FILE|DIR")]
+    domain: PathBuf,
+    /// The activation record; default: the one in the directory that --domain names
+    #[arg(long, value_name = "FILE|DIR")]
+    record: Option<PathBuf>,
+    #[command(flatten)]
+    key: KeyArgs,
+    /// The words of the node that asks, if the record does not name it; without, you are asked
+    #[arg(long, value_name = "WORDS")]
+    node: Option<String>,
+    /// A new file for the answer; default: standard output
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+impl Answers {
+    pub(super) fn run(self, shown: OutputArgs) -> Result<(), Failure> {
+        let asked = self.challenge()?;
+        asked.check_time(moment(0).now).map_err(refused)?;
+        let record = match &self.record {
+            Some(path) => Some(files::record(path)?),
+            None => files::record_beside(&self.domain)?,
+        };
+        let (domain, bytes) = files::security_domain(&self.domain)?;
+        if let Some(record) = &record {
+            files::belongs(record, &domain, &bytes)?;
+        }
+        output::note(&output::fields_text(fields(&asked, record.as_ref())));
+        self.believe(&asked, record.as_ref())?;
+        let key = self.key.read()?;
+        let share = match &record {
+            Some(record) => own_share(record, &domain, &key)?.1,
+            None => any_share(&domain, &key)?,
+        };
+        // Reading the key may have taken its time.
+        let answer = Answer::seal(&asked, &share, moment(0).now).map_err(refused)?.to_text();
+        self.give(&answer, share.number(), shown)
+    }
+
+    fn challenge(&self) -> Result<SignedChallenge, Failure> {
+        let text = if self.challenge.as_os_str() == "-" {
+            let (mut bytes, most) = (Vec::new(), u64::try_from(MAX_TEXT).unwrap_or(u64::MAX).saturating_mul(2));
+            let read = std::io::stdin().lock().take(most).read_to_end(&mut bytes);
+            read.map_err(|e| Failure::usage(format!("cannot read standard input: {e}")))?;
+            bytes
+        } else {
+            files::read(&self.challenge, MAX_TEXT.saturating_mul(2))?
+        };
+        SignedChallenge::parse_text(&String::from_utf8_lossy(&text)).map_err(refused)
+    }
+
+    /// The domain must be the one, and the node one that is known or whose words were compared.
+    fn believe(&self, asked: &SignedChallenge, record: Option<&Activation>) -> Result<(), Failure> {
+        let challenge = asked.challenge();
+        if record.is_some_and(|record| record.domain_public != challenge.domain) {
+            return Err(Failure::check(
+                "the challenge is of a vault with another security domain than the one of the record: do not answer it",
+            ));
+        }
+        if is_known(asked, record) {
+            return Ok(());
+        }
+        let question = "Are these the words of the node, as the server shows them?";
+        compare::agree(&challenge.node.words(), self.node.as_deref(), "--node", question)
+    }
+
+    fn give(&self, answer: &str, number: u8, shown: OutputArgs) -> Result<(), Failure> {
+        if let Some(out) = &self.out {
+            new_files::write(out, format!("{answer}\n").as_bytes())?;
+        }
+        match (shown.is_json(), &self.out) {
+            (true, _) => output::json(&serde_json::json!({ "custodian": number, "answer": answer })),
+            (false, None) => output::text(answer),
+            (false, Some(out)) => output::text(&format!("custodian {number} has answered: {}", out.display())),
+        }
+    }
+}
+
+fn is_known(asked: &SignedChallenge, record: Option<&Activation>) -> bool {
+    record.is_some_and(|record| record.nodes.contains(&asked.challenge().node))
+}
+
+fn fields(asked: &SignedChallenge, record: Option<&Activation>) -> Vec<(&'static str, String)> {
+    let challenge = asked.challenge();
+    let name = match record {
+        Some(record) if record.vault == challenge.vault => format!("{} ({})", challenge.vault, record.name),
+        Some(record) => format!("{}, which has adopted the domain of {}", challenge.vault, record.name),
+        None => challenge.vault.to_string(),
+    };
+    let known = if is_known(asked, record) { "named by the record" } else { "not known: compare its words" };
+    vec![
+        ("purpose", "unseal a vault".to_owned()),
+        ("vault", name),
+        ("domain", hex::encode(challenge.domain.as_bytes())),
+        ("node", format!("{} ({known})", challenge.node.id)),
+        ("words", challenge.node.words()),
+        ("until", time::millis(challenge.expires.0)),
+    ]
+}
+
+/// Where no record says which share is whose: the one that the key opens.
+fn any_share(domain: &SecurityDomain, key: &PrivateKey) -> Result<Share, Failure> {
+    let decrypt = |cipher: &[u8]| key.decrypt(Scheme::OaepSha256, cipher).ok();
+    let opened = domain.shares.iter().find_map(|sealed| open_share(sealed, decrypt).ok());
+    opened.ok_or_else(|| Failure::denied("the key opens no share of this security domain: give the right --key"))
+}
+
+fn refused(why: BadChallenge) -> Failure {
+    match why {
+        BadChallenge::NotOne | BadChallenge::Version => Failure::usage(why.to_string()),
+        _ => Failure::check(why.to_string()),
+    }
+}

@@ -1,0 +1,44 @@
+//! `keystead domain`: the security domain of a vault, made by the customer on a machine of his own, without a network.
+//!
+//! - [`new`]: makes one; [`show`]: what one says, for people to compare; [`files`]: where its parts stand
+
+pub(crate) mod files;
+mod new;
+pub(crate) mod show;
+
+use crate::exit::Failure;
+use crate::output::OutputArgs;
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    /// Make the security domain and the activation record of a vault, offline
+    New(Box<new::New>),
+    /// Show what a security domain or an activation record says, with the words to compare
+    Show(show::Show),
+}
+
+/// Runs one command.
+pub(crate) fn run(args: Args) -> Result<(), Failure> {
+    match args.command {
+        Command::New(new) => new.run(args.output),
+        Command::Show(show) => show.run(args.output),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Args as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Args::augment_args(clap::Command::new("domain")).debug_assert();
+    }
+}

@@ -1,0 +1,149 @@
+//! `keystead domain new`.
+
+use super::files::{self, DOMAIN, RECORD, TRANSFER};
+use super::show::{self, Shown};
+use crate::exit::Failure;
+use crate::new_files;
+use crate::output::{self, OutputArgs};
+use crate::vault::policy::FirstPolicy;
+use keystead_crypto::sha256;
+use keystead_custody::activation::{Activation, Custodian};
+use keystead_custody::offer::{BadOffer, MAX_OFFER, TransferOffer};
+use keystead_custody::shares::Quorum;
+use keystead_custody::{Certificate, DomainSecrets, NewDomain, make_domain, send_working_keys};
+use keystead_model::VaultKind;
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject as _;
+use std::path::{Path, PathBuf};
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+Example:
+  keystead domain new --custodian alice.pem --custodian bob.pem \\
+    --custodian carol.pem --quorum 2 --transfer-key payments.offer.json \\
+    --policy policy.toml --out payments-domain
+
+Run it on a machine of your own that has no network. The directory then holds:
+  security-domain.json  the domain, for its custodians; keep copies of it
+  activation.json       what the vault is; each custodian compares its words
+  transfer.json         what the vault works with, for its transfer key
+
+Each custodian then runs `keystead custodian confirm`. A custodian's key and
+certificate: openssl req -x509 -newkey rsa:3072 -sha256 -days 3650 \\
+  -subj /CN=alice -keyout alice.key.pem -out alice.pem")]
+pub(crate) struct New {
+    /// A custodian's certificate, PEM with RSA of 2048, 3072 or 4096 bits; repeat: 3 to 10, the order is theirs
+    #[arg(long, value_name = "CERTIFICATE.pem", required = true)]
+    custodian: Vec<PathBuf>,
+    /// How many of them must come together: 2 to all
+    #[arg(long, value_name = "M")]
+    quorum: usize,
+    /// What the vault that waits says of itself, as the server wrote it
+    #[arg(long, value_name = "FILE")]
+    transfer_key: PathBuf,
+    /// The first policy of the vault, as for `keystead vault create`
+    #[arg(long, value_name = "FILE.toml")]
+    policy: PathBuf,
+    /// Nobody may purge before the retention has passed; fixed from then on
+    #[arg(long)]
+    purge_protection: bool,
+    /// Make a key for HSMs too; a vault of kind hsm always has one
+    #[arg(long)]
+    hsm: bool,
+    /// A new directory for what is made
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+}
+
+impl New {
+    pub(crate) fn run(self, shown: OutputArgs) -> Result<(), Failure> {
+        let custodians = self.custodian.iter().map(|file| certificate(file)).collect::<Result<Vec<_>, _>>()?;
+        let offer = TransferOffer::parse(&files::read(&self.transfer_key, MAX_OFFER)?)
+            .map_err(|e| refused(&self.transfer_key, e))?;
+        let policy = FirstPolicy::read(&self.policy)?;
+        policy.check()?;
+        let secrets = DomainSecrets::generate(offer.vault, self.hsm || offer.kind == VaultKind::Hsm);
+        let made = make_domain(&secrets, &custodians, self.quorum).map_err(|e| Failure::usage(e.to_string()))?;
+        let file = made.file.to_json().into_bytes();
+        let record = self.record(&offer, &policy, &secrets, custodians, &made, &file)?;
+        let transfer = send_working_keys(&secrets.working, &offer.transfer_key);
+        let transfer = transfer.map_err(|e| Failure::unavailable(e.to_string()))?.to_json().into_bytes();
+        drop(secrets);
+        let record_bytes = record.to_bytes();
+        new_files::write_directory(&self.out, &[(DOMAIN, &file), (RECORD, &record_bytes), (TRANSFER, &transfer)])?;
+        self.print(&record, &offer, shown)
+    }
+
+    fn record(
+        &self,
+        offer: &TransferOffer,
+        policy: &FirstPolicy,
+        secrets: &DomainSecrets,
+        custodians: Vec<Certificate>,
+        made: &NewDomain,
+        file: &[u8],
+    ) -> Result<Activation, Failure> {
+        let quorum = Quorum::new(self.quorum, custodians.len()).map_err(|e| Failure::usage(e.to_string()))?;
+        let policy = serde_json::to_value(policy)
+            .map_err(|e| Failure::unavailable(format!("the policy cannot be written as JSON: {e}")))?;
+        let shares = made.share_digests.iter().copied();
+        let custodian = |(certificate, share)| Custodian { certificate, share };
+        let record = Activation {
+            vault: offer.vault,
+            name: offer.name.clone(),
+            kind: offer.kind,
+            authorities: offer.authorities.clone(),
+            tenant: offer.tenant.clone(),
+            retention_days: offer.retention_days,
+            purge_protection: self.purge_protection,
+            policy,
+            domain_public: secrets.key.public(),
+            working_keys: secrets.working.digest(),
+            security_domain: sha256(&[file]),
+            quorum,
+            custodians: custodians.into_iter().zip(shares).map(custodian).collect(),
+            nodes: vec![offer.node],
+        };
+        record.check().map_err(|e| Failure::usage(e.to_string()))?;
+        Ok(record)
+    }
+
+    fn print(&self, record: &Activation, offer: &TransferOffer, shown: OutputArgs) -> Result<(), Failure> {
+        if shown.is_json() {
+            let (directory, node) = (self.out.display().to_string(), offer.node.words());
+            let record = Shown::of(record);
+            return output::json(&serde_json::json!({ "directory": directory, "node_words": node, "record": record }));
+        }
+        show::print(record)?;
+        output::text(&format!(
+            "\nWritten to {}. Before you go on:\n\
+             - The transfer key was signed by a node with the words\n    {}\n  \
+             Compare them with those that the server shows. If they differ, destroy the directory.\n\
+             - Give each custodian security-domain.json and activation.json: `keystead custodian confirm`.",
+            self.out.display(),
+            offer.node.words()
+        ))
+    }
+}
+
+fn refused(file: &Path, why: BadOffer) -> Failure {
+    let message = format!("{}: {why}", file.display());
+    if why == BadOffer::Signature { Failure::check(message) } else { Failure::usage(message) }
+}
+
+/// The one certificate in a file.
+fn certificate(file: &Path) -> Result<Certificate, Failure> {
+    /// A certificate in PEM, with what openssl writes before it.
+    const MOST: usize = 64 << 10;
+    let shown = file.display();
+    let bytes = files::read(file, MOST)?;
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).collect();
+    let found = found.map_err(|e| Failure::usage(format!("{shown} is not a certificate in PEM: {e}")))?;
+    let [one] = &*found else {
+        let count = found.len();
+        return Err(Failure::usage(format!(
+            "{shown} has {count} certificates: give the custodian's own, one to a file, in PEM"
+        )));
+    };
+    Certificate::parse(one).map_err(|e| Failure::usage(format!("{shown}: {e}")))
+}
