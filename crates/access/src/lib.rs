@@ -5,6 +5,7 @@
 //! - [`permit`]: what a decision gives, and what a denial says
 //! - [`role`]: what role definitions say; [`grantee`]: whom an assignment names
 //! - [`change`]: which changes of roles and assignments are allowed, and what comes of them
+//! - `standing`: whether long work may go on
 //! - [`way_in`]: whether anybody is left who administers the vault
 //!
 //! Deny is the default: an action is allowed by a role assignment whose scope covers the target, by being one of the
@@ -21,6 +22,7 @@ pub mod grantee;
 pub mod permit;
 pub mod policy;
 pub mod role;
+pub(crate) mod standing;
 pub mod way_in;
 
 pub use change::{AssignmentView, Edit, NotChanged, Undefined};

@@ -30,6 +30,7 @@
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::disallowed_methods))]
 
 mod audit;
+mod backup;
 mod base64url;
 mod challenge;
 mod client;
@@ -53,6 +54,7 @@ mod transport;
 mod wire;
 
 pub use audit::LogInfo;
+pub use backup::{BackupFault, BackupJob, BackupPlace, ListedJob};
 pub use client::{API_VERSION, Client, Config};
 pub use clock::{ClockDoubt, ClockState};
 pub use collector::Collector;
@@ -121,5 +123,7 @@ pub mod fuzz {
         let _ = serde_json::from_slice::<crate::Page<crate::RoleAssignment>>(input);
         let _ = serde_json::from_slice::<crate::roles::Settings>(input);
         let _ = serde_json::from_slice::<crate::audit::Logs>(input);
+        let _ = serde_json::from_slice::<crate::BackupJob>(input);
+        let _ = serde_json::from_slice::<crate::backup::Jobs>(input);
     }
 }

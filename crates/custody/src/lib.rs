@@ -26,6 +26,7 @@
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::disallowed_methods))]
 
 pub mod activation;
+mod backup;
 pub mod challenge;
 pub mod confirmation;
 mod domain;
@@ -45,6 +46,7 @@ mod unseal_path;
 mod words;
 mod wrapping;
 
+pub use backup::{BackupKey, FrameAt, Frames};
 pub use domain::{DomainKey, DomainPublic};
 pub use error::CustodyError;
 pub use path::{PathKey, unwrap_domain, unwrap_root, wrap_domain, wrap_root};

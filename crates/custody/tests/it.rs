@@ -200,3 +200,12 @@ fn no_bytes_make_a_parser_panic() {
         fuzz::share(&bytes);
     }
 }
+
+#[test]
+fn the_golden_key_of_a_backup_opens_with_the_golden_domain_key() {
+    let domain = unwrap_domain(&path(), VAULT, &golden(include_str!("golden/wrapped-domain.hex"))).unwrap();
+    let said = golden(include_str!("golden/backup-said-v1.hex"));
+    let key = golden(include_str!("golden/backup-key-v1.hex"));
+    let opened = domain.open_backup(VaultId::from_bytes([2; 16]), &said, &key).unwrap();
+    assert_eq!(opened.expose(), &[0x77; 32]);
+}

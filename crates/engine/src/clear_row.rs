@@ -6,7 +6,7 @@ use crate::error::Refusal;
 use crate::info::VaultInfo;
 use crate::operate::OperateError;
 use crate::records::{self, VaultRecord};
-use crate::room::{Place, row_binding, seal_row};
+use crate::room::{Place, Room, row_binding, seal_row};
 use crate::vault::Vault;
 use keystead_crypto::sealed::Sealer;
 use keystead_model::{Authority, VaultStatus};
@@ -70,6 +70,11 @@ fn damaged(why: Refusal) -> OperateError {
         Refusal::Damaged => OperateError::Damaged,
         other => OperateError::Refused(other),
     }
+}
+
+/// What the vault sealed of itself.
+pub(crate) async fn stored(room: &Room<'_>) -> Result<VaultRecord, Refusal> {
+    read(room.vault(), room.records()).await.map(|(_, copy)| copy)
 }
 
 async fn read(vault: &Vault, sealer: &Sealer) -> Result<(Row, VaultRecord), Refusal> {

@@ -2,6 +2,7 @@
 
 use crate::admission::Bound;
 use crate::records::backup::BadBackup;
+use crate::whole::BackupError;
 use keystead_access::{BadPolicy, Denial, NotChanged};
 use keystead_audit::{JournalDown, Outcome};
 use keystead_crypto::sealed::OpenFailed;
@@ -52,6 +53,9 @@ pub enum Refusal {
     /// A backup is not restored, or not made.
     #[error(transparent)]
     BadBackup(#[from] BadBackup),
+    /// The whole vault is not backed up or restored.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
     /// A rotation policy out of bounds.
     #[error("the rotation policy is refused: {what}")]
     BadRotationPolicy {
@@ -256,6 +260,7 @@ impl Refusal {
             Self::BadRelease(_) => 35,
             Self::ImportAlone => 36,
             Self::ImportSettled => 37,
+            Self::Backup(_) => 50,
             Self::NoHsm => 90,
             Self::HsmAway(_) => 91,
             Self::HsmCannot { .. } => 92,

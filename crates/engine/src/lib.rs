@@ -10,6 +10,7 @@
 //!   [`operate`]: why that was not done
 //! - [`schedule`]: stored decisions of the customer, carried out by mandate
 //! - [`view`]: what commands take and give; [`records`]: what stands in the sealed rows
+//! - [`whole`]: backups of a whole vault, and restores
 //! - [`hsms`]: the tokens of the node; [`enrol`]: how a wrapping key enters one; [`sweep`]: what leaves them
 //! - [`rotate`]: another generation of a vault's root; `seals`: what seals rows; `wraps`: where roots are wrapped
 //! - [`clock`]: whether the node's clock is believed
@@ -60,6 +61,7 @@ pub(crate) mod to_end;
 pub(crate) mod uses;
 pub mod vault;
 pub mod view;
+pub mod whole;
 pub(crate) mod wraps;
 
 pub use admission::{Bound, Bounds, Rate, Share};
@@ -67,6 +69,7 @@ pub use birth::BUILT_IN;
 pub use clock::note::{BadNote, ClockNote};
 pub use clock::{Clock, Doubt, Why, last_recorded};
 pub use commands::audit::{AuditEntry, ReadAudit};
+pub use commands::backup::{ListBackups, ReadBackup, StartBackup};
 pub use commands::client::{AddCredential, CreateClient, CreatedClient, NewCredential, RemoveClient, RemoveCredential};
 pub use commands::clock::{ClockView, ConfirmClock, ReadClock};
 pub use commands::issuer::{AddIssuer, RemoveIssuer};
@@ -78,6 +81,7 @@ pub use commands::key::{
 };
 pub use commands::policy::{AddAuthority, PolicyView, ReadPolicy, RemoveAuthority, RevokeTokens};
 pub use commands::random::RandomBytes;
+pub use commands::restore::{ReadRestore, RestoreKeyFromBackup, StartRestore};
 pub use commands::role::{
     AssignmentPage, AssignmentsOf, CreateRoleAssignment, DeleteRoleAssignment, DeleteRoleDefinition, GetRoleAssignment,
     GetRoleDefinition, ListRoleAssignments, ListRoleDefinitions, SetRoleDefinition,
@@ -110,3 +114,4 @@ pub use vault::{NotLetIn, State, Vault};
 pub use view::{
     BadPageToken, DeletedKeyView, KeyResult, KeyView, Page, PageToken, Recovery, ReleasePolicy, SetAttributes,
 };
+pub use whole::{BackupError, BackupPlace, JobKind, JobState, JobView, ObjectCall, Objects, Storage};

@@ -58,7 +58,9 @@ pub(crate) async fn open(vault: &Vault, roots: &Roots, stored: VaultStatus, at: 
     let purge_protection = secrets.purge_protection.unwrap_or(false);
     let protection = vault.hsms.protection(vault.info().id, &vault.protection, secrets.hsm.as_ref());
     let issuer = BuiltInIssuer::new(issuer, key);
-    Ok(Open::new((seals, rotation), keys, (purge_protection, protection), confirmed, policy, trust, issuer))
+    let hsm = secrets.hsm.clone();
+    let policies = (purge_protection, protection, hsm);
+    Ok(Open::new((seals, rotation), keys, policies, confirmed, policy, trust, issuer))
 }
 
 /// Whether the activation record, which stands in the clear, is the one that the vault was activated with.

@@ -3,7 +3,9 @@
 
 pub mod backup;
 pub(crate) mod custody;
+pub(crate) mod job;
 pub(crate) mod rotation;
+pub(crate) mod whole;
 
 pub(crate) use custody::{DetailKey, PathRecord, PathsRecord, RootRotationRecord, RotationStep};
 pub(crate) use rotation::{RotationRecord, Work};
@@ -309,6 +311,10 @@ pub mod fuzz {
         let _ = decode::<RootRotationRecord>(bytes);
         let _ = decode::<PathsRecord>(bytes);
         let _ = decode::<backup::BackupRecord>(bytes);
+        let _ = decode::<job::JobsRecord>(bytes);
+        let _ = decode::<job::JobRecord<job::BackupWork>>(bytes);
+        let _ = decode::<job::JobRecord<job::RestoreWork>>(bytes);
+        let _ = decode::<whole::Item>(bytes);
     }
 }
 

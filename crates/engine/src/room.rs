@@ -7,7 +7,7 @@ use crate::vault::{Open, Vault};
 use crate::view::{KeyView, Recovery};
 use keystead_access::{Ask, Permit, Who};
 use keystead_crypto::sealed::{Binding, Sealer};
-use keystead_model::{KeyOperation, KeyRef, Moment, Name, ObjectId, Target, Time, Version};
+use keystead_model::{KeyOperation, KeyRef, Moment, Name, ObjectId, Revision, Target, Time, VaultId, Version};
 use keystead_protection::{Lane, OpenKey, Protection, Standing};
 use keystead_store::{Changes, Kind, Row, RowKey};
 use minicbor::Encode;
@@ -100,6 +100,23 @@ impl<'a> Room<'a> {
         Recovery { days: self.vault.info.retention_days, purge_protection: self.open.purge_protection }
     }
 
+    /// The security domain, to which what leaves the vault is bound.
+    pub(crate) fn domain(&self) -> VaultId {
+        self.open.domain
+    }
+
+    /// The vault's revision in the store.
+    pub(crate) async fn revision(&self) -> Result<Revision, Refusal> {
+        let rows = self.vault.store.vaults().await?;
+        rows.iter().find(|row| row.id == self.vault.info.id).map(|row| row.revision).ok_or(Refusal::Damaged)
+    }
+
+    /// The newest checkpoint of the vault's log on this node; empty before there is one.
+    pub(crate) async fn checkpoint(&self) -> String {
+        let file = self.vault.log_file("checkpoint").await.unwrap_or_default();
+        String::from_utf8(file).unwrap_or_default()
+    }
+
     /// The lookup tag of a key: HMAC-SHA-256(index key, kind | lower-case name). Its live row, its deleted row and its
     /// versions share it.
     pub(crate) fn tag(&self, name: &Name) -> [u8; 32] {
@@ -110,7 +127,7 @@ impl<'a> Room<'a> {
     pub(crate) async fn key(&self, kind: Kind, name: &Name) -> Result<Option<Key>, Refusal> {
         let at = RowKey { kind, lookup: self.tag(name), version: None };
         match self.vault.store.get(self.vault.info.id, at).await? {
-            Some(row) => self.open_key_row(&row).map(Some),
+            Some(row) => self.key_of(&row).map(Some),
             None => Ok(None),
         }
     }
@@ -144,7 +161,7 @@ impl<'a> Room<'a> {
     /// A page of key rows, in the order of their tags.
     pub(crate) async fn keys(&self, kind: Kind, after: Option<[u8; 32]>, n: u16) -> Result<Vec<Key>, Refusal> {
         let rows = self.vault.store.page(self.vault.info.id, kind, after, n).await?;
-        rows.iter().map(|row| self.open_key_row(row)).collect()
+        rows.iter().map(|row| self.key_of(row)).collect()
     }
 
     /// A page of a key's versions, in the order of their ids.
@@ -245,10 +262,11 @@ impl<'a> Room<'a> {
 
     /// What a row that is due says.
     pub(crate) fn opened(&self, row: &Row) -> Result<KeyRecord, Refusal> {
-        self.open_key_row(row).map(|key| key.record)
+        self.key_of(row).map(|key| key.record)
     }
 
-    fn open_key_row(&self, row: &Row) -> Result<Key, Refusal> {
+    /// A key's row, opened.
+    pub(crate) fn key_of(&self, row: &Row) -> Result<Key, Refusal> {
         let plain = self.records().open(&row_binding(self.vault, row), &[], &row.sealed)?;
         let record: KeyRecord = records::decode(&plain)?;
         // The tag is a clear column: a row that was moved under another name is not that name's key.
@@ -344,7 +362,7 @@ pub(crate) fn seal_row<T: Encode<()>>(
         version: place.version,
         id: place.id,
         counter: place.counter,
-        revision: keystead_model::Revision(0),
+        revision: Revision(0),
         due: place.due,
         sealed: sealer.seal(&binding, &[], &plain),
     })

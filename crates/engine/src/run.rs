@@ -12,7 +12,7 @@ use keystead_audit::waiting::just_written;
 use keystead_audit::{Answer, Draft, Outcome, Receipt, Record, Slot};
 use keystead_identity::Caller;
 use keystead_model::{Moment, ObjectId, OperationId, Revision, VaultStatus, Version};
-use keystead_store::{Changes, CommitError, MakeRecord, OutboxRow};
+use keystead_store::{Changes, CommitError, MakeRecord, OutboxRow, Row};
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use tracing::{Instrument as _, trace_span};
@@ -94,6 +94,12 @@ impl<T> Effect<T> {
     /// It changes these rows as well.
     pub(crate) fn with(mut self, changes: Changes) -> Self {
         self.changes = changes;
+        self
+    }
+
+    /// It changes this row as well.
+    pub(crate) fn also(mut self, row: Row) -> Self {
+        self.changes.puts.push(row);
         self
     }
 

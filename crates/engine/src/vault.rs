@@ -11,11 +11,13 @@ use crate::info::{IssuerInfo, VaultInfo};
 use crate::issuer::BuiltInIssuer;
 use crate::issuers::Issuers;
 use crate::node::QuorumView;
+use crate::records::HsmRecord;
 use crate::room::KeyVersion;
 use crate::rotate::Rotation;
 use crate::seals::Seals;
 use crate::sweep::Purged;
 use crate::uses::Uses;
+use crate::whole::Storage;
 use arc_swap::ArcSwap;
 use keystead_access::Policy;
 use keystead_audit::{Journal, TurnedAwayReason};
@@ -70,6 +72,7 @@ pub struct Open {
     pub(crate) purge_protection: bool,
     /// Where its keys are: here and, if it has one, in its HSM.
     pub(crate) protection: Protection,
+    pub(crate) hsm: Option<HsmRecord>,
     pub(crate) confirmed: ArcSwap<Confirmed>,
     pub(crate) index: Mac,
     pub(crate) policy: ArcSwap<Policy>,
@@ -96,7 +99,7 @@ impl Open {
     pub(crate) fn new(
         (seals, rotation): (Seals, Option<Rotation>),
         keys: VaultKeys,
-        (purge_protection, protection): (bool, Protection),
+        (purge_protection, protection, hsm): (bool, Protection, Option<HsmRecord>),
         confirmed: Confirmed,
         policy: Policy,
         trust: Trust,
@@ -111,6 +114,7 @@ impl Open {
             domain: keys.domain,
             purge_protection,
             protection,
+            hsm,
             confirmed: ArcSwap::from_pointee(confirmed),
             index: keys.index,
             policy: ArcSwap::from_pointee(policy),
@@ -194,6 +198,8 @@ pub struct Vault {
     pub(crate) admission: Admission,
     pub(crate) wrong_proofs: Arc<WrongProofs>,
     pub(crate) issuers: Arc<Issuers>,
+    /// Where its backups may be.
+    pub(crate) storage: Storage,
     pub(crate) clock: Arc<Clock>,
     pub(crate) state: ArcSwap<State>,
     /// Why it did not open, if it was tried.

@@ -41,6 +41,9 @@ pub(crate) const fn is_sealed(kind: Kind) -> bool {
         | Kind::DeletedKey
         | Kind::Vault
         | Kind::Clock
+        | Kind::Settings
+        | Kind::Backup
+        | Kind::Restore
         | Kind::RootRotation
         | Kind::Paths => true,
     }

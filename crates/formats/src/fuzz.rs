@@ -1,5 +1,6 @@
 //! What is parsed from outside, for fuzzing: nothing here may panic, whatever the bytes.
 
+use crate::backup::{Header, Piece, piece};
 use crate::byok::{KekId, TransferBlob};
 use crate::jwe::Jwe;
 use crate::security_domain::{RestoreBlob, SecurityDomain};
@@ -9,6 +10,16 @@ pub fn byok(bytes: &[u8]) {
     if let Ok(blob) = TransferBlob::parse(bytes) {
         assert_eq!(TransferBlob::parse(blob.to_json().as_bytes()), Ok(blob.clone()));
         let _ = KekId::parse(&blob.kid);
+    }
+}
+
+/// A backup of a vault.
+pub fn backup(bytes: &[u8]) {
+    if let Ok((header, length)) = Header::parse(bytes) {
+        assert!(header.said().is_some() && length <= bytes.len());
+    }
+    if let Piece::Frame { sealed, .. } = piece(bytes) {
+        assert!(sealed.len() < bytes.len());
     }
 }
 
@@ -39,6 +50,8 @@ mod tests {
         #[test]
         fn smoke(random in proptest::collection::vec(any::<u8>(), 0..300), at in 0..WHOLE.len(), byte in any::<u8>()) {
             super::byok(&random);
+            super::backup(&random);
+            super::backup(&[b"KSVAULT\x01\0\0", random.as_slice()].concat());
             let mut changed = WHOLE.as_bytes().to_vec();
             changed[at] = byte;
             super::byok(&changed);

@@ -95,6 +95,8 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         bounds: limits.as_ref().map_or(setup.bounds, LimitsSection::bounds),
         limits: limits.as_ref().map_or_else(|| setup.limits.clone(), LimitsSection::server),
         outgoing: outgoing(&certificate.ca)?,
+        // Backups stand beside the state, and at whatever object store they are sent to.
+        backups: (Some(args.data.join("backups")), vec!["*".to_owned()]),
         hsms,
         ..setup
     };

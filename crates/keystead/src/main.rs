@@ -3,11 +3,11 @@
 //! - [`dev`], [`serve`]: the server; [`setup`] is what they share, [`config`] and [`paths`] what `serve` reads,
 //!   [`certificate`] what it reads again
 //! - [`vault`], [`path`], [`unseal`], [`doctor`]: the operator's commands over the local socket ([`socket`])
-//! - [`vault`]: the operator's commands over the local socket
 //! - [`domain`], [`custodian`]: the customer's and his custodians', offline
-//! - [`key`], [`role`], [`audit`]: a client's commands over HTTPS; [`policy`]: an administrator's
+//! - [`key`], [`role`], [`audit`], [`backup`]: a client's commands over HTTPS; [`policy`]: an administrator's
 //! - [`hsm`]: PKCS#11 tokens; [`byok`]: keys on their way into a vault
 //! - [`clock_note`]: what is kept of the clock over a restart
+//! - [`storage`]: where backups of whole vaults go
 //! - [`syslog`]: where a copy of the audit goes
 //! - [`watch`]: metrics, readiness and the server's own log
 //! - [`exit`]: exit codes and how errors are shown
@@ -15,6 +15,7 @@
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::disallowed_methods))]
 
 mod audit;
+mod backup;
 mod byok;
 mod certificate;
 mod clock_note;
@@ -42,6 +43,7 @@ mod secret_file;
 mod serve;
 mod setup;
 mod socket;
+mod storage;
 mod syslog;
 mod tls;
 mod unseal;
@@ -101,6 +103,10 @@ enum Command {
     Key(key::Args),
     /// Manage roles and who has them
     Role(role::Args),
+    /// Make backups of the whole vault
+    Backup(backup::Args),
+    /// Restore the whole vault, or one key, from such a backup
+    Restore(backup::restore::Args),
     /// Say whose tokens are believed
     Issuer(policy::issuer::Args),
     /// Manage the vault's own clients and their credentials
@@ -160,6 +166,8 @@ fn run(cli: Cli) -> Result<(), exit::Failure> {
         Command::Custodian(args) => custodian::run(args),
         Command::Key(args) => runtime()?.block_on(key::run(args)),
         Command::Role(args) => runtime()?.block_on(role::run(args)),
+        Command::Backup(args) => runtime()?.block_on(backup::run(args)),
+        Command::Restore(args) => runtime()?.block_on(backup::restore::run(args)),
         Command::Issuer(args) => runtime()?.block_on(policy::issuer::run(args)),
         Command::Client(args) => runtime()?.block_on(policy::client::run(args)),
         Command::Certificate(args) => runtime()?.block_on(policy::certificate::run(args)),

@@ -46,6 +46,7 @@ fn setup(config: Config) -> Result<Setup, Failure> {
         limits,
         bounds,
         outgoing: outgoing(config.outgoing)?,
+        backups: (config.backup.directory.map(toml::Spanned::into_inner), config.backup.hosts),
         hsms: config.hsm.into_iter().map(toml::Spanned::into_inner).collect(),
         ..prepared
     })

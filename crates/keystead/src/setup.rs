@@ -10,7 +10,7 @@ use crate::paths::PathSection;
 use crate::watch::gather::{Held, Sources};
 use crate::watch::state::Said;
 use crate::watch::{log, port, traces};
-use crate::{node_key, syslog, tls};
+use crate::{node_key, storage, syslog, tls};
 use keystead_audit::{FileSink, Journal, Node, Pump, Sink};
 use keystead_custody::UnsealPath;
 use keystead_engine::{Bounds, Clock, Hsms, Instance, Issuers, Parts};
@@ -50,6 +50,8 @@ pub(crate) struct Setup {
     pub(crate) limits: Limits,
     pub(crate) bounds: Bounds,
     pub(crate) outgoing: Outgoing,
+    /// Where backups may be: in this directory, and at these hosts.
+    pub(crate) backups: (Option<PathBuf>, Vec<String>),
     /// PKCS#11 tokens.
     pub(crate) hsms: Vec<HsmSection>,
     /// Why the memory is not locked, if it is not.
@@ -106,6 +108,7 @@ impl Setup {
             limits: Limits::default(),
             bounds: Bounds::default(),
             outgoing: Outgoing::default(),
+            backups: (None, Vec::new()),
             hsms: Vec::new(),
             unlocked,
             lock,
@@ -131,6 +134,7 @@ impl Setup {
             hsms,
             bounds: self.bounds,
             issuers: self.issuers(),
+            storage: storage::storage(&self.backups, &self.outgoing)?,
             clock,
         };
         let instance = Instance::start(parts, moment(120))

@@ -97,6 +97,20 @@ actions! {
     ReadClock = 43, "clock/read";
     /// Confirm a clock that is doubted.
     ConfirmClock = 44, "clock/confirm";
+    /// Begin a backup of the whole vault, or look whether one could be made.
+    StartBackup = 50, "backup/start";
+    /// Read what came of backups.
+    ReadBackup = 51, "backup/read";
+    /// Begin to restore the whole vault, or look whether a backup could be restored.
+    StartRestore = 52, "restore/start";
+    /// Read what came of restores.
+    ReadRestore = 53, "restore/read";
+    /// Bring one key back from a backup of the whole vault.
+    RestoreKeyFromBackup = 54, "keys/restore-from-backup";
+    /// The next part of a backup that was begun.
+    ContinueBackup = 55, "backup/continue";
+    /// The next part of a restore that was begun.
+    ContinueRestore = 56, "restore/continue";
     /// List and read role assignments.
     ReadRoleAssignments = 60, "role-assignments/read";
     /// Give a principal a role.

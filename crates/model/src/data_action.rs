@@ -84,10 +84,11 @@ data_actions! {
     DomainUpload = 29, "Microsoft.KeyVault/managedHsm/securitydomain/upload/action" => [];
     DomainUploadRead = 30, "Microsoft.KeyVault/managedHsm/securitydomain/upload/read" => [];
     DomainTransferKeyRead = 31, "Microsoft.KeyVault/managedHsm/securitydomain/transferkey/read" => [];
-    BackupStart = 32, "Microsoft.KeyVault/managedHsm/backup/start/action" => [];
-    BackupStatus = 33, "Microsoft.KeyVault/managedHsm/backup/status/action" => [];
-    RestoreStart = 34, "Microsoft.KeyVault/managedHsm/restore/start/action" => [];
-    RestoreStatus = 35, "Microsoft.KeyVault/managedHsm/restore/status/action" => [];
+    BackupStart = 32, "Microsoft.KeyVault/managedHsm/backup/start/action" => [StartBackup];
+    BackupStatus = 33, "Microsoft.KeyVault/managedHsm/backup/status/action" => [ReadBackup];
+    RestoreStart = 34, "Microsoft.KeyVault/managedHsm/restore/start/action" =>
+        [StartRestore, RestoreKeyFromBackup];
+    RestoreStatus = 35, "Microsoft.KeyVault/managedHsm/restore/status/action" => [ReadRestore];
     // Key Vault, Azure RBAC. It has no name for reading deleted keys: who may recover them may see them.
     KeysRead = 60, "Microsoft.KeyVault/vaults/keys/read" =>
         [ListKeys, GetKey, GetKeyAttestation, GetRotationPolicy];
@@ -182,6 +183,8 @@ mod tests {
                 action,
                 A::NotifyExpiry
                     | A::IssueToken
+                    | A::ContinueBackup
+                    | A::ContinueRestore
                     | A::VaultCreated
                     | A::VaultUnsealed
                     | A::VaultSealed

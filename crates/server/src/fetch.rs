@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty, Limited};
+use hyper::body::Body;
 use hyper::client::conn::http1;
 use hyper::header::{ACCEPT, HOST, USER_AGENT};
 use hyper::{Request, StatusCode, Uri};
@@ -27,7 +28,7 @@ const MAX_PROXY_HEAD: usize = 8 << 10;
 /// How long a connection, its handshakes and the answer may take together.
 const PATIENCE: Duration = Duration::from_secs(8);
 
-const AGENT: &str = concat!("keystead/", env!("CARGO_PKG_VERSION"));
+pub(crate) const AGENT: &str = concat!("keystead/", env!("CARGO_PKG_VERSION"));
 
 /// Where this node may go.
 #[derive(Debug, Clone, Default)]
@@ -111,7 +112,14 @@ impl Fetcher {
 
     /// What stands at this URL now.
     pub async fn get(&self, url: &str) -> Result<Vec<u8>, FetchError> {
-        let bad = || FetchError::NotHttps(url.chars().take(128).collect());
+        let (uri, host, to) = self.allowed(url, url)?;
+        timeout(PATIENCE, self.exchange(&uri, &host, &to)).await.unwrap_or(Err(FetchError::Late))
+    }
+
+    /// The URL with its host, and with its port, if the configuration lets the node go there. `shown` may stand in
+    /// errors.
+    pub(crate) fn allowed(&self, url: &str, shown: &str) -> Result<(Uri, String, String), FetchError> {
+        let bad = || FetchError::NotHttps(shown.chars().take(128).collect());
         let uri: Uri = url.parse().map_err(|_| bad())?;
         let host = uri.host().filter(|h| !h.is_empty() && uri.scheme_str() == Some("https")).ok_or_else(bad)?;
         let host = host.to_ascii_lowercase();
@@ -119,20 +127,12 @@ impl Fetcher {
         if !self.hosts.iter().any(|rule| allows(rule, &host, &to)) {
             return Err(FetchError::NotAllowed(to));
         }
-        timeout(PATIENCE, self.exchange(&uri, &host, &to)).await.unwrap_or(Err(FetchError::Late))
+        Ok((uri, host, to))
     }
 
     async fn exchange(&self, uri: &Uri, host: &str, to: &str) -> Result<Vec<u8>, FetchError> {
-        let failed = |source| FetchError::Connect { to: to.to_owned(), source };
-        let tcp = self.connect(to).await?;
-        let name = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-        let name = ServerName::try_from(name).map_err(|e| failed(io::Error::other(e)))?;
-        let stream = self.tls.connect(name, tcp).await.map_err(failed)?;
         let broken = |source| FetchError::Broken { to: to.to_owned(), source };
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
-        let driven = Driven(tokio::spawn(async move {
-            let _ = connection.await;
-        }));
+        let (mut sender, driven) = self.open(host, to).await?;
         let path = uri.path_and_query().map_or("/", |p| p.as_str());
         let authority = uri.authority().map_or(host, |a| a.as_str());
         let request = Request::get(path).header(HOST, authority).header(ACCEPT, "application/json");
@@ -146,6 +146,26 @@ impl Fetcher {
         let body = Limited::new(answer.into_body(), MAX_BODY).collect().await;
         drop(driven);
         Ok(body.map_err(|_| FetchError::Body(to.to_owned()))?.to_bytes().to_vec())
+    }
+
+    /// A connection for one exchange, its certificate verified.
+    pub(crate) async fn open<B>(&self, host: &str, to: &str) -> Result<(http1::SendRequest<B>, Driven), FetchError>
+    where
+        B: Body + Send + 'static,
+        B::Data: Send,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let failed = |source| FetchError::Connect { to: to.to_owned(), source };
+        let tcp = self.connect(to).await?;
+        let name = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        let name = ServerName::try_from(name).map_err(|e| failed(io::Error::other(e)))?;
+        let stream = self.tls.connect(name, tcp).await.map_err(failed)?;
+        let broken = |source| FetchError::Broken { to: to.to_owned(), source };
+        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
+        let driven = Driven(tokio::spawn(async move {
+            let _ = connection.await;
+        }));
+        Ok((sender, driven))
     }
 
     async fn connect(&self, to: &str) -> Result<TcpStream, FetchError> {
@@ -187,7 +207,7 @@ fn allows(rule: &str, host: &str, with_port: &str) -> bool {
 }
 
 /// A connection's task, ended with its exchange.
-struct Driven(tokio::task::JoinHandle<()>);
+pub(crate) struct Driven(tokio::task::JoinHandle<()>);
 
 impl Drop for Driven {
     fn drop(&mut self) {

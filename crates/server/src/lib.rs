@@ -29,11 +29,12 @@
 //!
 //! - `server`: listeners, accepting, shutdown    - `connection`: one connection from greeting to close
 //! - `exchange`: one request                     - `pace`: what a connection is doing and since when
-//! - `fetch`: the way out                      - `client_auth`: certificates of clients
+//! - `fetch`, `blob`: the way out                - `client_auth`: certificates of clients
 //! - `tls`, `listen`, `limits`, `counters`, `fault`, `clock`
 
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::disallowed_methods))]
 
+mod blob;
 mod client_auth;
 mod clock;
 mod connection;
@@ -56,6 +57,7 @@ use bytes::Bytes;
 use http_body_util::Full;
 pub use keystead_model::Moment;
 
+pub use blob::{BlobError, Blobs};
 pub use counters::{Counters, Counts};
 pub use fault::{Fault, FaultAnswer};
 pub use fetch::{FetchError, Fetcher, Outgoing};

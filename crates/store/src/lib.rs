@@ -62,7 +62,7 @@ pub use error::{CommitError, OpenError, Unavailable};
 pub use health::StoreState;
 pub use row::{Changes, Committed, DueAt, Kind, MakeRecord, OutboxRow, Row, RowKey, VaultRow};
 
-use keystead_model::{OperationId, Time, VaultId, VaultStatus, Version};
+use keystead_model::{OperationId, Revision, Time, VaultId, VaultStatus, Version};
 use sqlite::Sqlite;
 use std::path::Path;
 
@@ -187,6 +187,11 @@ impl Store {
     /// How many rows of these kinds a vault has.
     pub async fn count(&self, v: VaultId, kinds: &[Kind]) -> Result<u64, Unavailable> {
         self.reader()?.count(v, kinds)
+    }
+
+    /// Whether a row of one of these kinds was written by a later revision than this.
+    pub async fn changed_since(&self, v: VaultId, kinds: &[Kind], revision: Revision) -> Result<bool, Unavailable> {
+        self.reader()?.changed_since(v, kinds, revision)
     }
 
     /// Up to `n` rows of all vaults that are due at `now`, the earliest first, behind `after`.

@@ -68,6 +68,10 @@ kinds! {
     RootRotation = 17,
     /// Which unseal paths the vault has.
     Paths = 18,
+    /// A backup of the whole vault: how far it has come, and what came of it.
+    Backup = 20,
+    /// A restore from one.
+    Restore = 21,
     /// The security domain's file, encrypted to its custodians.
     SecurityDomain = 22,
 }

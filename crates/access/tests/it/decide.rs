@@ -11,7 +11,12 @@ use Action::*;
 const SCOPES: [&str; 5] = ["/", "/keys", "/keys/a", "/keys/A", "/keys/b"];
 const ROLES: [&str; 5] = [OFFICER, USER, SERVICE, READER, POLICY_ADMINISTRATOR];
 /// What administrators of the vault may do.
-const ADMINISTRATION: [Action; 21] = [
+const ADMINISTRATION: [Action; 26] = [
+    StartBackup,
+    ReadBackup,
+    StartRestore,
+    ReadRestore,
+    RestoreKeyFromBackup,
     SealVault,
     ReadClock,
     ConfirmClock,
@@ -67,6 +72,8 @@ fn gives(role: &str, action: Action) -> bool {
         | WriteRoleDefinition | DeleteRoleDefinition | ReadSettings => role == POLICY_ADMINISTRATOR,
         SealVault | ReadClock | ConfirmClock | ReadPolicy | AddIssuer | RemoveIssuer | CreateClient | RemoveClient
         | AddCredential | RemoveCredential | AddAuthority | RemoveAuthority | RevokeTokens | WriteSettings => false,
+        StartBackup | ReadBackup | StartRestore | ReadRestore | RestoreKeyFromBackup | ContinueBackup
+        | ContinueRestore => false,
         NotifyExpiry | IssueToken | VaultCreated | VaultUnsealed | VaultSealed | NodeEnrolled | TurnedAway
         | VaultActivated | TokenEnrolled | OrphansDestroyed | ClockDoubted | RootRotationBegun | RowsResealed
         | RootDestroyed | RootRotated | PathAdded | PathRemoved | PathProven | PathTested | TransferKeyMade

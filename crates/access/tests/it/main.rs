@@ -7,5 +7,6 @@ mod fuzz;
 mod mandate;
 mod moved;
 mod roles;
+mod standing;
 mod support;
 mod way_in;

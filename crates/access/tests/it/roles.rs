@@ -243,6 +243,18 @@ fn key_vaults_and_managed_hsms_roles_give_what_their_names_say_in_either_kind_of
         ("Managed HSM Crypto User", HSM_USER, Action::CreateKey, Action::PurgeKey),
         ("Managed HSM Crypto Auditor", "2c18b078-7c48-4d3a-af88-5a3a1b3f82b3", Action::ReadDeletedKeys, Action::Verify),
         ("Managed HSM Backup User", "7b127d3c-77bd-4e3e-bbe0-dbb8971fa7f8", Action::BackupKey, Action::RestoreKey),
+        (
+            "Managed HSM Backup User",
+            "7b127d3c-77bd-4e3e-bbe0-dbb8971fa7f8",
+            Action::StartBackup,
+            Action::RestoreKeyFromBackup,
+        ),
+        (
+            "Managed HSM Restore User",
+            "6efe6056-5259-49d2-8b3d-d3d73544b20b",
+            Action::RestoreKeyFromBackup,
+            Action::StartBackup,
+        ),
     ] {
         assert_eq!(Role::built_in(role).unwrap().guid(), guid(id));
         assert!(gives(role, given) && !gives(role, not_given), "{role}");

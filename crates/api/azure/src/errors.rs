@@ -13,6 +13,7 @@ use keystead_identity::NotAuthenticated;
 use keystead_model::{CipherAlgorithm, KeySpec, Name, SignAlgorithm, Size, Version};
 use std::fmt::Write as _;
 
+mod backup;
 mod denied;
 mod role;
 
@@ -98,6 +99,7 @@ pub fn refusal(why: &Refusal, context: &Context<'_>) -> Reply {
         Refusal::BadRelease(BadRelease::Settled | BadRelease::ExportOfNone) => bad(&sentence(why)),
         Refusal::BadRelease(BadRelease::Immutable) => forbidden("ReleasePolicyImmutable", &sentence(why)),
         Refusal::BadBackup(BadBackup::NotABackup) => bad("Backup blob contains invalid or corrupt version."),
+        Refusal::Backup(why) => backup::refused(why),
         Refusal::BadImport(_) | Refusal::BadBackup(_) | Refusal::BadRotationPolicy { .. } => bad(&sentence(why)),
         Refusal::UnknownLog => Reply::error(StatusCode::NOT_FOUND, "LogNotFound", None, sentence(why)),
         Refusal::Conflict => conflict(None, &sentence(why)),

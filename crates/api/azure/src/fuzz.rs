@@ -36,13 +36,16 @@ pub fn role(data: &[u8]) {
     let _ = with_parts(ID, "/keys/{assignment}", HeaderMap::new(), data, |p| drop(parse::role::assign(p)));
 }
 
-/// A body of an import, a rotation policy, a restore, or a request for random bytes.
+/// A body of an import, a rotation policy, a restore, a backup, or a request for random bytes.
 pub fn bodies(data: &[u8]) {
     let _ = with_parts("/keys/a", "/keys/{name}", HeaderMap::new(), data, |p| {
         drop(parse::import::import(p));
         drop(parse::import::restore(p));
         drop(parse::import::random(p));
         drop(parse::rotation::set(p));
+        drop(parse::backup::start(p));
+        drop(parse::backup::restore(p));
+        drop(parse::backup::restore_key(p));
     });
 }
 
@@ -87,6 +90,7 @@ mod tests {
         r#"{"alg":"A256GCM","value":"AA==","iv":"_-8","tag":"+/8=","aad":"\u0041"}"#,
         r#"{"key":{"kty":"EC","crv":"P-256","d":"AQ","x":"AQ","y":"AQ"},"release_policy":{"data":"e30","immutable":true}}"#,
         r#"{"lifetimeActions":[{"trigger":{"timeAfterCreate":"P1Y2M3DT4H"},"action":{"type":"Rotate"}}],"count":7}"#,
+        r#"{"sasTokenParameters":{"storageResourceUri":"https://h/c","token":"sv"},"folderToRestore":"f","folder":"f"}"#,
         "/keys/a%2fb/%30?api-version=7.4&%24skiptoken=AA&maxresults=25",
         "client_id=a&grant_type=client_credentials&client_secret=%&scope=a/.default",
         "c.s",

@@ -58,8 +58,26 @@ fn routes() -> Vec<Route> {
         route(post, "/deletedkeys/{name}/recover", p::recover, OK, key::key),
     ]
     .into_iter()
+    .chain(backups())
     .chain(roles())
     .collect()
+}
+
+/// Backups of the whole vault, in vaults of both kinds.
+fn backups() -> Vec<Route> {
+    use format::backup as f;
+    use parse::backup as p;
+    let (get, post, put) = (Method::GET, Method::POST, Method::PUT);
+    const BEGUN: StatusCode = StatusCode::ACCEPTED;
+    vec![
+        route(post.clone(), "/backup", p::start, BEGUN, f::begun),
+        route(post, "/prebackup", p::check, BEGUN, f::begun),
+        route(get.clone(), "/backup/{job}/pending", p::read, OK, f::status),
+        route(put.clone(), "/restore", p::restore, BEGUN, f::begun),
+        route(put.clone(), "/prerestore", p::check_restore, BEGUN, f::begun),
+        route(put, "/keys/{name}/restore", p::restore_key, BEGUN, f::begun),
+        route(get, "/restore/{job}/pending", p::read_restore, OK, f::status),
+    ]
 }
 
 /// Definitions live at `/`, assignments at each scope. A key may be named `providers`: its paths are longer.
@@ -153,7 +171,7 @@ mod tests {
         for (i, a) in all.iter().enumerate() {
             assert!(all[i + 1..].iter().all(|b| (&a.method, a.pattern) != (&b.method, b.pattern)), "{}", a.pattern);
         }
-        assert_eq!(all.iter().filter(|r| r.access == Access::Caller).count(), 43);
+        assert_eq!(all.iter().filter(|r| r.access == Access::Caller).count(), 50);
     }
 
     /// The pattern that answers to a request, as the table looks it up.
@@ -195,6 +213,8 @@ mod tests {
             (Method::GET, "/keys/foo/rotationpolicy", "/keys/{name}/rotationpolicy"),
             (Method::PUT, "/keys/foo/rotationpolicy/", "/keys/{name}/rotationpolicy"),
             (Method::GET, "/keys/foo//attestation", "/keys/{name}/{version?}/attestation"),
+            (Method::PUT, "/keys/restore/restore", "/keys/{name}/restore"),
+            (Method::GET, "/backup/0123456789abcdef0123456789abcdef/pending", "/backup/{job}/pending"),
             (Method::POST, "/rng", "/rng"),
         ] {
             assert_eq!(answering(&method, path), Some(pattern), "{method} {path}");

@@ -4,7 +4,7 @@
 use hyper::StatusCode;
 use keystead_access::BadPolicy;
 use keystead_api_table::{BadParameter, Context, Reply};
-use keystead_engine::{Refusal, TurnedAway};
+use keystead_engine::{BackupError, Refusal, TurnedAway};
 
 /// Refused after the decision.
 pub fn refusal(why: &Refusal, _: &Context<'_>) -> Reply {
@@ -40,6 +40,14 @@ pub(crate) fn of_refusal(why: &Refusal) -> Reply {
         }
         Refusal::PolicyRefused(_) => Reply::error(StatusCode::BAD_REQUEST, "BadParameter", None, text),
         Refusal::ClockMoved => Reply::error(StatusCode::CONFLICT, "ClockMoved", None, text),
+        Refusal::Backup(why) => {
+            let status = match why {
+                BackupError::NoSuchJob | BackupError::NotFound => StatusCode::NOT_FOUND,
+                BackupError::Running { .. } | BackupError::Older { .. } => StatusCode::CONFLICT,
+                _ => StatusCode::BAD_REQUEST,
+            };
+            Reply::error(status, why.name(), None, text)
+        }
         Refusal::NameReserved { .. } | Refusal::NameTaken { .. } | Refusal::Conflict => {
             Reply::error(StatusCode::CONFLICT, "Conflict", None, text)
         }

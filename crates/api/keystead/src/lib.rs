@@ -9,6 +9,7 @@
 
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::disallowed_methods))]
 
+pub mod backups;
 pub mod clock;
 pub mod errors;
 #[doc(hidden)]

@@ -1,9 +1,9 @@
 //! The table at a vault's authority.
 
-use crate::{clock, errors, health, logs, ready, records};
+use crate::{backups, clock, errors, health, logs, ready, records};
 use hyper::{Method, StatusCode};
 use keystead_api_table::{Body, Context, OpenRoute, Pattern, Protocol, Route, route};
-use keystead_engine::SealVault;
+use keystead_engine::{ListBackups, SealVault};
 
 /// Our own REST, beside the protocols of others. It has its version in its paths.
 pub fn protocol() -> Protocol {
@@ -23,6 +23,7 @@ fn routes() -> Vec<Route> {
     vec![
         route(Method::GET, "/keystead/v1/audit/records", records::parse, StatusCode::OK, records::format),
         route(Method::POST, "/keystead/v1/vault/seal", |_| Ok(SealVault), StatusCode::NO_CONTENT, nothing),
+        route(Method::GET, "/keystead/v1/backups", |_| Ok(ListBackups), StatusCode::OK, backups::list),
         route(Method::GET, "/keystead/v1/clock", clock::read, StatusCode::OK, clock::shown),
         route(Method::POST, "/keystead/v1/clock/confirm", clock::confirm, StatusCode::OK, clock::shown),
     ]
@@ -89,7 +90,7 @@ mod tests {
     use keystead_api_table::Access;
 
     #[test]
-    fn only_names_and_details_the_seal_the_clock_and_the_policy_need_a_caller() {
+    fn only_names_and_details_the_seal_backups_the_clock_and_the_policy_need_a_caller() {
         let with_caller: Vec<_> =
             protocol().entries().filter(|r| r.access == Access::Caller).map(|r| (r.pattern, r.name)).collect();
         let (policy, rest): (Vec<_>, Vec<_>) =
@@ -97,6 +98,7 @@ mod tests {
         let expected = [
             ("/keystead/v1/audit/records", "audit/read"),
             ("/keystead/v1/vault/seal", "vault/seal"),
+            ("/keystead/v1/backups", "backup/read"),
             ("/keystead/v1/clock", "clock/read"),
             ("/keystead/v1/clock/confirm", "clock/confirm"),
         ];

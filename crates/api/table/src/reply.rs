@@ -16,28 +16,40 @@ pub type Response = hyper::Response<Full<Bytes>>;
 pub struct Body {
     pub(crate) content_type: Option<&'static str>,
     pub(crate) bytes: Bytes,
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Body {
     /// JSON of a plain structure. What JSON cannot hold (a map whose keys are no strings) gives an empty body.
     pub fn json<T: Serialize>(value: &T) -> Self {
         let Ok(bytes) = serde_json::to_vec(value) else { return Self::empty() };
-        Self { content_type: Some("application/json; charset=utf-8"), bytes: bytes.into() }
+        Self::of(Some("application/json; charset=utf-8"), bytes.into())
     }
 
     /// No body, and no content type.
     pub const fn empty() -> Self {
-        Self { content_type: None, bytes: Bytes::new() }
+        Self::of(None, Bytes::new())
     }
 
     /// UTF-8 text.
     pub fn text(bytes: impl Into<Bytes>) -> Self {
-        Self { content_type: Some("text/plain; charset=utf-8"), bytes: bytes.into() }
+        Self::of(Some("text/plain; charset=utf-8"), bytes.into())
     }
 
     /// Bytes without a meaning of their own here.
     pub fn octets(bytes: impl Into<Bytes>) -> Self {
-        Self { content_type: Some("application/octet-stream"), bytes: bytes.into() }
+        Self::of(Some("application/octet-stream"), bytes.into())
+    }
+
+    const fn of(content_type: Option<&'static str>, bytes: Bytes) -> Self {
+        Self { content_type, bytes, headers: Vec::new() }
+    }
+
+    /// With a header of its answer. A value with bytes that may not stand in a header is left out.
+    #[must_use]
+    pub fn with(mut self, name: HeaderName, value: &str) -> Self {
+        self.headers.extend(HeaderValue::from_str(value).ok().map(|value| (name, value)));
+        self
     }
 
     /// What will be sent.
@@ -58,8 +70,9 @@ pub struct Reply {
 
 impl Reply {
     /// Status and body.
-    pub const fn new(status: StatusCode, body: Body) -> Self {
-        Self { status, body, headers: Vec::new() }
+    pub fn new(status: StatusCode, mut body: Body) -> Self {
+        let headers = std::mem::take(&mut body.headers);
+        Self { status, body, headers }
     }
 
     /// `{"error":{"code":..,"message":..,"innererror":{"code":..}}}`, the shape of Key Vault's and of our own errors.

@@ -1,12 +1,14 @@
 //! Every command: what it asks, what it does, one file each.
 
 pub mod audit;
+pub mod backup;
 pub mod client;
 pub mod clock;
 pub mod issuer;
 pub mod key;
 pub mod policy;
 pub mod random;
+pub mod restore;
 pub mod role;
 pub mod token;
 pub mod vault;

@@ -34,6 +34,7 @@ use crate::rotate::{Rotation, RotationView};
 use crate::schedule::Schedule;
 use crate::sweep::Sweeps;
 use crate::vault::{Open, State, Vault};
+use crate::whole::Storage;
 use arc_swap::ArcSwap;
 use keystead_access::PolicyDocument;
 use keystead_audit::{Journal, JournalHealth, TurnedAwayReason};
@@ -129,6 +130,8 @@ pub struct Parts {
     pub bounds: Bounds,
     /// The keys of other issuers.
     pub issuers: Arc<Issuers>,
+    /// Where backups may be.
+    pub storage: Storage,
     /// Its clock, watched.
     pub clock: Arc<Clock>,
 }
@@ -388,7 +391,7 @@ impl Instance {
             VaultStatus::Deleted => State::Deleted,
             VaultStatus::Active | VaultStatus::Sealed => State::Sealed,
         };
-        let Parts { node, store, journal, protection, hsms, bounds, issuers, clock, .. } = &self.parts;
+        let Parts { node, store, journal, protection, hsms, bounds, issuers, storage, clock, .. } = &self.parts;
         Arc::new(Vault {
             info,
             node: *node,
@@ -399,6 +402,7 @@ impl Instance {
             admission: Admission::new(*bounds),
             wrong_proofs: Arc::clone(&self.wrong_proofs),
             issuers: Arc::clone(issuers),
+            storage: storage.clone(),
             clock: Arc::clone(clock),
             state: ArcSwap::from_pointee(state),
             not_opened: ArcSwap::default(),

@@ -59,13 +59,13 @@ async fn a_row_moved_to_another_place_does_not_open() {
     let room = Room::new(&vault, &open, at(T0));
     let here = RowKey { kind: Kind::Key, lookup: room.tag(&name("k")), version: None };
     let row = node.store.get(vault.info().id, here).await.unwrap().unwrap();
-    assert!(room.open_key_row(&row).is_ok());
+    assert!(room.key_of(&row).is_ok());
     for moved in [
         Row { kind: Kind::DeletedKey, ..row.clone() },
         Row { id: ObjectId::from_bytes([9; 16]), ..row.clone() },
         Row { counter: row.counter + 1, ..row.clone() },
         Row { version: Some(Version::from_bytes([1; 16])), ..row.clone() },
     ] {
-        assert!(matches!(room.open_key_row(&moved).err(), Some(Refusal::Damaged)));
+        assert!(matches!(room.key_of(&moved).err(), Some(Refusal::Damaged)));
     }
 }

@@ -35,3 +35,4 @@ mod sealing;
 mod support;
 mod tokens;
 mod uses;
+mod whole;

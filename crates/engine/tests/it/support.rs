@@ -6,8 +6,8 @@ use keystead_access::policy::AssignmentDocument;
 use keystead_audit::verify::{Elsewhere, verify_dir};
 use keystead_audit::{Journal, Limits, Outcome, Receipt, Record, system_clock, tlog};
 use keystead_engine::{
-    BUILT_IN, Bounds, Clock, ClockNote, Command, Hsms, Instance, Issuers, NewVault, OperateError, Parts, Refusal,
-    TurnedAway, Vault,
+    BUILT_IN, BackupError, Bounds, Clock, ClockNote, Command, Hsms, Instance, Issuers, NewVault, OperateError, Parts,
+    Refusal, Storage, TurnedAway, Vault,
 };
 use keystead_engine::{CreateKey, RotateWhen, RotationPolicy, SetAttributes};
 use keystead_identity::{Caller, Client, Principal, Proof, secret_digest};
@@ -53,6 +53,13 @@ pub(crate) struct Node {
     pub(crate) journal: Journal,
     pub(crate) dir: TempDir,
     limits: Limits,
+}
+
+/// Backups of small parts, in a directory beside the node's.
+fn storage(dir: &Path) -> Storage {
+    let nobody: keystead_engine::Objects =
+        Arc::new(|_| Box::pin(async { Err(BackupError::NotAllowed { host: "any host".to_owned() }) }));
+    Storage::new(Some(dir.join("backups")), nobody).in_parts_of(2 << 10)
 }
 
 /// A moment with half a minute to spare.
@@ -186,6 +193,7 @@ impl Node {
             paths,
             bounds,
             issuers,
+            storage: storage(dir.path()),
             clock,
         };
         match Instance::start(parts, at(now)).await {

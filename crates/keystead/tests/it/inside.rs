@@ -62,6 +62,10 @@ impl Inside {
             paths,
             bounds,
             issuers: keystead_engine::Issuers::unreachable(),
+            storage: keystead_engine::Storage::new(
+                Some(data.join("backups")),
+                Arc::new(|_| Box::pin(async { Err(keystead_engine::BackupError::NotFound) })),
+            ),
             clock,
         };
         let instance = Instance::start(parts, moment(now())).await.unwrap();

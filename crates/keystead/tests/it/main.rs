@@ -9,6 +9,7 @@
     clippy::unwrap_used
 )]
 
+mod backup;
 mod bad_input;
 mod cli;
 mod dev;

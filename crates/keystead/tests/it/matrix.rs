@@ -156,6 +156,7 @@ const UNKNOWN: &str = "00000000-0000-4000-8000-000000000000";
 pub(crate) fn path(row: &RouteInfo, name: &str, log: &str) -> String {
     let path = row.pattern.replace("{name}", name).replace("{version?}", "").replace("{tenant}", "adfs");
     let path = path.replace("{id}", log).replace("{path*}", "0/x001/000").replace("{setting}", SETTING);
+    let path = path.replace("{job}", &"0".repeat(32));
     let path = path.replace("{role}", UNKNOWN).replace("{assignment}", UNKNOWN);
     path.replace("{credential}", "none").replace("{thumbprint}", "none")
 }

@@ -10,7 +10,7 @@ use crate::health::{Health, StoreState};
 use crate::row::{Committed, DueAt, OutboxRow, Row, RowKey, VaultRow};
 use crate::{Changes, Kind, MakeRecord};
 use change::Work;
-use keystead_model::{OperationId, Time, VaultId, VaultStatus, Version};
+use keystead_model::{OperationId, Revision, Time, VaultId, VaultStatus, Version};
 use read::Readers;
 use rusqlite::Connection;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
@@ -161,6 +161,10 @@ impl Sqlite {
 
     pub(crate) fn count(&self, v: VaultId, kinds: &[Kind]) -> Result<u64, Unavailable> {
         self.read(|conn| read::count(conn, v, kinds))
+    }
+
+    pub(crate) fn changed_since(&self, v: VaultId, kinds: &[Kind], revision: Revision) -> Result<bool, Unavailable> {
+        self.read(|conn| read::changed_since(conn, v, kinds, revision))
     }
 
     pub(crate) fn due(&self, now: Time, after: Option<DueAt>, n: u16) -> Result<Vec<(VaultId, Row)>, Unavailable> {

@@ -139,6 +139,23 @@ pub(super) fn count(conn: &Connection, v: VaultId, kinds: &[Kind]) -> rusqlite::
     })
 }
 
+/// Reads every row of the kinds where none was.
+pub(super) fn changed_since(
+    conn: &Connection,
+    v: VaultId,
+    kinds: &[Kind],
+    revision: Revision,
+) -> rusqlite::Result<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM item WHERE vault = ?1 AND kind = ?2 AND revision > ?3)";
+    let mut found = conn.prepare_cached(sql)?;
+    for kind in kinds {
+        if found.query_row(params![v.as_bytes(), kind.code(), revision.0.cast_signed()], |r| r.get(0))? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// The index on `due` goes on with the row's place, so its order costs no sorting.
 pub(super) fn due(conn: &Connection, now: Time, after: Option<DueAt>, n: u16) -> rusqlite::Result<Vec<(VaultId, Row)>> {
     let both = |r: &rusqlite::Row<'_>| Ok((VaultId::from_bytes(r.get(8)?), row(r)?));

@@ -1,6 +1,7 @@
 //! From what commands give to bodies. Ids and links are built from the host and port the client used.
 
 pub mod attestation;
+pub mod backup;
 pub mod key;
 pub mod list;
 pub mod operation;

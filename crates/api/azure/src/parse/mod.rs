@@ -1,6 +1,7 @@
 //! From requests to commands. Unknown members are ignored, `null` is an absent member, binary values are base64url with
 //! or without padding or of the standard alphabet, times are whole seconds.
 
+pub mod backup;
 pub mod import;
 pub mod key;
 pub mod list;

@@ -9,10 +9,13 @@ const CUSTOM: &str = "6f1c2f0e-5d0b-4f0e-9a53-0d7c3f9b2a11";
 /// Managed HSM Crypto User.
 const USER: &str = "21dbd100-6940-42c2-9190-5d6cb909625b";
 
+/// In the directory of the node's.
+const PLACE: &str = r#"{"storageResourceUri":"https://dev.localhost:8443/backups"}"#;
+
 /// A request that each row would carry out for a caller who may.
 fn request_of(row: &RouteInfo) -> (String, String) {
     let path = row.pattern.replace("{name}", "pay").replace("{version?}", "").replace("{setting}", "a");
-    let path = path.replace("{role}", CUSTOM).replace("{assignment}", CUSTOM);
+    let path = path.replace("{role}", CUSTOM).replace("{assignment}", CUSTOM).replace("{job}", &"0".repeat(32));
     let digest = "A".repeat(43);
     let body = match row.pattern.rsplit('/').next().unwrap() {
         "sign" => format!(r#"{{"alg":"ES256","value":"{digest}"}}"#),
@@ -21,7 +24,11 @@ fn request_of(row: &RouteInfo) -> (String, String) {
         "decrypt" | "unwrapkey" => r#"{"alg":"A256GCM","value":"AA","iv":"AA","tag":"AA"}"#.to_owned(),
         "{name}" if row.method == Method::PUT => r#"{"key":{"kty":"oct","k":"AA"}}"#.to_owned(),
         "rotationpolicy" if row.method == Method::PUT => "{}".to_owned(),
-        "restore" => r#"{"value":"AA"}"#.to_owned(),
+        "restore" if row.method == Method::POST => r#"{"value":"AA"}"#.to_owned(),
+        "backup" | "prebackup" if row.pattern.matches('/').count() == 1 => PLACE.to_owned(),
+        "restore" | "prerestore" => {
+            format!(r#"{{"sasTokenParameters":{PLACE},"folderToRestore":"f","folder":"f"}}"#)
+        }
         "rng" => r#"{"count":1}"#.to_owned(),
         "create" => r#"{"kty":"EC"}"#.to_owned(),
         "{role}" if row.method == Method::PUT => r#"{"properties":{"permissions":[]}}"#.to_owned(),

@@ -89,6 +89,10 @@ impl Node {
             paths: vec![Arc::new(KeyFile::create(&at("path.key")).unwrap())],
             bounds: keystead_engine::Bounds::NONE,
             issuers: keystead_engine::Issuers::unreachable(),
+            storage: keystead_engine::Storage::new(
+                Some(at("backups")),
+                Arc::new(|_| Box::pin(async { Err(keystead_engine::BackupError::NotFound) })),
+            ),
             clock,
         };
         let instance = Instance::start(parts, moment()).await.unwrap();

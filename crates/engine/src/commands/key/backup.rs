@@ -24,7 +24,7 @@ impl Execute for BackupKey {
 
     async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<Vec<u8>>, Refusal> {
         let key = room.live(&permit.ask().name).await?;
-        let id = BackupId { vault: room.open().domain, id: keystead_crypto::random() };
+        let id = BackupId { vault: room.domain(), id: keystead_crypto::random() };
         let stored = room.all_versions(&key, MAX_VERSIONS).await?;
         let mut versions = Vec::with_capacity(stored.len());
         for version in &stored {

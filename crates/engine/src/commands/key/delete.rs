@@ -37,7 +37,7 @@ impl Execute for DeleteKey {
 
 /// Moves a key's row to another kind, where it goes on counting. Its versions stay where they are: they are found only
 /// through the row.
-pub(super) fn moved(room: &Room<'_>, key: &Key, to: Kind, record: &KeyRecord) -> Result<Changes, Refusal> {
+pub(crate) fn moved(room: &Room<'_>, key: &Key, to: Kind, record: &KeyRecord) -> Result<Changes, Refusal> {
     let place = Place {
         kind: to,
         tag: key.tag,

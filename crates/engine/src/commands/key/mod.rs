@@ -24,6 +24,7 @@ pub use backup::BackupKey;
 pub use cipher::{Decrypt, Encrypt, UnwrapKey, WrapKey};
 pub use create::CreateKey;
 pub use delete::DeleteKey;
+pub(crate) use delete::moved;
 pub use deleted::{GetDeletedKey, ListDeletedKeys};
 pub use get::GetKey;
 pub use import::{ImportKey, Incoming};

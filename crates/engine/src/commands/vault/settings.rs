@@ -96,6 +96,6 @@ fn through_arm(record: &SettingsRecord) -> Setting {
 /// The settings as they are stored; a vault without the row has none that was ever changed.
 async fn stored(room: &Room<'_>) -> Result<(SettingsRecord, Option<Row>), Refusal> {
     let Some(row) = room.row_at(PLACE).await? else { return Ok((SettingsRecord::default(), None)) };
-    let plain = room.open().records.open(&row_binding(room.vault(), &row), &[], &row.sealed)?;
+    let plain = room.records().open(&row_binding(room.vault(), &row), &[], &row.sealed)?;
     Ok((records::decode(&plain)?, Some(row)))
 }

@@ -183,3 +183,38 @@ fn a_store_on_a_full_disk_refuses_changes_and_nothing_else() {
     check_healed(&place, &vault, &[]);
     assert!(server.stop().success());
 }
+
+/// What was written of it is gone; nothing that is not whole passes as a backup.
+#[test]
+fn a_backup_that_finds_its_disk_full_fails_by_name_and_leaves_no_backup() {
+    let place = Place::new();
+    let backups = place.data.join("backups");
+    let Some(mount) = Mount::new(&backups, "64k") else { return };
+    let server = place.dev();
+    let mut vault = server.vault();
+    for n in 0..150 {
+        vault.create(&format!("key-{n}"), "EC").unwrap().ok();
+    }
+    let to = serde_json::json!({ "storageResourceUri": format!("https://localhost:{}/backups", place.port) });
+    let begun = vault.call("POST", "/backup", Some(&to)).unwrap();
+    assert_eq!(begun.status, 202, "{begun:?}");
+    let job = begun.json()["jobId"].as_str().unwrap().to_owned();
+    let mut ended = || {
+        let end = Instant::now() + Duration::from_secs(60);
+        loop {
+            let status = vault.call("GET", &format!("/backup/{job}/pending"), None).unwrap().ok();
+            if status["status"] != "InProgress" {
+                return status;
+            }
+            assert!(Instant::now() < end, "{status}");
+            sleep(Duration::from_millis(100));
+        }
+    };
+    let failed = ended();
+    assert_eq!((&failed["status"], &failed["error"]["code"]), (&"Failed".into(), &"StorageFull".into()), "{failed}");
+    assert_eq!(fs::read_dir(backups.join("backups")).unwrap().count(), 0, "nothing is left of it");
+    mount.resize("8m");
+    let again = place.cli(&["backup", "start"]);
+    assert!(again.status.success(), "{}", String::from_utf8_lossy(&again.stderr));
+    assert!(server.stop().success());
+}

@@ -32,6 +32,20 @@ fn resident_keys_work_have_no_backup_and_leave_the_token_with_the_purge() {
     let refused = hsm.call("POST", "/keys/ec/backup", None).unwrap();
     assert_eq!(refused.status, 400, "{}", refused.message());
     assert!(refused.message().contains("resident key never leaves its HSM"), "{}", refused.message());
+    let to = json!({ "storageResourceUri": format!("https://localhost:{}/backups", place.hsm_port) });
+    let job = hsm.call("POST", "/backup", Some(&to)).unwrap().json();
+    let pending = format!("/backup/{}/pending", job["jobId"].as_str().unwrap());
+    let until = Instant::now() + Duration::from_secs(30);
+    let whole = loop {
+        let status = hsm.call("GET", &pending, None).unwrap().ok();
+        if status["status"] != "InProgress" {
+            break status;
+        }
+        assert!(Instant::now() < until, "{status}");
+        std::thread::sleep(Duration::from_millis(100));
+    };
+    let said = "Number of key versions backed up: 0, resident in the HSM and not backed up: 3";
+    assert_eq!(whole["statusDetails"], said, "{whole}");
     let keys = || token.labels().into_iter().filter(|label| label.starts_with("keystead key ")).collect::<Vec<_>>();
     let all = keys();
     assert!(all.len() == 3 && all.iter().all(|label| *label == all[0] && label.len() == 13 + 32), "{all:?}");

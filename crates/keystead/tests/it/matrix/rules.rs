@@ -61,6 +61,12 @@ pub(crate) enum Needs {
     OwnBackup,
     /// A clock that is doubted.
     DoubtedClock,
+    /// No backup or restore that runs.
+    NoJob,
+    /// One that has ended, in the place of `{job}`.
+    OwnJob,
+    /// A backup of the whole vault, and none that runs.
+    WholeBackup,
 }
 
 /// What is expected of a route that needs a caller.
@@ -72,7 +78,8 @@ pub(crate) struct Rule {
     pub(crate) may: &'static [Role],
     pub(crate) ok: u16,
     pub(crate) needs: Needs,
-    /// `{sealed}` stands for the members of something that was encrypted before, `{backup}` for a backup, `{guid}` for
+    /// `{sealed}` stands for the members of something that was encrypted before, `{backup}` for a backup, `{folder}` for
+    /// that of a whole one, `{guid}` for
     /// the one of the path, `{now}` for the time.
     pub(crate) body: &'static str,
 }
@@ -95,6 +102,11 @@ pub(crate) const ROLE: &str = r#"{"properties":{"roleName":"{guid}","permissions
 pub(crate) const ASSIGNMENT: &str =
     r#"{"properties":{"roleDefinitionId":"x/21dbd100-6940-42c2-9190-5d6cb909625b","principalId":"{guid}"}}"#;
 const OPEN: &str = r#"{"alg":"A256GCM",{sealed}}"#;
+
+/// The directory of the server's.
+const PLACE: &str = r#"{"storageResourceUri":"https://open.localhost:8443/backups"}"#;
+const RESTORE: &str = r#"{"sasTokenParameters":{"storageResourceUri":"https://open.localhost:8443/backups"},
+    "folderToRestore":"{folder}","folder":"{folder}","rollback":true}"#;
 
 const OCT: &str = r#"{"key":{"kty":"oct","k":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}}"#;
 const ROTATION: &str = r#"{"attributes":{"expiryTime":"P90D"}}"#;
@@ -129,8 +141,8 @@ pub(crate) fn rules() -> Vec<Rule> {
         body,
     };
     use Needs::{
-        AesKey, DoubtedClock, EcKey, NewGuid, Nothing, OwnAssignment, OwnBackup, OwnCertificate, OwnClient,
-        OwnDeletedKey, OwnIssuer, OwnKey, OwnName, OwnRole,
+        AesKey, DoubtedClock, EcKey, NewGuid, NoJob, Nothing, OwnAssignment, OwnBackup, OwnCertificate, OwnClient,
+        OwnDeletedKey, OwnIssuer, OwnJob, OwnKey, OwnName, OwnRole, WholeBackup,
     };
     vec![
         rule(&post, "/keys/{name}/{version?}/sign", "keys/sign", USERS, 200, EcKey, SIGN),
@@ -157,6 +169,14 @@ pub(crate) fn rules() -> Vec<Rule> {
         rule(&get, "/deletedkeys/{name}", "keys/deleted/read", OFFICERS, 200, OwnDeletedKey, ""),
         rule(&delete, "/deletedkeys/{name}", "keys/purge", OFFICERS, 204, OwnDeletedKey, ""),
         rule(&post, "/deletedkeys/{name}/recover", "keys/recover", OFFICERS, 200, OwnDeletedKey, ""),
+        rule(&post, "/backup", "backup/start", ADMINISTRATORS, 202, NoJob, PLACE),
+        rule(&post, "/prebackup", "backup/start", ADMINISTRATORS, 202, NoJob, PLACE),
+        rule(&get, "/backup/{job}/pending", "backup/read", ADMINISTRATORS, 200, OwnJob, ""),
+        rule(&put, "/restore", "restore/start", ADMINISTRATORS, 202, WholeBackup, RESTORE),
+        rule(&put, "/prerestore", "restore/start", ADMINISTRATORS, 202, WholeBackup, RESTORE),
+        rule(&put, "/keys/{name}/restore", "keys/restore-from-backup", ADMINISTRATORS, 202, WholeBackup, RESTORE),
+        rule(&get, "/restore/{job}/pending", "restore/read", ADMINISTRATORS, 200, OwnJob, ""),
+        rule(&get, "/keystead/v1/backups", "backup/read", ADMINISTRATORS, 200, Nothing, ""),
         rule(&get, "/keystead/v1/audit/records", "audit/read", &[Auditor], 200, Nothing, ""),
         rule(&post, "/keystead/v1/vault/seal", "vault/seal", &[Administrator], 204, Nothing, ""),
         rule(&get, "/keystead/v1/clock", "clock/read", ADMINISTRATORS, 200, Nothing, ""),

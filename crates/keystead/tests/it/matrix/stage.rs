@@ -73,6 +73,8 @@ impl State {
     }
 }
 
+const NO_JOB: &str = "00000000000000000000000000000000";
+
 /// The body with which what a rule reads or takes away is made at the same path.
 fn made_before(rule: &Rule, guid: &str) -> Option<String> {
     let body = match rule.needs {
@@ -182,6 +184,7 @@ impl Stage {
     pub(crate) async fn request(&self, rule: &Rule, allowed: bool) -> Ask {
         let name = match rule.needs {
             Needs::Nothing | Needs::EcKey | Needs::DoubtedClock => "ec".to_owned(),
+            Needs::NoJob | Needs::OwnJob | Needs::WholeBackup => "ec".to_owned(),
             Needs::AesKey => "aes".to_owned(),
             Needs::OwnRole | Needs::OwnAssignment | Needs::NewGuid => "ec".to_owned(),
             Needs::OwnKey | Needs::OwnDeletedKey | Needs::OwnName | Needs::OwnBackup => format!("own-{}", self.next()),
@@ -206,9 +209,20 @@ impl Stage {
             self.officer("DELETE", &format!("/keys/{name}"), "").await;
             self.officer("DELETE", &format!("/deletedkeys/{name}"), "").await;
         }
+        let (job, folder) = match (rule.needs, allowed) {
+            (Needs::NoJob, true) => {
+                self.none_runs().await;
+                (NO_JOB.to_owned(), String::new())
+            }
+            (Needs::OwnJob | Needs::WholeBackup, true) => {
+                self.whole_backup(rule.pattern.starts_with("/restore/")).await
+            }
+            _ => (NO_JOB.to_owned(), "none".to_owned()),
+        };
         let guid = format!("{:08x}-2222-4222-8222-222222222222", self.next());
         let mut path = rule.pattern.replace("{name}", &name).replace("{version?}", "");
         path = path.replace("{setting}", super::SETTING).replace("{role}", &guid).replace("{assignment}", &guid);
+        path = path.replace("{job}", &job);
         let mut query = "api-version=7.6".to_owned();
         if let Some(own) = policy::prepare(self, rule.needs, allowed).await {
             let (id, credential) = own.split_once('/').unwrap_or((&own, ""));
@@ -219,6 +233,7 @@ impl Stage {
             .body
             .replace("{sealed}", &self.sealed)
             .replace("{backup}", &backup)
+            .replace("{folder}", &folder)
             .replace("{guid}", &guid)
             .replace("{n}", &self.next().to_string())
             .replace("{now}", &now().0.to_string());
@@ -227,6 +242,30 @@ impl Stage {
             self.as_role(Role::Administrator, "PUT", &path, &made).await;
         }
         Ask { target: format!("{path}?{query}"), headers: Vec::new(), body, name }
+    }
+
+    /// Beats until no backup and no restore runs.
+    async fn none_runs(&self) {
+        while self.node.instance.tick(moment(now())).await.unwrap().steps > 0 {}
+    }
+
+    /// A backup of the whole vault that has ended, or a look at one: its job, and its folder.
+    async fn whole_backup(&self, look: bool) -> (String, String) {
+        self.none_runs().await;
+        let place = r#"{"storageResourceUri":"https://open.localhost:8443/backups"}"#;
+        let begun = self.administrator("/backup?api-version=7.6", place).await.json();
+        let job = begun["jobId"].as_str().unwrap().to_owned();
+        self.none_runs().await;
+        let ended = self.as_role(Role::Administrator, "GET", &format!("/backup/{job}/pending"), "").await.json();
+        let folder = ended["azureStorageBlobContainerUri"].as_str().unwrap_or_else(|| panic!("{ended}"));
+        let folder = folder.rsplit('/').next().unwrap().to_owned();
+        if !look {
+            return (job, folder);
+        }
+        let body = format!(r#"{{"sasTokenParameters":{place},"folderToRestore":"{folder}"}}"#);
+        let begun = self.as_role(Role::Administrator, "PUT", "/prerestore", &body).await.json();
+        self.none_runs().await;
+        (begun["jobId"].as_str().unwrap().to_owned(), folder)
     }
 
     fn next(&self) -> u32 {

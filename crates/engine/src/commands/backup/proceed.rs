@@ -1,0 +1,81 @@
+//! The next part of a backup that was begun.
+
+use super::copy::Copying;
+use crate::commands::ask;
+use crate::error::Refusal;
+use crate::records::job::BackupWork;
+use crate::records::whole::Counts;
+use crate::room::Room;
+use crate::run::{Effect, Execute};
+use crate::whole::JobKind;
+use crate::whole::jobs::{self, Job};
+use keystead_access::Permit;
+use keystead_model::{Action, ObjectId, Target};
+use keystead_store::Changes;
+
+/// Writes the next part of a backup, or ends it. Only a mandate asks for it. Gives whether it goes on.
+pub(crate) struct ContinueBackup {
+    /// Which.
+    pub(crate) job: ObjectId,
+}
+ask!(ContinueBackup, ContinueBackup, |c| Target::Vault);
+
+impl Execute for ContinueBackup {
+    type Output = bool;
+
+    async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<bool>, Refusal> {
+        let job = jobs::find(room, JobKind::Backup, permit.ask().job).await?;
+        let mut job = job.filter(Job::is_running).ok_or(Refusal::Conflict)?;
+        let (id, now, mut note) = (job.row.id, room.at.now, None);
+        if let Err(why) = step(room, &mut job).await {
+            let why = job.given_up(now, why)?;
+            if let Ok(target) = job.target(room) {
+                room.vault().storage.abandon(&target).await;
+            }
+            job.end(now, Some(&why));
+            note = Some(format!("failed: {why}"));
+        }
+        let changes = Changes { puts: vec![job.next(room)?], ..Changes::default() };
+        let effect = Effect::change(job.is_running(), changes).about(id, None);
+        Ok(match note.or(job.record.details) {
+            Some(note) => effect.note(note),
+            None => effect,
+        })
+    }
+}
+
+async fn step(room: &Room<'_>, job: &mut Job<BackupWork>) -> Result<(), Refusal> {
+    job.still_permitted(room, Action::StartBackup, &Target::Vault)?;
+    let (storage, target) = (&room.vault().storage, job.target(room)?);
+    if job.record.check {
+        storage.abandon(&target).await;
+        job.end(room.at.now, None);
+        return Ok(());
+    }
+    let work = job.record.work.as_mut().ok_or(Refusal::Damaged)?;
+    let mut copying = Copying::new(room, job.row.id, work);
+    let done = copying.fill(storage.part()).await?;
+    let (mut bytes, next) = copying.into_part();
+    let mut at = work.at.byte;
+    if work.parts == 0 {
+        bytes.splice(0..0, work.header.iter().copied());
+        at = 0;
+    }
+    storage.put(&target, (work.parts, at), bytes).await?;
+    (work.at, work.parts) = (next, work.parts.saturating_add(1));
+    job.record.details = Some(details(&work.counts));
+    if done {
+        storage.finish(&target, work.parts, work.at.byte).await?;
+        job.end(room.at.now, None);
+    }
+    Ok(())
+}
+
+fn details(counts: &Counts) -> String {
+    let Counts { versions, left_out, .. } = counts;
+    let written = format!("Number of key versions backed up: {versions}");
+    match left_out {
+        0 => written,
+        n => format!("{written}, resident in the HSM and not backed up: {n}"),
+    }
+}

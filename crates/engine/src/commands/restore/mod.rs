@@ -1,0 +1,13 @@
+//! Commands that restore from a backup of the whole vault.
+
+mod apply;
+mod policy;
+mod proceed;
+mod read;
+mod source;
+mod start;
+mod steps;
+
+pub(crate) use proceed::ContinueRestore;
+pub use read::ReadRestore;
+pub use start::{RestoreKeyFromBackup, StartRestore};

@@ -1,0 +1,27 @@
+//! Read what came of a restore.
+
+use crate::commands::ask;
+use crate::error::Refusal;
+use crate::records::job::RestoreWork;
+use crate::room::Room;
+use crate::run::{Effect, Execute};
+use crate::whole::{BackupError, JobKind, JobView, jobs};
+use keystead_access::Permit;
+use keystead_model::{ObjectId, Target};
+
+/// Reads how a restore stands.
+pub struct ReadRestore {
+    /// Which.
+    pub job: ObjectId,
+}
+ask!(ReadRestore, ReadRestore, |c| Target::Vault);
+
+impl Execute for ReadRestore {
+    type Output = JobView;
+
+    async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<JobView>, Refusal> {
+        let job = jobs::find::<RestoreWork>(room, JobKind::Restore, permit.ask().job).await?;
+        let view = job.ok_or(BackupError::NoSuchJob)?.view();
+        Ok(Effect::read(view.clone()).about(view.id, None))
+    }
+}

@@ -1,0 +1,162 @@
+//! Begin to restore from a backup of the whole vault.
+
+use crate::commands::ask;
+use crate::error::Refusal;
+use crate::records::job::{AtRecord, JobKey, RestoreWork, Restored};
+use crate::records::whole::Counts;
+use crate::room::Room;
+use crate::run::{Effect, Execute};
+use crate::whole::jobs::{self, Jobs};
+use crate::whole::place::PlaceRecord;
+use crate::whole::{BackupError, BackupPlace, JobKind, JobView};
+use keystead_access::{Ask, Permit, Who};
+use keystead_custody::BackupKey;
+use keystead_formats::backup::{Header, MAX_START, Said};
+use keystead_model::{Name, ObjectId, Revision, Target, VaultId};
+use keystead_store::Kind;
+
+/// Begins to restore the whole vault: keys become what they were, those that the backup has not are deleted,
+/// recoverably, and no version of a key is lost. An administrator of the vault brings the policy back, too. The whole
+/// backup is read and proven before anything is changed.
+pub struct StartRestore {
+    /// From where.
+    pub from: BackupPlace,
+    /// The backup's folder there.
+    pub folder: String,
+    /// Only reads it all, and changes nothing.
+    pub check: bool,
+    /// Changes since the backup may be taken back.
+    pub rollback: bool,
+}
+ask!(StartRestore, StartRestore, |c| Target::Vault);
+
+/// Begins to restore one key: versions that are missing come back, deleted or purged as it may be; what there is stays.
+pub struct RestoreKeyFromBackup {
+    /// Which key.
+    pub name: Name,
+    /// From where.
+    pub from: BackupPlace,
+    /// The backup's folder there.
+    pub folder: String,
+}
+ask!(RestoreKeyFromBackup, RestoreKeyFromBackup, |c| Target::Key(c.name.clone()));
+
+impl Execute for StartRestore {
+    type Output = JobView;
+
+    async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<JobView>, Refusal> {
+        let ask = permit.ask();
+        let jobs = Jobs::none_runs(room).await?;
+        let from = Found::at(room, &ask.from, &ask.folder).await?;
+        let by_administrator = match permit.who() {
+            Who::Caller(caller) => room.open().policy.load().is_administrator(caller),
+            Who::Mandate(_) => false,
+        };
+        let older = from.is_older(room, by_administrator).await?;
+        let (backup, vault) = (from.said.revision, room.revision().await?.0);
+        if older && !ask.rollback && !ask.check {
+            return Err(BackupError::Older { backup, vault }.into());
+        }
+        let how = match (older, ask.check) {
+            (_, true) => "looked at, nothing is changed",
+            (true, false) => "a rollback: changes since the backup are taken back",
+            (false, false) => "nothing was changed since",
+        };
+        let note = format!("{}; {how}", from.both(room).await);
+        begin(permit, room, (jobs, from), (ask.check, by_administrator, None), note).await
+    }
+}
+
+impl Execute for RestoreKeyFromBackup {
+    type Output = JobView;
+
+    async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<JobView>, Refusal> {
+        let ask = permit.ask();
+        let jobs = Jobs::none_runs(room).await?;
+        let from = Found::at(room, &ask.from, &ask.folder).await?;
+        let note = from.both(room).await;
+        begin(permit, room, (jobs, from), (false, false, Some(ask.name.as_str().to_owned())), note).await
+    }
+}
+
+async fn begin<C: Ask>(
+    permit: &Permit<C>,
+    room: &Room<'_>,
+    (jobs, from): (Jobs, Found),
+    (check, policy, only): (bool, bool, Option<String>),
+    note: String,
+) -> Result<Effect<JobView>, Refusal> {
+    let id = ObjectId::from_bytes(keystead_crypto::random());
+    let work = RestoreWork {
+        key: JobKey(*from.key.expose()),
+        backup: from.said.id,
+        at: AtRecord::first(&from.header),
+        header: from.header.into(),
+        phase: 0,
+        counts: Counts::default(),
+        since: None,
+        after: None,
+        inside: None,
+        only,
+        found: false,
+        policy,
+        done: Restored::default(),
+    };
+    let record = jobs::record(permit, room.at.now, (from.place, check), work)?;
+    let changes = jobs.begin(room, JobKind::Restore, id, &record).await?;
+    Ok(Effect::change(jobs::begun(JobKind::Restore, id, &record), changes).about(id, None).note(note))
+}
+
+/// A backup whose key was opened; its frames are not read yet.
+struct Found {
+    place: PlaceRecord,
+    header: Vec<u8>,
+    said: Said,
+    key: BackupKey,
+}
+
+impl Found {
+    async fn at(room: &Room<'_>, from: &BackupPlace, folder: &str) -> Result<Self, Refusal> {
+        let (vault, domain) = (room.vault(), room.domain());
+        let place = PlaceRecord::new(from, folder)?;
+        let target = vault.storage.target(vault.info(), &place)?;
+        let mut start = vault.storage.read(&target, 0, MAX_START).await?;
+        let (header, length) = Header::parse(&start).map_err(BackupError::from)?;
+        start.truncate(length);
+        let said = header.said().ok_or(BackupError::Altered { frame: 0 })?;
+        if *said.domain != *domain.as_bytes() {
+            return Err(BackupError::Foreign.into());
+        }
+        let key = BackupKey::unwrap(&room.open().blobs, domain, *said.id, &header.said, &header.wrapped_key);
+        let key = key.map_err(|_| BackupError::Altered { frame: 0 })?;
+        Ok(Self { place, header: start, said, key })
+    }
+
+    /// Whether the vault has anything that a restore would take back.
+    async fn is_older(&self, room: &Room<'_>, policy: bool) -> Result<bool, Refusal> {
+        let vault = room.vault();
+        let mut kinds = vec![Kind::Key, Kind::DeletedKey];
+        // Revisions of another vault say nothing here: there, any key is newer.
+        let own = VaultId::from_bytes(*self.said.vault) == vault.info().id;
+        let since = if own { Revision(self.said.revision) } else { Revision(0) };
+        if own {
+            kinds.push(Kind::KeyVersion);
+            kinds.extend(policy.then_some(Kind::Policy));
+        }
+        Ok(vault.store.changed_since(vault.info().id, &kinds, since).await?)
+    }
+
+    /// Both checkpoints, for the record.
+    async fn both(&self, room: &Room<'_>) -> String {
+        let (id, folder) = (ObjectId::from_bytes(*self.said.id), self.place.folder_url());
+        let backup = format!("revision {}, checkpoint {}", self.said.revision, short(&self.said.checkpoint));
+        let now = short(&room.checkpoint().await);
+        format!("backup {id} from {folder}: {backup}; the vault's checkpoint {now}")
+    }
+}
+
+/// Origin, size and root of a checkpoint.
+fn short(note: &str) -> String {
+    let lines: Vec<&str> = note.lines().take(3).collect();
+    if lines.len() == 3 { lines.join(" ") } else { "none".to_owned() }
+}

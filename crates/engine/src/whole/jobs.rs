@@ -1,0 +1,272 @@
+//! The rows of jobs. Each stands at a tag of its id; one more row names the newest, and is written by whoever begins
+//! one, so that of two that begin at once one finds the other.
+
+use super::place::{PlaceRecord, Target};
+use super::{BackupError, JobKind, JobState, JobView};
+use crate::birth::singleton;
+use crate::error::Refusal;
+use crate::records;
+use crate::records::job::{ByRecord, ErrorRecord, JobRecord, JobsRecord, RecentJob};
+use crate::room::{Place, Room, row_binding};
+use keystead_access::{Ask, Ground, Permit, Who};
+use keystead_identity::Principal;
+use keystead_model::{Action, AssignmentId, ObjectId, Target as Scope, Time};
+use keystead_store::{Changes, Kind, Row, RowKey};
+use minicbor::{Decode, Encode};
+
+/// Jobs that are remembered.
+const MOST: usize = 64;
+/// How long a job may come no further before it is given up, ms.
+const PATIENCE: i64 = 15 * 60_000;
+
+/// A job with its row.
+pub(crate) struct Job<W> {
+    pub(crate) kind: JobKind,
+    pub(crate) row: Row,
+    pub(crate) record: JobRecord<W>,
+}
+
+const fn kind_of(kind: JobKind) -> Kind {
+    match kind {
+        JobKind::Backup => Kind::Backup,
+        JobKind::Restore => Kind::Restore,
+    }
+}
+
+/// The two differ in kind, so one tag is enough.
+fn tag(room: &Room<'_>, id: ObjectId) -> [u8; 32] {
+    room.open().index.of(&[&[Kind::Backup.code()], id.as_bytes()])
+}
+
+fn opened<T: for<'b> Decode<'b, ()>>(room: &Room<'_>, row: &Row) -> Result<T, Refusal> {
+    records::decode(&room.records().open(&row_binding(room.vault(), row), &[], &row.sealed)?)
+}
+
+/// The job of this id.
+pub(crate) async fn find<W>(room: &Room<'_>, kind: JobKind, id: ObjectId) -> Result<Option<Job<W>>, Refusal>
+where
+    JobRecord<W>: for<'b> Decode<'b, ()>,
+{
+    let at = RowKey { kind: kind_of(kind), lookup: tag(room, id), version: None };
+    let Some(row) = room.row_at(at).await? else { return Ok(None) };
+    if row.id != id {
+        return Err(Refusal::Damaged);
+    }
+    let record = opened(room, &row)?;
+    Ok(Some(Job { kind, row, record }))
+}
+
+/// Which jobs there are, as it was read: whoever begins one writes over what was read before he found that none runs.
+pub(crate) struct Jobs {
+    row: Option<Row>,
+    record: JobsRecord,
+}
+
+impl Jobs {
+    async fn read(room: &Room<'_>) -> Result<Self, Refusal> {
+        let at = RowKey { kind: Kind::Backup, lookup: singleton(Kind::Backup), version: None };
+        let row = room.row_at(at).await?;
+        let record = row.as_ref().map(|row| opened(room, row)).transpose()?.unwrap_or_default();
+        Ok(Self { row, record })
+    }
+
+    /// Refused while another one runs.
+    pub(crate) async fn none_runs(room: &Room<'_>) -> Result<Self, Refusal> {
+        let jobs = Self::read(room).await?;
+        let running = |view: &JobView| view.state == JobState::Running;
+        match jobs.views(room).await?.into_iter().find(running) {
+            Some(job) => Err(BackupError::Running { job: job.id }.into()),
+            None => Ok(jobs),
+        }
+    }
+
+    async fn views(&self, room: &Room<'_>) -> Result<Vec<JobView>, Refusal> {
+        let mut views = Vec::new();
+        for job in self.record.recent.iter().rev() {
+            let kind = if job.restore { JobKind::Restore } else { JobKind::Backup };
+            if let Some(found) = find::<Anything>(room, kind, ObjectId::from_bytes(*job.id)).await? {
+                views.push(found.view());
+            }
+        }
+        Ok(views)
+    }
+
+    /// The rows of a job that begins now. The oldest make room.
+    pub(crate) async fn begin<W: Encode<()>>(
+        self,
+        room: &Room<'_>,
+        kind: JobKind,
+        id: ObjectId,
+        record: &JobRecord<W>,
+    ) -> Result<Changes, Refusal> {
+        let Self { row, record: mut jobs } = self;
+        let mut removes = Vec::new();
+        while jobs.recent.len() >= MOST {
+            let old = jobs.recent.remove(0);
+            let kind = if old.restore { Kind::Restore } else { Kind::Backup };
+            let at = RowKey { kind, lookup: tag(room, ObjectId::from_bytes(*old.id)), version: None };
+            removes.extend(room.row_at(at).await?.map(|row| (at, row.counter)));
+        }
+        jobs.recent.push(RecentJob { id: (*id.as_bytes()).into(), restore: kind == JobKind::Restore });
+        let place = Place {
+            kind: Kind::Backup,
+            tag: singleton(Kind::Backup),
+            version: None,
+            id: row.as_ref().map_or_else(|| ObjectId::from_bytes(keystead_crypto::random()), |row| row.id),
+            counter: row.as_ref().map_or(1, |row| row.counter.saturating_add(1)),
+            due: None,
+        };
+        let (kind, tag, due) = (kind_of(kind), tag(room, id), Some(room.at.now));
+        let own = Place { kind, tag, version: None, id, counter: 1, due };
+        let puts = vec![room.row(place, &jobs)?, room.row(own, record)?];
+        Ok(Changes { puts, removes, checks: Vec::new() })
+    }
+}
+
+/// What is read of a job whatever it does.
+#[derive(Decode)]
+#[cbor(map)]
+struct Anything {}
+
+impl<C> Encode<C> for Anything {
+    fn encode<W: minicbor::encode::Write>(
+        &self,
+        e: &mut minicbor::Encoder<W>,
+        _: &mut C,
+    ) -> Result<(), minicbor::encode::Error<W::Error>> {
+        e.map(0)?.ok()
+    }
+}
+
+/// The newest jobs, the newest first.
+pub(crate) async fn list(room: &Room<'_>) -> Result<Vec<JobView>, Refusal> {
+    Jobs::read(room).await?.views(room).await
+}
+
+/// The record of a job that begins now.
+pub(crate) fn record<C: Ask, W>(
+    permit: &Permit<C>,
+    now: Time,
+    (place, check): (PlaceRecord, bool),
+    work: W,
+) -> Result<JobRecord<W>, Refusal> {
+    let Who::Caller(caller) = permit.who() else { return Err(Refusal::Fault) };
+    let by = ByRecord {
+        issuer: caller.principal().issuer().to_owned(),
+        subject: caller.principal().subject().to_owned(),
+        assignment: match permit.ground() {
+            Ground::Role(id) => Some((*id.as_bytes()).into()),
+            _ => None,
+        },
+    };
+    Ok(JobRecord {
+        state: JobState::Running.code(),
+        started: now.0,
+        ended: None,
+        place,
+        by,
+        check,
+        error: None,
+        progressed: now.0,
+        details: None,
+        work: Some(work),
+    })
+}
+
+/// What is told of a job that begins now.
+pub(crate) fn begun<W>(kind: JobKind, id: ObjectId, record: &JobRecord<W>) -> JobView {
+    view(kind, id, record)
+}
+
+/// Who began the job of this row.
+pub(crate) fn set_by(room: &Room<'_>, row: &Row) -> Result<String, Refusal> {
+    let by = opened::<JobRecord<Anything>>(room, row)?.by;
+    Ok(format!("{}|{}", by.issuer, by.subject))
+}
+
+fn view<W>(kind: JobKind, id: ObjectId, record: &JobRecord<W>) -> JobView {
+    let state = JobState::from_code(record.state);
+    let shown = kind == JobKind::Restore || (state == JobState::Succeeded && !record.check);
+    JobView {
+        id,
+        kind,
+        state,
+        started: Time(record.started),
+        ended: record.ended.map(Time),
+        check: record.check,
+        folder: shown.then(|| record.place.folder_url()),
+        details: record.details.clone(),
+        error: record.error.as_ref().map(|e| (BackupError::word(e.code), e.message.clone())),
+    }
+}
+
+impl<W> Job<W> {
+    pub(crate) fn is_running(&self) -> bool {
+        JobState::from_code(self.record.state) == JobState::Running
+    }
+
+    /// Who began it.
+    pub(crate) fn by(&self) -> Principal {
+        Principal::new(&self.record.by.issuer, &self.record.by.subject)
+    }
+
+    /// Where its backup is.
+    pub(crate) fn target(&self, room: &Room<'_>) -> Result<Target, BackupError> {
+        let vault = room.vault();
+        vault.storage.target(vault.info(), &self.record.place)
+    }
+
+    /// Who began it must still have the right.
+    pub(crate) fn still_permitted(&self, room: &Room<'_>, action: Action, scope: &Scope) -> Result<(), BackupError> {
+        let by = &self.record.by;
+        let ground = match by.assignment {
+            Some(id) => Ground::Role(AssignmentId::from_bytes(*id)),
+            None => Ground::Administrator,
+        };
+        let policy = room.open().policy.load();
+        policy.stands(&ground, &self.by(), action, scope).then_some(()).ok_or(BackupError::Revoked)
+    }
+
+    /// What a step that failed makes of it: tried again for a while where that may help.
+    pub(crate) fn given_up(&self, now: Time, why: Refusal) -> Result<BackupError, Refusal> {
+        match why {
+            Refusal::Conflict => Err(why),
+            Refusal::Backup(why) if !why.may_pass() => Ok(why),
+            why if now.0.saturating_sub(self.record.progressed) > PATIENCE => {
+                Ok(BackupError::Stuck { why: why.to_string() })
+            }
+            why => Err(why),
+        }
+    }
+
+    /// It ends here, well or not.
+    pub(crate) fn end(&mut self, now: Time, error: Option<&BackupError>) {
+        let record = &mut self.record;
+        record.state = if error.is_none() { JobState::Succeeded } else { JobState::Failed }.code();
+        record.ended = Some(now.0);
+        record.error = error.map(|why| ErrorRecord { code: why.code(), message: why.to_string() });
+        record.work = None;
+        record.place.token = None;
+    }
+
+    pub(crate) fn view(&self) -> JobView {
+        view(self.kind, self.row.id, &self.record)
+    }
+}
+
+impl<W: Encode<()>> Job<W> {
+    /// Its next row. It is due again at once while it runs.
+    pub(crate) fn next(&mut self, room: &Room<'_>) -> Result<Row, Refusal> {
+        let now = room.at.now;
+        self.record.progressed = now.0;
+        let place = Place {
+            kind: self.row.kind,
+            tag: self.row.lookup,
+            version: None,
+            id: self.row.id,
+            counter: self.row.counter.saturating_add(1),
+            due: self.is_running().then_some(now),
+        };
+        room.row(place, &self.record)
+    }
+}

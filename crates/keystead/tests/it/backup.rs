@@ -1,0 +1,163 @@
+//! Backups of the whole vault by the real command at a real server: what is made is restored, and kills in the midst
+//! cost nothing.
+
+use crate::support::{Place, Server, Vault};
+use serde_json::Value;
+use std::fs;
+use std::path::PathBuf;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+fn json(place: &Place, words: &[&str]) -> Value {
+    let done = place.cli(&[words, &["--output", "json"]].concat());
+    let (out, error) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+    assert!(done.status.success(), "{words:?}: {out}{error}");
+    serde_json::from_str(&out).unwrap()
+}
+
+fn table(place: &Place, words: &[&str]) -> String {
+    let done = place.cli(words);
+    assert!(done.status.success(), "{words:?}: {}", String::from_utf8_lossy(&done.stderr));
+    String::from_utf8(done.stdout).unwrap()
+}
+
+/// The backup's folder in the server's own directory.
+fn folder(job: &Value) -> String {
+    let uri = job["azureStorageBlobContainerUri"].as_str().unwrap_or_else(|| panic!("{job}"));
+    uri.rsplit('/').next().unwrap().to_owned()
+}
+
+fn files(place: &Place) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut left = vec![place.data.join("backups")];
+    while let Some(directory) = left.pop() {
+        for entry in fs::read_dir(directory).into_iter().flatten() {
+            let path = entry.unwrap().path();
+            if path.is_dir() { left.push(path) } else { found.push(path) }
+        }
+    }
+    found
+}
+
+fn ended(vault: &mut Vault, kind: &str, job: &str) -> Value {
+    let end = Instant::now() + Duration::from_secs(120);
+    loop {
+        let reply = vault.call("GET", &format!("/{kind}/{job}/pending"), None).unwrap();
+        let status = reply.ok();
+        if status["status"] != "InProgress" {
+            return status;
+        }
+        assert!(Instant::now() < end, "{status}");
+        sleep(Duration::from_millis(100));
+    }
+}
+
+#[test]
+fn the_command_line_backs_up_verifies_lists_shows_and_restores() {
+    let place = Place::new();
+    let _server = place.dev();
+    for name in ["one", "two"] {
+        table(&place, &["key", "create", name, "--kty", "EC"]);
+    }
+    let key = json(&place, &["key", "show", "one"]);
+    assert!(table(&place, &["backup", "start", "--check"]).contains("Succeeded"));
+    assert_eq!(files(&place), Vec::<PathBuf>::new());
+    let made = json(&place, &["backup", "start"]);
+    let folder = folder(&made);
+    assert!(made["receipt"].as_str().unwrap().starts_with("1."), "{made}");
+    let file = place.data.join("backups/backups").join(&folder).join("vault.ksbackup");
+    assert_eq!(files(&place), std::slice::from_ref(&file));
+    let shown = table(&place, &["backup", "show", "--file", file.to_str().unwrap()]);
+    assert!(shown.contains("revision") && shown.contains("keystead/"), "{shown}");
+    assert!(table(&place, &["backup", "show", made["jobId"].as_str().unwrap()]).contains("key versions backed up: 2"));
+    assert!(table(&place, &["backup", "verify", &folder]).contains("key versions read: 2"));
+    assert!(table(&place, &["restore", "start", &folder]).contains("key versions restored: 2"));
+    for words in [["key", "delete", "one"].as_slice(), &["key", "purge", "one", "--yes"]] {
+        table(&place, words);
+    }
+    let older = place.cli(&["restore", "start", &folder]);
+    let why = String::from_utf8_lossy(&older.stderr).into_owned();
+    assert!(older.status.code() == Some(3) || why.contains("changed since"), "{why}");
+    let one = json(&place, &["restore", "key", "one", &folder]);
+    assert!(table(&place, &["restore", "show", one["jobId"].as_str().unwrap()]).contains("Succeeded"));
+    assert_eq!(json(&place, &["key", "show", "one"])["key"], key["key"]);
+    let listed = json(&place, &["backup", "list"]);
+    assert_eq!(listed["value"].as_array().unwrap().len(), 5, "{listed}");
+    assert!(table(&place, &["backup", "list"]).contains("restore"));
+    // What is not whole is named, with the exit code of a check that failed.
+    let whole = fs::read(&file).unwrap();
+    fs::write(&file, &whole[..whole.len() - 10]).unwrap();
+    let cut = place.cli(&["backup", "verify", &folder]);
+    assert_eq!(cut.status.code(), Some(1), "{}", String::from_utf8_lossy(&cut.stderr));
+    assert!(String::from_utf8_lossy(&cut.stderr).contains("cut short"));
+    let audit = table(&place, &["audit", "tail", "-n", "50"]);
+    for action in ["backup/start", "backup/continue", "restore/start", "keys/restore-from-backup"] {
+        assert!(audit.contains(action), "{audit}");
+    }
+}
+
+/// Keys enough for work that takes a while.
+fn filled(server: &Server, keys: usize) {
+    let vault = server.vault();
+    std::thread::scope(|threads| {
+        for part in 0..4 {
+            let mut vault = vault.another();
+            threads.spawn(move || {
+                for n in (part..keys).step_by(4) {
+                    vault.create(&format!("key-{n}"), "EC").unwrap().ok();
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn a_backup_and_a_restore_go_on_after_kills_and_every_key_signs_as_before() {
+    let place = Place::new();
+    let mut server = place.dev();
+    filled(&server, 400);
+    let mut vault = server.vault();
+    let signed = vault.sign("key-7", &[7; 32]).unwrap().ok();
+    let to = serde_json::json!({ "storageResourceUri": format!("https://localhost:{}/backups", place.port) });
+    let begun = vault.call("POST", "/backup", Some(&to)).unwrap();
+    assert_eq!(begun.status, 202, "{begun:?}");
+    let job = begun.json()["jobId"].as_str().unwrap().to_owned();
+    for pause in [0, 300, 700, 1_000, 1_100] {
+        sleep(Duration::from_millis(pause));
+        server.kill();
+        assert!(files(&place).iter().filter(|f| f.extension() == Some("ksbackup".as_ref())).count() <= 1);
+        server = place.dev();
+    }
+    let done = ended(&mut server.vault(), "backup", &job);
+    assert_eq!(done["status"], "Succeeded", "{done}");
+    let folder = folder(&done);
+    let mut vault = server.vault();
+    for name in ["key-7", "key-8"] {
+        vault.delete(name).unwrap().ok();
+        assert_eq!(vault.call("DELETE", &format!("/deletedkeys/{name}"), None).unwrap().status, 204);
+    }
+    let from = serde_json::json!({ "sasTokenParameters": to, "folderToRestore": folder, "rollback": true });
+    let begun = vault.call("PUT", "/restore", Some(&from)).unwrap();
+    assert_eq!(begun.status, 202, "{begun:?}");
+    let job = begun.json()["jobId"].as_str().unwrap().to_owned();
+    for pause in [0, 300, 700, 1_000, 1_100] {
+        sleep(Duration::from_millis(pause));
+        server.kill();
+        server = place.dev();
+    }
+    let mut vault = server.vault();
+    let done = ended(&mut vault, "restore", &job);
+    assert_eq!(done["status"], "Succeeded", "{done}");
+    let kid = signed["kid"].as_str().unwrap();
+    let body = serde_json::json!({
+        "alg": "ES256", "digest": "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc", "value": signed["value"],
+    });
+    let version = kid.rsplit('/').next().unwrap();
+    let verified = vault.call("POST", &format!("/keys/key-7/{version}/verify"), Some(&body)).unwrap();
+    assert_eq!(verified.ok()["value"], true);
+    for n in [0, 8, 399] {
+        vault.sign(&format!("key-{n}"), &[1; 32]).unwrap().ok();
+    }
+    assert!(server.stop().success());
+    assert!(table(&place, &["audit", "verify", "--data", place.data_str()]).contains("whole"));
+}
