@@ -1,4 +1,5 @@
-"""Azurite, Microsoft's object store for tests, over TLS with the certificate of the development server."""
+"""Azurite, Microsoft's object store for tests, over TLS with the certificate of the development server. Its client is
+imported late: it imports aiohttp, which must see what dev.env sets (test_async.py)."""
 
 import datetime
 import ssl
@@ -6,8 +7,6 @@ import subprocess
 import urllib.error
 import urllib.request
 import uuid
-
-from azure.storage.blob import BlobServiceClient, ContainerSasPermissions, generate_container_sas
 
 from dev_server import ROOT, free_ports, wait_until
 
@@ -60,9 +59,13 @@ class ObjectStore:
         return f"{self.url}/{name}", self.sas(name, permissions)
 
     def service(self):
+        from azure.storage.blob import BlobServiceClient
+
         return BlobServiceClient(self.url, credential=KEY, connection_verify=self.ca)
 
     def sas(self, name, permissions):
+        from azure.storage.blob import ContainerSasPermissions, generate_container_sas
+
         return generate_container_sas(
             ACCOUNT, name, account_key=KEY, permission=ContainerSasPermissions.from_string(permissions),
             expiry=datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=1),
