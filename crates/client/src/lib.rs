@@ -63,7 +63,8 @@ pub use lifecycle::{ActionType, ImportKey, LifetimeAction, PolicyAttributes, Pri
 pub use line::{Trust, tcp_line, tls_line};
 pub use operation::{Ciphertext, Plaintext, Sealed, Signature};
 pub use operator::{
-    AnswerInfo, AnsweredInfo, AskedInfo, Finding, Findings, OfferInfo, OperatorClient, PathInfo, PathReport, VaultInfo,
+    AnswerInfo, AnsweredInfo, AskedInfo, CopyInfo, ErasedInfo, Finding, Findings, OfferInfo, OperatorClient, PathInfo,
+    PathReport, VaultInfo,
 };
 pub use policy::PolicyPart;
 pub use ready::{Readiness, Reason};

@@ -86,6 +86,33 @@ pub struct PathReport {
     pub why: Option<String>,
 }
 
+/// What came of an erasure.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErasedInfo {
+    /// The vault's id.
+    pub vault: String,
+    /// Keys that went, live and deleted ones.
+    pub keys: u64,
+    /// What older copies of the store are worth, by path.
+    pub copies: Vec<CopyInfo>,
+    /// Its custodians, who open older copies as before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub custodians: Option<Value>,
+    /// What could not be destroyed.
+    pub left: Vec<String>,
+}
+
+/// An older copy of the store, behind one path.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CopyInfo {
+    /// The path's name.
+    pub path: String,
+    /// `file`, `credential` or `hsm`.
+    pub kind: String,
+    /// Whether it opened what the vault had; none if nobody could try.
+    pub opens: Option<bool>,
+}
+
 /// What a vault that waits says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OfferInfo {
@@ -210,6 +237,12 @@ impl OperatorClient {
     /// Unseals a vault.
     pub async fn unseal_vault(&self, name: &Name) -> Result<Done<()>, ClientError> {
         Ok(self.call(Method::POST, &format!("{VAULTS}/{name}/unseal"), Body::none()).await?.map(|_| ()))
+    }
+
+    /// Destroys a vault with all of its keys.
+    pub async fn erase_vault(&self, name: &Name) -> Result<Done<ErasedInfo>, ClientError> {
+        let body = Body::json(&serde_json::json!({ "confirm": name.as_str() }))?;
+        json(self.call(Method::POST, &format!("{VAULTS}/{name}/erase"), body).await?)
     }
 
     /// Makes the next generation of a vault's root; rows are resealed in the background.

@@ -102,8 +102,8 @@ pub use keystead_protection::{
 pub use keystead_store::StoreState;
 pub use log::LogInfo;
 pub use node::{
-    Activation, Answered, Asked, DomainActivation, Finding, Health, Instance, NODE_LOG, NewVault, NotActivated,
-    Offered, Parts, PathReport, PathView, PolicyReader, QuorumView, VaultSummary, Verdict,
+    Activation, Answered, Asked, DomainActivation, Erased, Finding, Health, Instance, NODE_LOG, NewVault, NotActivated,
+    Offered, OldCopy, Parts, PathReport, PathView, PolicyReader, QuorumView, VaultSummary, Verdict,
 };
 pub use operate::OperateError;
 pub use records::backup::BadBackup;

@@ -175,6 +175,15 @@ pub enum OperateError {
         /// Of which object.
         object: ObjectId,
     },
+    /// Nobody may destroy keys before their time.
+    #[error(
+        "the vault has purge protection and {keys} keys: it is erased when the retention of the last deleted one has \
+         passed"
+    )]
+    PurgeProtected {
+        /// Live and deleted ones.
+        keys: u64,
+    },
     /// The path did not open.
     #[error("the unseal path did not open: {0}")]
     Path(PathError),

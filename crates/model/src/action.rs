@@ -165,6 +165,8 @@ actions! {
     OrphansDestroyed = 1007, "vault/orphans-destroyed";
     /// A node's clock was not where it was expected.
     ClockDoubted = 1008, "node/clock-doubted";
+    /// Every row of a vault and every wrap of its root were destroyed.
+    VaultErased = 1009, "vault/erased";
     /// A new root generation was made, wrapped and written; rows are resealed under it from here on.
     RootRotationBegun = 1010, "vault/root/rotation-begun";
     /// Rows were resealed under the newest root generation.

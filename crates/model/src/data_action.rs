@@ -194,6 +194,7 @@ mod tests {
                     | A::TokenEnrolled
                     | A::OrphansDestroyed
                     | A::ClockDoubted
+                    | A::VaultErased
                     | A::RootRotationBegun
                     | A::RowsResealed
                     | A::RootDestroyed

@@ -140,6 +140,12 @@ impl Store {
         self.write(|s| s.commit(v, c, r)).await
     }
 
+    /// Removes every row of a vault and frees its name and authorities, with a last record of it. Its id stays taken.
+    pub async fn erase(&self, v: VaultId, r: MakeRecord) -> Result<Committed, CommitError> {
+        let r = self.scripted(r);
+        self.write(|s| s.erase(v, r)).await
+    }
+
     /// One row.
     pub async fn get(&self, v: VaultId, k: RowKey) -> Result<Option<Row>, Unavailable> {
         self.reader()?.get(v, &k)

@@ -75,9 +75,9 @@ fn gives(role: &str, action: Action) -> bool {
         StartBackup | ReadBackup | StartRestore | ReadRestore | RestoreKeyFromBackup | ContinueBackup
         | ContinueRestore => false,
         NotifyExpiry | IssueToken | VaultCreated | VaultUnsealed | VaultSealed | NodeEnrolled | TurnedAway
-        | VaultActivated | TokenEnrolled | OrphansDestroyed | ClockDoubted | RootRotationBegun | RowsResealed
-        | RootDestroyed | RootRotated | PathAdded | PathRemoved | PathProven | PathTested | TransferKeyMade
-        | QuorumAsked | ShareTaken | ShareRefused | DomainConfirmed => false,
+        | VaultActivated | TokenEnrolled | OrphansDestroyed | ClockDoubted | VaultErased | RootRotationBegun
+        | RowsResealed | RootDestroyed | RootRotated | PathAdded | PathRemoved | PathProven | PathTested
+        | TransferKeyMade | QuorumAsked | ShareTaken | ShareRefused | DomainConfirmed => false,
     }
 }
 

@@ -103,7 +103,7 @@ pub(crate) fn decide(policy: &Policy, who: Who, action: Action, target: &Target)
         };
     }
     of!(1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 40 41 42 43 44 50 51 52 53 54 55 56 60 61 62 63 64 65 66 67 68 69 70 71 72 73 74 75 76 77 1000 1001 1002 1003 1004 1005 1006 1007 1008
-        1010 1011 1012 1013 1014 1015 1016 1017 1020 1021 1022 1023 1024)
+        1009 1010 1011 1012 1013 1014 1015 1016 1017 1020 1021 1022 1023 1024)
 }
 
 pub(crate) fn allowed(policy: &Policy, caller: &Caller, action: Action, target: &Target) -> bool {

@@ -4,6 +4,7 @@
 mod activate;
 mod confirm;
 mod doctor;
+mod erase;
 mod offer;
 mod open;
 mod paths;
@@ -14,6 +15,7 @@ mod tokens;
 pub use activate::{DomainActivation, NotActivated, PolicyReader};
 pub use confirm::QuorumView;
 pub use doctor::{Finding, Verdict};
+pub use erase::{Erased, OldCopy};
 pub use offer::Offered;
 pub use paths::{PathReport, PathView};
 pub use quorum::{Answered, Asked};
@@ -148,6 +150,7 @@ pub struct Instance {
     pub(crate) turning: tokio::sync::Mutex<()>,
     transfers: offer::Transfers,
     asking: quorum::Asking,
+    leftovers: erase::Leftovers,
 }
 
 /// The log of the node itself.
@@ -170,14 +173,28 @@ impl Instance {
     pub async fn start(parts: Parts, at: Moment) -> Result<Arc<Self>, OperateError> {
         let wrong_proofs = Arc::new(WrongProofs::new(parts.bounds.wrong_proofs));
         let (vaults, operating, schedule, sweeps, turning) = Default::default();
-        let (troubles, transfers, asking) = Default::default();
-        let instance =
-            Self { parts, vaults, wrong_proofs, troubles, operating, schedule, sweeps, turning, transfers, asking };
+        let (troubles, transfers, asking, leftovers) = Default::default();
+        let instance = Self {
+            parts,
+            vaults,
+            wrong_proofs,
+            troubles,
+            operating,
+            schedule,
+            sweeps,
+            turning,
+            transfers,
+            asking,
+            leftovers,
+        };
         instance.enrol(at).await?;
         instance.replay().await?;
         instance.record_doubt(at).await;
         for row in instance.parts.store.vaults().await.map_err(Refusal::from)? {
             let vault = instance.vault_of(&row);
+            if row.status == VaultStatus::Deleted {
+                instance.leftovers.add(row.id);
+            }
             instance.look_at_custodians(&vault).await;
             if row.status == VaultStatus::Active
                 && let Err(e) = instance.open(&vault, row.status, at).await
@@ -408,6 +425,19 @@ impl Instance {
             not_opened: ArcSwap::default(),
             quorum: ArcSwap::default(),
         })
+    }
+
+    /// Its names lead nowhere any more.
+    fn forget(&self, vault: &Vault) {
+        self.vaults.rcu(|now| {
+            let mut next = Registry::clone(now);
+            next.by_id.remove(&vault.info.id);
+            next.by_name.remove(&vault.info.name);
+            for authority in &vault.info.authorities {
+                next.by_authority.remove(authority);
+            }
+            next
+        });
     }
 
     fn register(&self, vault: Arc<Vault>) {

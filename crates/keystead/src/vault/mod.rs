@@ -1,8 +1,10 @@
 //! `keystead vault`: what the operator does to vaults, over the server's local socket. He has no role inside any.
 //!
-//! - [`create`]: a new vault; [`rotate`]: another root; [`policy`]: the document that says who may do what in it
+//! - [`create`]: a new vault; [`rotate`]: another root; [`erase`]: its end
+//! - [`policy`]: the document that says who may do what in it
 
 mod create;
+mod erase;
 pub(crate) mod policy;
 mod quorum;
 mod rotate;
@@ -62,6 +64,8 @@ enum Command {
     Unseal(Named),
     /// Replace a vault's root: make the next generation, reseal every row under it, destroy the one before
     RotateRoot(rotate::Rotate),
+    /// Destroy a vault and its keys, and tell what copies from before still open
+    Erase(erase::Erase),
 }
 
 #[derive(clap::Args)]
@@ -108,6 +112,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
             client.unseal_vault(&v.name).await.map_err(failed)?;
             show(&client, &v.name, args.output).await
         }
+        Command::Erase(erase) => erase.run(&client, args.output).await,
         Command::RotateRoot(rotate) => rotate.run(&client, args.output).await,
     }
 }

@@ -14,6 +14,7 @@ pub(super) enum Work {
     SetStatus(VaultId, VaultStatus, Changes, MakeRecord),
     Activate(VaultId, String, Changes, MakeRecord),
     Commit(VaultId, Changes, MakeRecord),
+    Erase(VaultId, MakeRecord),
     /// The answer's record is the value that stands there.
     PutMeta(&'static str, Vec<u8>),
 }
@@ -101,6 +102,11 @@ fn apply(conn: &Connection, outbox: &Outbox, work: Work) -> Result<Done, CommitE
             change_rows(conn, vault, &changes, revision)?;
             put_record(conn, outbox, revision, record)
         }
+        Work::Erase(vault, record) => {
+            let revision = next_revision(conn, vault)?;
+            erase(conn, vault)?;
+            put_record(conn, outbox, revision, record)
+        }
         Work::PutMeta(key, value) => {
             conn.prepare_cached("INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?
                 .execute(params![key, value])?;
@@ -152,6 +158,16 @@ fn insert_vault(conn: &Connection, v: &VaultRow, first: Revision) -> Result<(), 
     for (place, authority) in (0_u32..).zip(&v.authorities) {
         insert.execute(params![authority.as_str(), v.id.as_bytes(), place]).map_err(exists)?;
     }
+    Ok(())
+}
+
+/// What is left is a row with the vault's id, so that no other vault is ever taken for it. Its name and its authorities
+/// are free.
+fn erase(conn: &Connection, v: VaultId) -> Result<(), CommitError> {
+    conn.prepare_cached("UPDATE vault SET status = ?2, name = lower(hex(id)) WHERE id = ?1")?
+        .execute(params![v.as_bytes(), VaultStatus::Deleted.name()])?;
+    conn.prepare_cached("DELETE FROM authority WHERE vault = ?1")?.execute([v.as_bytes()])?;
+    conn.prepare_cached("DELETE FROM item WHERE vault = ?1")?.execute([v.as_bytes()])?;
     Ok(())
 }
 

@@ -86,6 +86,10 @@ impl Sqlite {
         self.write(Work::Commit(v, c, r)).await
     }
 
+    pub(crate) async fn erase(&self, v: VaultId, r: MakeRecord) -> Result<Committed, CommitError> {
+        self.write(Work::Erase(v, r)).await
+    }
+
     pub(crate) async fn meta_put_once(&self, key: &'static str, value: Vec<u8>) -> Result<Vec<u8>, CommitError> {
         self.write(Work::PutMeta(key, value)).await.map(|done| done.record)
     }

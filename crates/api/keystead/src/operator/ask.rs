@@ -18,6 +18,7 @@ pub(super) enum Ask {
     Enrol(String, String),
     Seal(String),
     Unseal(String),
+    Erase(String),
     Quorum(String, super::quorum::Ask),
     RotateRoot(String, bool),
     Paths(String),
@@ -66,6 +67,13 @@ struct ActivationDocument {
     #[serde(default)]
     purge_protection: bool,
     policy: Policy,
+}
+
+/// The name again: nothing else in a request says that the vault is meant.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ErasureDocument {
+    confirm: String,
 }
 
 #[derive(Deserialize)]
@@ -123,6 +131,14 @@ pub(super) fn seal(parts: &Parts<'_>) -> Result<Ask, BadParameter> {
 
 pub(super) fn unseal(parts: &Parts<'_>) -> Result<Ask, BadParameter> {
     name(parts).map(Ask::Unseal)
+}
+
+pub(super) fn erase(parts: &Parts<'_>) -> Result<Ask, BadParameter> {
+    let document: ErasureDocument = serde_json::from_slice(parts.body()).map_err(|e| BadParameter::json(&e))?;
+    match name(parts)? {
+        name if name == document.confirm => Ok(Ask::Erase(name)),
+        _ => Err(BadParameter::Malformed { what: "confirm", expected: "the name of the vault that is erased" }),
+    }
 }
 
 pub(super) fn create(parts: &Parts<'_>, ids: &Ids) -> Result<Ask, BadParameter> {

@@ -142,6 +142,9 @@ fn rows() -> Vec<Row> {
             StatusCode::OK,
             ask::activate,
         ),
+        row(Method::POST, "vaults/erase", "/keystead/v1/operator/vaults/{name}/erase", StatusCode::OK, |p, _| {
+            ask::erase(p)
+        }),
         row(Method::POST, "vaults/enrol", "/keystead/v1/operator/vaults/{name}/tokens", StatusCode::OK, |p, _| {
             ask::enrol(p)
         }),
@@ -217,6 +220,7 @@ async fn perform(instance: &Instance, ask: Ask, at: Moment) -> Result<Body, Oper
         Ask::Enrol(name, token) => instance.enrol_token(&name, &token, at).await.map(|v| view::one(&v)),
         Ask::Seal(name) => instance.seal(&name, at).await.map(|v| view::one(&v)),
         Ask::Unseal(name) => instance.unseal(&name, at).await.map(|v| view::one(&v)),
+        Ask::Erase(name) => instance.erase(&name, at).await.map(|erased| view::erased(&erased)),
         Ask::RotateRoot(name, after_purge) => instance.rotate_root(&name, after_purge, at).await.map(|v| view::one(&v)),
         Ask::Paths(name) => instance.paths(&name).await.map(|paths| view::paths(&paths)),
         Ask::AddPath(name, path) => {
@@ -267,6 +271,7 @@ fn refused(why: &OperateError) -> Reply {
         OperateError::LastPath { .. } | OperateError::NoOtherPath { .. } => conflict("LastPath"),
         OperateError::PathFailed { .. } | OperateError::NotProven { .. } => conflict("PathFailed"),
         OperateError::Rotating { .. } => conflict("RootRotating"),
+        OperateError::PurgeProtected { .. } => conflict("PurgeProtected"),
         OperateError::Damaged | OperateError::RowDamaged { .. } | OperateError::Outbox { .. } => {
             conflict("StoredRecordDamaged")
         }
@@ -295,6 +300,11 @@ mod tests {
         assert_eq!(understood(Method::GET, &format!("{base}/vaults/dev"), b""), Ok(StatusCode::OK));
         assert_eq!(understood(Method::POST, &format!("{base}/vaults/dev/seal"), b""), Ok(StatusCode::OK));
         assert_eq!(understood(Method::POST, &format!("{base}/vaults/dev/unseal"), b""), Ok(StatusCode::OK));
+        let erase = |body| understood(Method::POST, &format!("{base}/vaults/dev/erase"), body);
+        assert_eq!(erase(br#"{"confirm":"dev"}"#), Ok(StatusCode::OK));
+        for body in [&b""[..], b"{}", br#"{"confirm":"other"}"#] {
+            assert_eq!(erase(body), Err(StatusCode::BAD_REQUEST), "{body:?}");
+        }
         for name in ["health", "ready", "metrics", "doctor"] {
             assert_eq!(understood(Method::GET, &format!("{base}/{name}"), b""), Ok(StatusCode::OK), "{name}");
         }

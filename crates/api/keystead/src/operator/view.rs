@@ -5,7 +5,9 @@ use crate::ready;
 use keystead_api_table::Body;
 use keystead_audit::JournalHealth;
 use keystead_audit::journal::JournalState;
-use keystead_engine::{Finding, Health, PathReport, PathView, RotationView, VaultSummary, Verdict};
+use keystead_engine::{
+    Erased, Finding, Health, OldCopy, PathReport, PathView, QuorumView, RotationView, VaultSummary, Verdict,
+};
 use keystead_model::Authority;
 use serde::Serialize;
 
@@ -51,6 +53,12 @@ struct Quorum {
     confirmed: u8,
 }
 
+impl From<QuorumView> for Quorum {
+    fn from(q: QuorumView) -> Self {
+        Self { required: q.required, custodians: q.custodians, confirmed: q.confirmed }
+    }
+}
+
 /// A rotation of the root that is under way.
 #[derive(Serialize)]
 struct Rotation {
@@ -94,7 +102,7 @@ impl<'a> Vault<'a> {
             clock: v.clock_doubted.map(|doubted| if doubted { "doubted" } else { "ok" }),
             root: v.root.map(|root| root.0),
             rotation: v.rotation.as_ref().map(Rotation::of),
-            quorum: v.quorum.map(|q| Quorum { required: q.required, custodians: q.custodians, confirmed: q.confirmed }),
+            quorum: v.quorum.map(Quorum::from),
             not_opened: v.not_opened.as_deref(),
             created: v.info.created.0,
         }
@@ -157,6 +165,36 @@ pub(super) fn report(report: &PathReport) -> Body {
     let PathReport { name, kind, opened, why } = report;
     let generation = opened.map(|generation| generation.0);
     Body::json(&Report { name, kind, ok: opened.is_some(), generation, why: why.as_deref() })
+}
+
+/// What came of an erasure.
+pub(super) fn erased(erased: &Erased) -> Body {
+    #[derive(Serialize)]
+    struct Document<'a> {
+        vault: String,
+        keys: u64,
+        copies: Vec<Copy<'a>>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        custodians: Option<Quorum>,
+        left: &'a [String],
+    }
+    #[derive(Serialize)]
+    struct Copy<'a> {
+        path: &'a str,
+        kind: &'a str,
+        /// None if nobody could try.
+        opens: Option<bool>,
+    }
+    fn one(copy: &OldCopy) -> Copy<'_> {
+        Copy { path: &copy.path, kind: &copy.kind, opens: copy.opens }
+    }
+    Body::json(&Document {
+        vault: erased.vault.to_string(),
+        keys: erased.keys,
+        copies: erased.copies.iter().map(one).collect(),
+        custodians: erased.custodians.map(Quorum::from),
+        left: &erased.left,
+    })
 }
 
 /// What the doctor found.

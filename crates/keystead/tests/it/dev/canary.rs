@@ -1,10 +1,8 @@
 //! What a customer writes or keeps is nowhere readable on the disk, neither while the server runs nor afterwards.
 
 use super::operator;
-use crate::support::{Place, Vault, b64, unb64};
-use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
-use aws_lc_rs::rsa;
-use serde_json::{Value, json};
+use crate::support::{Place, Vault, b64, ec_key, rsa_key, unb64};
+use serde_json::json;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -45,12 +43,9 @@ fn raw(what: &str, bytes: Vec<u8>) -> Vec<Canary> {
 fn imported(vault: &mut Vault) -> Vec<Canary> {
     let oct: Vec<u8> = (0..32_u8).map(|i| i.wrapping_mul(91) ^ 0x5c).collect();
     let k = json!({ "kty": "oct", "k": b64(&oct) });
-    // RFC 7515, appendix A.3.1.
-    let ec = json!({ "kty": "EC", "crv": "P-256", "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
-                     "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0",
-                     "d": "jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI" });
     let mut canaries = Vec::new();
-    for (jwk, parts) in [(k, &["k"][..]), (ec, &["x", "y", "d"]), (rsa_key(), &["n", "d", "p", "q", "dp", "dq", "qi"])]
+    for (jwk, parts) in
+        [(k, &["k"][..]), (ec_key(), &["x", "y", "d"]), (rsa_key(), &["n", "d", "p", "q", "dp", "dq", "qi"])]
     {
         let kty = jwk["kty"].as_str().unwrap().to_owned();
         let name = format!("{WORD}-imported-{kty}");
@@ -66,26 +61,6 @@ fn imported(vault: &mut Vault) -> Vec<Canary> {
         canaries.extend(parts.iter().flat_map(part));
     }
     canaries
-}
-
-/// A new RSA key as a JWK: the integers of its RSAPrivateKey (RFC 8017, appendix A.1.2).
-fn rsa_key() -> Value {
-    let pair = rsa::KeyPair::generate(rsa::KeySize::Rsa2048).unwrap();
-    let der = AsDer::<Pkcs8V1Der<'_>>::as_der(&pair).unwrap();
-    let start = der.as_ref().windows(5).position(|w| w == [2, 1, 0, 2, 0x82]).unwrap();
-    let (mut rest, mut numbers) = (&der.as_ref()[start + 3..], Vec::new());
-    while let [2, len, ..] = *rest {
-        let (head, len) = match len {
-            0x82 => (4, usize::from(rest[2]) << 8 | usize::from(rest[3])),
-            0x81 => (3, usize::from(rest[2])),
-            len => (2, usize::from(len)),
-        };
-        let number = &rest[head..head + len];
-        numbers.push(b64(number.strip_prefix(&[0]).unwrap_or(number)));
-        rest = &rest[head + len..];
-    }
-    let [n, e, d, p, q, dp, dq, qi] = &numbers[..] else { panic!("{} numbers", numbers.len()) };
-    json!({ "kty": "RSA", "n": n, "e": e, "d": d, "p": p, "q": q, "dp": dp, "dq": dq, "qi": qi })
 }
 
 #[test]

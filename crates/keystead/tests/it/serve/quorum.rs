@@ -1,5 +1,7 @@
 //! A vault whose domain its customer makes, and which only his custodians open.
 
+mod forgotten;
+
 use super::{Running, Site, private, said, stop};
 use crate::hsm::bed::{Maker, Token};
 use keystead_custody::activation::Activation;
@@ -10,22 +12,22 @@ use std::process::Output;
 use std::thread::sleep;
 use std::time::Duration;
 
-const SIGN: &str = r#"{"alg":"ES256","value":"BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc"}"#;
+pub(super) const SIGN: &str = r#"{"alg":"ES256","value":"BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc"}"#;
 const CUSTODIANS: [&str; 3] = ["alice", "bob", "carol"];
 
-fn good(output: Output) -> String {
+pub(super) fn good(output: Output) -> String {
     assert!(output.status.success(), "{output:?}");
     String::from_utf8(output.stdout).unwrap()
 }
 
 /// Who makes the vault `pay`, has its custodians' keys, and the secret of its client.
-struct Customer {
-    site: Site,
+pub(super) struct Customer {
+    pub(super) site: Site,
     client: Value,
 }
 
 impl Customer {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self::of(Site::new())
     }
 
@@ -55,7 +57,7 @@ impl Customer {
         self.site.place.beside(name).to_str().unwrap().to_owned()
     }
 
-    fn create(&self) -> Output {
+    pub(super) fn create(&self) -> Output {
         let authority = format!("pay.localhost:{}", self.site.place.port);
         let words = ["create", "pay", "--custody", "quorum", "--authority", &authority, "--retention", "7"];
         self.site.vault(&words)
@@ -99,7 +101,7 @@ impl Customer {
     }
 
     /// A vault that was activated, with a key.
-    fn activated(&self) -> (Running, String) {
+    pub(super) fn activated(&self) -> (Running, String) {
         let running = self.site.start();
         good(self.create());
         self.make_domain("domain");

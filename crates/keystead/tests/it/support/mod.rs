@@ -12,13 +12,16 @@
 //! let proved = place.cli(&["audit", "verify", "--data", place.data_str()]);   // another keystead process
 //! ```
 //!
+//! - [`jwk`]: keys made elsewhere
 //! - [`http`]: one HTTPS connection that sends anything · [`vault`]: calls with a token · [`server`]: the process
 
 pub(crate) mod http;
+pub(crate) mod jwk;
 pub(crate) mod server;
 pub(crate) mod vault;
 
 pub(crate) use http::{Http, Reply};
+pub(crate) use jwk::{ec_key, rsa_key};
 pub(crate) use server::{NotStarted, Place, Server};
 pub(crate) use vault::Vault;
 

@@ -1,0 +1,184 @@
+//! Crypto-erase: every wrap of a vault's root is destroyed, with all of its rows and the keys that are the vault's
+//! alone. What a copy of the store from before still opens is then tried, by each path, and told: nothing here reaches
+//! such a copy.
+
+use super::{Instance, QuorumView};
+use crate::error::{Refusal, TurnedAway};
+use crate::operate::OperateError;
+use crate::vault::{Open, State, Vault};
+use crate::wraps::{self, Stored};
+use keystead_custody::{UnsealPath, Wraps};
+use keystead_model::{Action, Moment, VaultId};
+use keystead_store::Kind;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// What came of an erasure.
+#[derive(Debug, Clone)]
+pub struct Erased {
+    /// Of which vault.
+    pub vault: VaultId,
+    /// Keys that went, live and deleted ones.
+    pub keys: u64,
+    /// By each of its paths: what an older copy of the store is worth now.
+    pub copies: Vec<OldCopy>,
+    /// Its custodians, who open older copies as before.
+    pub custodians: Option<QuorumView>,
+    /// What could not be destroyed, and why.
+    pub left: Vec<String>,
+}
+
+/// An older copy of the store, behind one path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OldCopy {
+    /// The path's name.
+    pub path: String,
+    /// Its kind.
+    pub kind: String,
+    /// Whether the path opened what the vault had; none if it is not configured, so that nobody could try.
+    pub opens: Option<bool>,
+}
+
+/// Vaults whose paths may still have a key of theirs.
+#[derive(Default)]
+pub(super) struct Leftovers(Mutex<Vec<VaultId>>);
+
+impl Leftovers {
+    pub(super) fn add(&self, vault: VaultId) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(vault);
+    }
+
+    fn take(&self) -> Vec<VaultId> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// What a path had wrapped.
+struct Copy {
+    name: String,
+    kind: String,
+    wraps: Wraps,
+}
+
+impl Instance {
+    /// Destroys a vault that is open, or never was. With purge protection, only one without keys.
+    pub async fn erase(&self, name: &str, at: Moment) -> Result<Erased, OperateError> {
+        let _one_at_a_time = self.operating.lock().await;
+        let vault = self.known(name)?;
+        let id = vault.info.id;
+        let keys = vault.store.count(id, &[Kind::Key, Kind::DeletedKey]).await.map_err(Refusal::from)?;
+        let (copies, open) = match vault.state() {
+            State::Open(open) if open.purge_protection && keys > 0 => {
+                return Err(OperateError::PurgeProtected { keys });
+            }
+            State::Open(open) => (self.copies(&vault, &open).await?, Some(open)),
+            State::Inactive { .. } => (Vec::new(), None),
+            state => return Err(OperateError::WrongState { state: state.name(), needed: "open" }),
+        };
+        let custodians = Option::clone(&vault.quorum.load());
+        self.erase_rows(&vault, keys, at).await?;
+        self.store().scrub();
+        let mut left = match &open {
+            Some(open) => residents(open, at).await,
+            None => Vec::new(),
+        };
+        drop(open);
+        self.leftovers.add(id);
+        left.extend(self.clear_leftovers().await);
+        let copies = self.tried_copies(id, copies).await;
+        let clear = minicbor::to_vec(keys).map_err(|_| Refusal::Fault)?;
+        self.write(Action::VaultErased, id, clear, at).await?;
+        Ok(Erased { vault: id, keys, copies, custodians, left })
+    }
+
+    async fn copies(&self, vault: &Vault, open: &Open) -> Result<Vec<Copy>, OperateError> {
+        let (_, listed) = wraps::paths(vault, &open.seals().records).await?;
+        let mut copies = Vec::with_capacity(listed.paths.len());
+        for path in listed.paths {
+            let wraps = Stored::of(vault, &path.name).await?.wraps();
+            copies.push(Copy { name: path.name, kind: path.kind, wraps });
+        }
+        Ok(copies)
+    }
+
+    /// From here on nothing is left by which this server could open it.
+    async fn erase_rows(&self, vault: &Arc<Vault>, keys: u64, at: Moment) -> Result<(), OperateError> {
+        let clear = minicbor::to_vec(keys).map_err(|_| Refusal::Fault)?;
+        let (operation, make) = self.vault_record(vault, Action::VaultErased, clear, at, [0; 32]);
+        let slot = self.parts.journal.reserve()?;
+        let committed = match self.parts.store.erase(vault.info.id, make).await {
+            Ok(committed) => committed,
+            Err(e) if e.is_undone() => return Err(e.into()),
+            Err(_) => {
+                vault.state.store(Arc::new(State::Sealed));
+                return Err(TurnedAway::OutcomeUnknown.into());
+            }
+        };
+        vault.state.store(Arc::new(State::Deleted));
+        self.transfers.forget(vault.info.id);
+        self.forget(vault);
+        self.append(slot, operation, &committed.record).await?;
+        let rows = self.parts.store.vaults().await.map_err(Refusal::from)?;
+        if let Some(row) = rows.iter().find(|row| row.id == vault.info.id) {
+            self.register(self.vault_of(row));
+        }
+        Ok(())
+    }
+
+    /// Destroys the paths' keys of erased vaults, those that an interruption left too. Why, where that failed.
+    pub(crate) async fn clear_leftovers(&self) -> Vec<String> {
+        let mut failed = Vec::new();
+        for vault in self.leftovers.take() {
+            for path in &self.parts.paths {
+                if let Err(e) = path.destroy_others(vault, &Wraps::default()).await {
+                    failed.push(format!("the key of vault {vault} in the unseal path '{}': {e}", path.name()));
+                    self.leftovers.add(vault);
+                }
+            }
+        }
+        failed
+    }
+
+    async fn tried_copies(&self, vault: VaultId, copies: Vec<Copy>) -> Vec<OldCopy> {
+        let mut tried = Vec::with_capacity(copies.len());
+        for Copy { name, kind, wraps } in copies {
+            let opens = match self.its_path(&name) {
+                Ok(path) => Some(any_opens(path, vault, &wraps).await),
+                Err(_) => None,
+            };
+            tried.push(OldCopy { path: name, kind, opens });
+        }
+        tried
+    }
+}
+
+async fn any_opens(path: &dyn UnsealPath, vault: VaultId, wraps: &Wraps) -> bool {
+    for wrap in &wraps.roots {
+        if path.unwrap_root(vault, wrap).await.is_ok() {
+            return true;
+        }
+    }
+    match &wraps.domain {
+        Some(domain) => path.unwrap_domain(vault, domain).await.is_ok(),
+        None => false,
+    }
+}
+
+/// Keys that are in tokens only go there. A wrapping key stays: another vault of the domain may work with it.
+async fn residents(open: &Open, at: Moment) -> Vec<String> {
+    let mut left = Vec::new();
+    let Ok(tokens) = open.protection.tokens() else { return left };
+    for token in tokens.names() {
+        match tokens.residents(token, at.deadline).await {
+            Ok(ids) => {
+                for id in ids {
+                    if let Err(e) = tokens.destroy(token, id, at.deadline).await {
+                        left.push(format!("the resident key {} in token '{token}': {e}", hex::encode(id)));
+                    }
+                }
+            }
+            Err(e) => left.push(format!("resident keys in token '{token}': {e}")),
+        }
+        left.push(format!("the wrapping key in token '{token}', which other vaults of the domain may need"));
+    }
+    left
+}
