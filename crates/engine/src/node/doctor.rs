@@ -3,8 +3,10 @@
 use super::paths::proven;
 use super::{CUSTODY, Instance};
 use crate::operate::OperateError;
+use crate::room::Room;
 use crate::rotate::RotationView;
 use crate::vault::{Open, State, Vault};
+use crate::whole::{JobKind, JobState, JobView, jobs};
 use crate::wraps::{self, Stored};
 use keystead_audit::journal::JournalState;
 use keystead_custody::UnsealPath;
@@ -37,7 +39,7 @@ impl Verdict {
 /// What was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// `store`, `journal`, `clock`, `token`, `vault`, `path`, `root`, or what else is amiss.
+    /// `store`, `journal`, `clock`, `token`, `vault`, `path`, `root`, `job`, or what else is amiss.
     pub what: &'static str,
     /// Of which vault.
     pub vault: Option<String>,
@@ -129,7 +131,10 @@ impl Instance {
         };
         all.push(Finding::new("vault", verdict, says).of(vault));
         match &state {
-            State::Open(open) => self.look_at_open(vault, open, all).await,
+            State::Open(open) => {
+                self.look_at_open(vault, open, all).await;
+                look_at_jobs(&Room::new(vault, open, at), all).await;
+            }
             State::Sealed => self.look_at_sealed(vault, at, all).await,
             State::Inactive { .. } | State::Deleted => {}
         }
@@ -190,6 +195,24 @@ impl Instance {
             all.push(Finding::new("root", Verdict::Good, rotation(Some(view))).of(vault));
         }
     }
+}
+
+/// The last step of a backup or a restore that is under way.
+async fn look_at_jobs(room: &Room<'_>, all: &mut Vec<Finding>) {
+    let running = |job: &JobView| job.state == JobState::Running;
+    let finding = match jobs::list(room).await.map(|jobs| jobs.into_iter().find(running)) {
+        Ok(None) => return,
+        Ok(Some(job)) => {
+            let what = match job.kind {
+                JobKind::Backup => "backup",
+                JobKind::Restore => "restore",
+            };
+            let how_far = job.details.unwrap_or_else(|| "begun".to_owned());
+            Finding::new("job", Verdict::Good, format!("{what} under way: {how_far}")).named(&job.id.to_string())
+        }
+        Err(e) => Finding::new("job", Verdict::Bad, e.to_string()),
+    };
+    all.push(finding.of(room.vault()));
 }
 
 fn path_found(vault: &Vault, name: &str, opened: Result<Generation, OperateError>) -> Finding {

@@ -111,6 +111,20 @@ fn filled(server: &Server, keys: usize) {
     });
 }
 
+/// Healthy, and what is under way is named.
+fn is_healthy(place: &Place, vault: &mut Vault, kind: &str, job: &str) {
+    let before = vault.call("GET", &format!("/{kind}/{job}/pending"), None).unwrap().ok();
+    let socket = place.data.join("operator.sock");
+    let found = json(place, &["doctor", "--socket", socket.to_str().unwrap()]);
+    let after = vault.call("GET", &format!("/{kind}/{job}/pending"), None).unwrap().ok();
+    let named = found["findings"].as_array().unwrap().iter().any(|f| {
+        f["what"] == "job" && f["name"] == job && f["says"].as_str().unwrap().starts_with(&format!("{kind} under way"))
+    });
+    if before["status"] == "InProgress" && after["status"] == "InProgress" {
+        assert!(named, "{found}");
+    }
+}
+
 #[test]
 fn a_backup_and_a_restore_go_on_after_kills_and_every_key_signs_as_before() {
     let place = Place::new();
@@ -127,6 +141,7 @@ fn a_backup_and_a_restore_go_on_after_kills_and_every_key_signs_as_before() {
         server.kill();
         assert!(files(&place).iter().filter(|f| f.extension() == Some("ksbackup".as_ref())).count() <= 1);
         server = place.dev();
+        is_healthy(&place, &mut server.vault(), "backup", &job);
     }
     let done = ended(&mut server.vault(), "backup", &job);
     assert_eq!(done["status"], "Succeeded", "{done}");
@@ -144,6 +159,7 @@ fn a_backup_and_a_restore_go_on_after_kills_and_every_key_signs_as_before() {
         sleep(Duration::from_millis(pause));
         server.kill();
         server = place.dev();
+        is_healthy(&place, &mut server.vault(), "restore", &job);
     }
     let mut vault = server.vault();
     let done = ended(&mut vault, "restore", &job);
