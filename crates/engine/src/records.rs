@@ -4,6 +4,7 @@
 pub mod backup;
 pub(crate) mod custody;
 pub(crate) mod job;
+pub(crate) mod proposal;
 pub(crate) mod rotation;
 pub(crate) mod whole;
 
