@@ -316,6 +316,7 @@ pub mod fuzz {
         let _ = decode::<job::JobRecord<job::BackupWork>>(bytes);
         let _ = decode::<job::JobRecord<job::RestoreWork>>(bytes);
         let _ = decode::<whole::Item>(bytes);
+        let _ = decode::<proposal::ProposalRecord>(bytes);
     }
 }
 
