@@ -148,7 +148,8 @@ fn a_p_256_signature_may_come_as_openssl_writes_it() {
     let both = [integer(&signature[..32]), integer(&signature[32..])].concat();
     let der = [vec![0x30, both.len() as u8], both].concat();
     let key = spki(&PrivateKey::P256(bob));
-    let approvals = Approvals { approvers: vec![Approver { name: "bob".to_owned(), key: key.clone() }], ..Default::default() };
+    let approvals =
+        Approvals { approvers: vec![Approver { name: "bob".to_owned(), key: key.clone() }], ..Default::default() };
     for form in [signature.clone(), der] {
         let vote = Vote::new(&approvals, (&proposal(), &[]), &key, (Verdict::Approve, &form), 0).unwrap();
         assert_eq!(vote.signature, signature);

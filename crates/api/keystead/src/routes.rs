@@ -28,8 +28,8 @@ fn routes() -> Vec<Route> {
         route(Method::POST, "/keystead/v1/clock/confirm", clock::confirm, StatusCode::OK, clock::shown),
     ]
     .into_iter()
-    .chain(approval_routes())
     .chain(policy_routes())
+    .chain(approval_routes())
     .collect()
 }
 

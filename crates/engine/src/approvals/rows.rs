@@ -13,6 +13,8 @@ use keystead_store::{Kind, Row, RowKey};
 /// Most that are kept, and of one proposer most that are open.
 const MOST: usize = 1_000;
 const MOST_OPEN: usize = 32;
+/// Longest parameters of an operation, in bytes: people read them.
+const MAX_PARAMETERS: usize = 16 << 10;
 /// How long one is kept that was carried out, and one that was not, ms.
 const KEPT: i64 = 90 * 86_400_000;
 const KEPT_UNUSED: i64 = 7 * 86_400_000;
@@ -80,6 +82,9 @@ pub(crate) async fn propose(room: &Room<'_>, now: &InForce, new: Proposed<'_>) -
     }
     if now.approvals().needed(operation.rules).is_none() {
         return Err(ApprovalError::NotNeeded.into());
+    }
+    if operation.parameters.len() > MAX_PARAMETERS {
+        return Err(Refusal::OverBound { what: "what approvers are to read has at most 16 KiB" });
     }
     room_for_one_more(room, now, operation, &proposer).await?;
     let (id, vault, at) = (ObjectId::from_bytes(keystead_crypto::random()), room.vault().info(), room.at.now);

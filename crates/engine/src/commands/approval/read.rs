@@ -25,7 +25,10 @@ impl Execute for ReadProposal {
     }
 }
 
-/// Lists all that are kept, the newest first.
+/// Most that are listed.
+const LISTED: usize = 200;
+
+/// Lists the newest that are kept, the newest first.
 pub struct ListProposals;
 ask!(ListProposals, ReadProposals, |c| Target::Vault);
 
@@ -37,6 +40,7 @@ impl Execute for ListProposals {
         let stored = all(room).await?;
         let mut views: Vec<_> = stored.iter().map(|s| s.view(now.approvals(), room.at.now)).collect();
         views.sort_by(|a, b| (b.proposal.proposed, &b.proposal.id).cmp(&(a.proposal.proposed, &a.proposal.id)));
+        views.truncate(LISTED);
         Ok(Effect::read(views))
     }
 }

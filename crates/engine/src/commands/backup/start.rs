@@ -34,7 +34,7 @@ impl Execute for StartBackup {
         if self.check {
             return None;
         }
-        Some(Operation::new(&[Rule::Backup], Self::ACTION, &self.target(), &json!({ "container": self.to.container })))
+        Some(Operation::new(&[Rule::Backup], Self::ACTION, &self.target(), &json!({ "container": self.to.shown() })))
     }
 
     async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<JobView>, Refusal> {

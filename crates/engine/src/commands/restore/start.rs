@@ -54,7 +54,7 @@ impl Execute for StartRestore {
             Who::Caller(caller) if policy.is_administrator(caller) => &[Rule::Restore, Rule::Policy],
             _ => &[Rule::Restore],
         };
-        let (container, folder) = (&self.from.container, &self.folder);
+        let (container, folder) = (self.from.shown(), &self.folder);
         let parameters = json!({ "container": container, "folder": folder, "rollback": self.rollback });
         Some(Operation::new(rules, Self::ACTION, &self.target(), &parameters))
     }
@@ -86,7 +86,7 @@ impl Execute for RestoreKeyFromBackup {
     type Output = JobView;
 
     fn approval(&self, _: &Who, _: &Policy) -> Option<Operation> {
-        let (container, folder) = (&self.from.container, &self.folder);
+        let (container, folder) = (self.from.shown(), &self.folder);
         let parameters = json!({ "name": self.name.as_str(), "container": container, "folder": folder });
         Some(Operation::new(&[Rule::Restore], Self::ACTION, &self.target(), &parameters))
     }
