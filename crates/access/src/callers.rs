@@ -34,6 +34,7 @@ pub(crate) const fn only_administrators(action: Action) -> bool {
             | Action::RemoveAuthority
             | Action::RevokeTokens
             | Action::WriteSettings
+            | Action::WriteApprovals
     )
 }
 

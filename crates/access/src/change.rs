@@ -264,6 +264,11 @@ impl Policy {
         self.assignments().find(|a| a.id == id && a.scope == *scope)
     }
 
+    /// Whether whoever has the role administers the vault.
+    pub fn makes_administrators(&self, role: Guid) -> bool {
+        VAULT_ADMINISTRATOR.is(role)
+    }
+
     /// Whether it would allow a caller this, as [`Self::decide`] does.
     pub fn allows(&self, who: &Who, action: Action, target: &Target) -> bool {
         matches!(who, Who::Caller(caller) if self.ground_of_caller(caller, action, target).is_some())

@@ -5,6 +5,7 @@
 //! - [`permit`]: what a decision gives, and what a denial says
 //! - [`role`]: what role definitions say; [`grantee`]: whom an assignment names
 //! - [`change`]: which changes of roles and assignments are allowed, and what comes of them
+//! - [`approval`]: what needs the signatures of approvers, and whether they are there
 //! - `standing`: whether long work may go on
 //! - [`way_in`]: whether anybody is left who administers the vault
 //!
@@ -14,6 +15,7 @@
 
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::disallowed_methods))]
 
+pub mod approval;
 pub(crate) mod callers;
 pub mod change;
 #[doc(hidden)]
@@ -25,6 +27,7 @@ pub mod role;
 pub(crate) mod standing;
 pub mod way_in;
 
+pub use approval::{Approvals, Approver, Operation, Proposal, Rule, Standing, Verdict, Vote};
 pub use change::{AssignmentView, Edit, NotChanged, Undefined};
 pub use grantee::Grantee;
 pub use permit::{Ask, Denial, Ground, Mandate, Permit, Who};

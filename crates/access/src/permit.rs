@@ -9,6 +9,10 @@ pub trait Ask {
     const ACTION: Action;
     /// What it does it to.
     fn target(&self) -> Target;
+    /// The action whose right it takes: its own, but for a command that proposes another one.
+    fn needs(&self) -> Action {
+        Self::ACTION
+    }
 }
 
 /// A stored decision of the customer that acts without a caller. Only the scheduler brings one.

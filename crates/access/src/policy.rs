@@ -1,5 +1,6 @@
 //! The policy of a vault, and the decision.
 
+use crate::approval::{Approvals, BadApprovals};
 use crate::callers;
 use crate::grantee::Grantee;
 use crate::permit::{Ask, Denial, Ground, Mandate, Permit, Who};
@@ -38,6 +39,9 @@ pub struct PolicyDocument {
     /// Certificates that are believed, and revocations.
     #[cbor(n(12), default, skip_if = "Callers::is_empty")]
     pub callers: Callers,
+    /// Who approves what.
+    #[cbor(n(13), default, skip_if = "Approvals::is_empty")]
+    pub approvals: Approvals,
 }
 
 /// A role assignment as it is written.
@@ -114,6 +118,9 @@ pub enum BadPolicy {
         /// As written.
         directory: String,
     },
+    /// Approvers or rules that cannot be.
+    #[error(transparent)]
+    Approvals(#[from] BadApprovals),
     /// A custom role that cannot be one.
     #[error("custom role {0}")]
     Role(#[from] BadRole),
@@ -175,6 +182,7 @@ pub struct Policy {
     pub(crate) assignments: Vec<Assignment>,
     pub(crate) roles: Vec<Arc<Held>>,
     pub(crate) directory: String,
+    approvals: Arc<Approvals>,
     revision: Revision,
 }
 
@@ -208,8 +216,10 @@ impl Policy {
         unique("role", roles.iter().map(|r| r.definition.id.to_string()))?;
         let check = |(at, a)| check(at, a, &roles);
         let assignments = document.assignments.iter().enumerate().map(check).collect::<Result<_, _>>()?;
+        document.approvals.check()?;
         let (administrators, directory) = (document.administrators.clone(), document.directory.clone());
-        let policy = Self { administrators, assignments, roles, directory: directory.unwrap_or_default(), revision };
+        let (directory, approvals) = (directory.unwrap_or_default(), Arc::new(document.approvals.clone()));
+        let policy = Self { administrators, assignments, roles, directory, approvals, revision };
         if policy.count_of_administrators() == 0 {
             return Err(BadPolicy::NoAdministrator);
         }
@@ -227,16 +237,21 @@ impl Policy {
         self.revision
     }
 
+    /// Who approves what.
+    pub fn approvals(&self) -> &Approvals {
+        &self.approvals
+    }
+
     /// Decides. The permit holds the command; a denial says what was refused to whom.
     pub fn decide<C: Ask>(&self, who: Who, ask: C) -> Result<Permit<C>, Denial> {
-        let target = ask.target();
+        let (action, target) = (ask.needs(), ask.target());
         let ground = match &who {
-            Who::Caller(caller) => self.ground_of_caller(caller, C::ACTION, &target),
-            Who::Mandate(mandate) => ground_of_mandate(mandate, C::ACTION, &target),
+            Who::Caller(caller) => self.ground_of_caller(caller, action, &target),
+            Who::Mandate(mandate) => ground_of_mandate(mandate, action, &target),
         };
         match ground {
             Some(ground) => Ok(Permit::new(ask, who, ground, self.revision)),
-            None => Err(Denial { action: C::ACTION, target, who, policy: self.revision }),
+            None => Err(Denial { action, target, who, policy: self.revision }),
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, USER_AGENT};
+use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
 use hyper::{Method, Uri};
 use keystead_model::Authority;
 use serde::Serialize;
@@ -35,6 +35,29 @@ pub struct Config {
     pub deadline: Duration,
     /// Bytes of an answer's body.
     pub max_answer: usize,
+    /// Whether what changes something is only proposed to the vault's approvers.
+    pub proposing: Option<Proposing>,
+}
+
+/// Why something is only proposed to a vault's approvers, and for how long.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proposing {
+    /// Printable ASCII.
+    pub reason: String,
+    /// A day if none.
+    pub hours: Option<u16>,
+}
+
+impl Proposing {
+    fn put(&self, headers: &mut HeaderMap) -> Result<(), ClientError> {
+        let reason = HeaderValue::from_str(&self.reason);
+        let reason = reason.map_err(|_| ClientError::BadArgument("a reason is one line of printable ASCII"))?;
+        headers.insert("x-keystead-propose", reason);
+        if let Some(hours) = self.hours {
+            headers.insert("x-keystead-propose-hours", HeaderValue::from(hours));
+        }
+        Ok(())
+    }
 }
 
 impl Config {
@@ -46,6 +69,7 @@ impl Config {
             credential,
             deadline: Duration::from_secs(30),
             max_answer: 8 << 20,
+            proposing: None,
         }
     }
 }
@@ -61,6 +85,7 @@ struct Inner {
     authority: Authority,
     tokens: Tokens,
     deadline: Duration,
+    proposing: Option<Proposing>,
 }
 
 impl Client {
@@ -70,7 +95,8 @@ impl Client {
         let place = Place::Tls { authority: authority.clone(), config: tls::client_config(config.ca_pem.as_deref())? };
         let pool = Pool::new(place, config.max_answer);
         let tokens = Tokens::new(config.credential);
-        Ok(Self { inner: Arc::new(Inner { pool, authority, tokens, deadline: config.deadline }) })
+        let Config { deadline, proposing, .. } = config;
+        Ok(Self { inner: Arc::new(Inner { pool, authority, tokens, deadline, proposing }) })
     }
 
     /// Host and port of the vault.
@@ -80,6 +106,10 @@ impl Client {
 
     /// A call with a token.
     pub(crate) async fn call(&self, method: Method, path: &str, body: Body) -> Result<Done<Bytes>, ClientError> {
+        let body = match &self.inner.proposing {
+            Some(proposing) if method != Method::GET => body.proposing(proposing.clone()),
+            _ => body,
+        };
         within(self.inner.deadline, self.inner.call(method, path, body)).await.and_then(accept)
     }
 
@@ -152,6 +182,9 @@ pub(crate) async fn exchange(
     if body.json {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     }
+    if let Some(proposing) = &body.proposing {
+        proposing.put(headers)?;
+    }
     if let Some(token) = token {
         headers.insert(AUTHORIZATION, token);
     }
@@ -170,15 +203,21 @@ pub(crate) async fn within<T>(
 pub(crate) struct Body {
     bytes: Bytes,
     json: bool,
+    proposing: Option<Proposing>,
 }
 
 impl Body {
     pub(crate) fn none() -> Self {
-        Self { bytes: Bytes::new(), json: false }
+        Self { bytes: Bytes::new(), json: false, proposing: None }
     }
 
     pub(crate) fn json(value: &impl Serialize) -> Result<Self, ClientError> {
         let text = serde_json::to_vec(value).map_err(|_| ClientError::BadArgument("the request is not proper JSON"))?;
-        Ok(Self { bytes: Bytes::from_owner(Zeroizing::new(text)), json: true })
+        Ok(Self { bytes: Bytes::from_owner(Zeroizing::new(text)), json: true, proposing: None })
+    }
+
+    /// Of a request that is only proposed.
+    pub(crate) fn proposing(self, proposing: Proposing) -> Self {
+        Self { proposing: Some(proposing), ..self }
     }
 }

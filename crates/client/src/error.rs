@@ -29,6 +29,14 @@ pub enum ClientError {
         /// The receipt, if the refusal was recorded.
         receipt: Option<String>,
     },
+    /// It was not done but proposed to the vault's approvers, as it was asked to be.
+    #[error("proposed: {}", id_of(proposal))]
+    Proposed {
+        /// The proposal.
+        proposal: Box<serde_json::Value>,
+        /// Its receipt.
+        receipt: Option<String>,
+    },
     /// The URL given is not a vault's.
     #[error("{url:?} is not a vault's URL: {why}; it looks like https://vault.example.com or https://host:port")]
     BadUrl {
@@ -104,6 +112,10 @@ pub enum ClientError {
     /// A link to a next page leads to another host.
     #[error("the server's link to the next page leads elsewhere ({0}) and was not followed")]
     ForeignLink(Uri),
+}
+
+fn id_of(proposal: &serde_json::Value) -> &str {
+    proposal.pointer("/proposal/id").and_then(serde_json::Value::as_str).unwrap_or_default()
 }
 
 /// The error in an answer with a status of failure.

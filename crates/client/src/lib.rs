@@ -22,13 +22,14 @@
 //! ```
 //!
 //! - `client`: calls with a credential        - `operator`: calls over the unix socket
-//! - `keys`, `lifecycle`, `roles`, `audit`, `policy`, `clock`, `ready`: the calls
+//! - `keys`, `lifecycle`, `roles`, `audit`, `policy`, `approval`, `clock`, `ready`: the calls
 //! - `wire`, `operation`: what they send and read
 //! - `line`: a stream for an audit sink     - `collector`: telemetry on its way out
 //! - `token`, `challenge`, `form`: logging in - `transport`, `tls`, `pool`: connections
 
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::disallowed_methods))]
 
+mod approval;
 mod audit;
 mod backup;
 mod base64url;
@@ -55,7 +56,7 @@ mod wire;
 
 pub use audit::LogInfo;
 pub use backup::{BackupFault, BackupJob, BackupPlace, ListedJob};
-pub use client::{API_VERSION, Client, Config};
+pub use client::{API_VERSION, Client, Config, Proposing};
 pub use clock::{ClockDoubt, ClockState};
 pub use collector::Collector;
 pub use error::ClientError;

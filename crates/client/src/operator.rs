@@ -14,7 +14,7 @@ use crate::client::{Body, exchange, within};
 use crate::pool::Pool;
 use crate::reply::{accept, json};
 use crate::transport::Place;
-use crate::{ClientError, Done};
+use crate::{ClientError, Done, Proposing};
 
 const VAULTS: &str = "/keystead/v1/operator/vaults";
 
@@ -265,6 +265,17 @@ impl OperatorClient {
     /// Destroys a path's wraps of a vault.
     pub async fn remove_path(&self, name: &Name, path: &Name) -> Result<Done<Vec<PathInfo>>, ClientError> {
         self.path_list(Method::DELETE, &format!("{VAULTS}/{name}/paths/{path}"), Body::none()).await
+    }
+
+    /// Proposes that to the vault's approvers, and comes back with [`ClientError::Proposed`].
+    pub async fn propose_path_removal(
+        &self,
+        name: &Name,
+        path: &Name,
+        proposing: Proposing,
+    ) -> Result<Done<Vec<PathInfo>>, ClientError> {
+        let body = Body::none().proposing(proposing);
+        self.path_list(Method::DELETE, &format!("{VAULTS}/{name}/paths/{path}"), body).await
     }
 
     /// Opens every wrap of a path and holds it against the open vault.

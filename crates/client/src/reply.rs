@@ -34,8 +34,15 @@ pub(crate) fn receipt(headers: &HeaderMap) -> Option<String> {
     headers.get(RECEIPT)?.to_str().ok().map(str::to_owned)
 }
 
-/// The body of a success, or the refusal. Redirects are refusals.
+/// With which the server says that what was asked was proposed, and not done.
+const PROPOSAL: &str = "x-keystead-proposal";
+
+/// The body of a success, or the refusal. Redirects are refusals, and what was only proposed has no result.
 pub(crate) fn accept(reply: Reply) -> Result<Done<Bytes>, ClientError> {
+    if reply.status() == StatusCode::ACCEPTED && reply.headers().contains_key(PROPOSAL) {
+        let proposal = serde_json::from_slice(reply.body()).map_err(|e| ClientError::BadAnswer(e.to_string()))?;
+        return Err(ClientError::Proposed { proposal: Box::new(proposal), receipt: receipt(reply.headers()) });
+    }
     if reply.status().is_success() {
         Ok(Done { receipt: receipt(reply.headers()), value: reply.into_body() })
     } else {

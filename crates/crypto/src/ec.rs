@@ -168,6 +168,11 @@ pub fn verify_digest(curve: Curve, x: &[u8], y: &[u8], digest: &[u8], signature:
     lengths && UnparsedPublicKey::new(curve.verifying(), point(x, y)).verify_digest(&digest, signature).is_ok()
 }
 
+/// Whether these are the coordinates of a point on the curve.
+pub(crate) fn is_on_curve(curve: Curve, x: &[u8], y: &[u8]) -> bool {
+    ParsedPublicKey::new(curve.verifying(), point(x, y)).is_ok()
+}
+
 /// The public key as DER SubjectPublicKeyInfo (RFC 5480).
 pub fn spki_der(curve: Curve, x: &[u8], y: &[u8]) -> Vec<u8> {
     // id-ecPublicKey 1.2.840.10045.2.1

@@ -1,7 +1,8 @@
 //! Ed25519 signatures (RFC 8032, pure).
 
 use crate::hkdf::Extracted;
-use crate::{fixed, sure};
+use crate::{CryptoError, fixed, sure};
+use aws_lc_rs::encoding::AsBigEndian as _;
 use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use std::sync::Arc;
 use zeroize::Zeroizing;
@@ -23,6 +24,14 @@ impl SigningKey {
     pub fn from_seed(seed: &[u8; 32]) -> Self {
         let pair = sure(Ed25519KeyPair::from_seed_unchecked(seed));
         Self(Arc::new(Parsed { pair, extracted: Extracted::new(SALT, seed) }))
+    }
+
+    /// From an unencrypted PKCS#8 document (RFC 8410), with its public key or without.
+    pub fn from_pkcs8(pkcs8: &[u8]) -> Result<Self, CryptoError> {
+        let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(pkcs8).map_err(|_| CryptoError::BadKey)?;
+        let seed = pair.seed().and_then(|seed| seed.as_be_bytes()).map_err(|_| CryptoError::BadKey)?;
+        let seed: &[u8; 32] = seed.as_ref().try_into().map_err(|_| CryptoError::BadKey)?;
+        Ok(Self::from_seed(seed))
     }
 
     /// The public key, encoded as in RFC 8032.

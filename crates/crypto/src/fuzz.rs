@@ -1,7 +1,7 @@
 //! Entry points for fuzzing: each takes any bytes and must return.
 
 use crate::sealed::{Binding, Sealer, Usage, generation_of};
-use crate::{Hash, aes, ec, hpke, rsa};
+use crate::{Hash, aes, ec, hpke, rsa, signature};
 
 /// A sealed record, as read from a store.
 pub fn sealed(bytes: &[u8]) {
@@ -22,11 +22,20 @@ pub fn pkcs8(bytes: &[u8]) {
     }
     drop(rsa::PrivateKey::from_pkcs8(bytes));
     drop(rsa::PrivateKey::from_pkcs1(bytes));
+    drop(signature::PrivateKey::from_pkcs8(bytes));
 }
 
 /// A private key in PKCS#8 that is encrypted under a passphrase.
 pub fn encrypted_pkcs8(bytes: &[u8]) {
     drop(rsa::PrivateKey::from_encrypted_pkcs8(bytes, b"passphrase"));
+    drop(signature::PrivateKey::from_encrypted_pkcs8(bytes, b"passphrase"));
+}
+
+/// A public key of an approver, and a signature.
+pub fn spki(bytes: &[u8]) {
+    if let Some(key) = signature::PublicKey::from_spki(bytes) {
+        let _ = key.plain(bytes).map(|plain| key.verify(bytes, &plain));
+    }
 }
 
 /// A certificate.

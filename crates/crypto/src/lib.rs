@@ -9,7 +9,7 @@
 //! - [`aes`], [`rsa`], [`ec`], [`hmac()`]: the algorithms customers' keys work with
 //! - [`jws`]: signatures on tokens of others
 //! - [`certificate`]: the RSA key in a certificate
-//! - [`ed25519`]: signatures on audit checkpoints
+//! - [`ed25519`]: signatures on audit checkpoints; [`signature`]: people's, on texts
 //!
 //! ```
 //! use keystead_crypto::sealed::{Binding, Sealer, Usage};
@@ -36,6 +36,7 @@ pub mod jws;
 pub mod kbkdf;
 pub mod rsa;
 pub mod sealed;
+pub mod signature;
 
 pub use error::CryptoError;
 pub use hash::{Hash, Hasher, hmac, verify_hmac};

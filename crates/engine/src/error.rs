@@ -1,6 +1,7 @@
 //! The two ways not to succeed: refused after the decision (with a receipt), or turned away before it (counted).
 
 use crate::admission::Bound;
+use crate::approvals::ApprovalError;
 use crate::records::backup::BadBackup;
 use crate::whole::BackupError;
 use keystead_access::{BadPolicy, Denial, NotChanged};
@@ -199,6 +200,9 @@ pub enum Refusal {
          is wrong, then look at it again"
     )]
     ClockMoved,
+    /// It needs approvals, or something is wrong with a proposal or a vote.
+    #[error(transparent)]
+    Approval(#[from] ApprovalError),
     /// A defect of ours; nothing changed.
     #[error("internal fault; nothing was changed")]
     Fault,
@@ -261,6 +265,8 @@ impl Refusal {
             Self::ImportAlone => 36,
             Self::ImportSettled => 37,
             Self::Backup(_) => 50,
+            Self::Approval(ApprovalError::Required { .. }) => 100,
+            Self::Approval(_) => 101,
             Self::NoHsm => 90,
             Self::HsmAway(_) => 91,
             Self::HsmCannot { .. } => 92,

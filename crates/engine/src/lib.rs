@@ -3,7 +3,7 @@
 //! journal, answer.
 //!
 //! - [`run`]: that order; [`admission`]: who may come in now
-//! - [`room`]: what a command may touch
+//! - [`room`]: what a command may touch; [`approvals`]: what it needs the approvers' signatures for
 //! - [`commands`]: every command, one file each: what it asks, what it does
 //! - [`vault`]: a vault on this node, and what exists only while it is open
 //! - [`info`]: what a vault is; [`node`]: which vaults there are, and what the operator may do to them;
@@ -29,6 +29,7 @@ extern crate self as keystead_engine;
 mod support;
 
 pub mod admission;
+pub mod approvals;
 pub(crate) mod backoff;
 pub(crate) mod believed;
 pub(crate) mod birth;
@@ -65,9 +66,11 @@ pub mod whole;
 pub(crate) mod wraps;
 
 pub use admission::{Bound, Bounds, Rate, Share};
+pub use approvals::{ApprovalError, ProposalState, ProposalView};
 pub use birth::BUILT_IN;
 pub use clock::note::{BadNote, ClockNote};
 pub use clock::{Clock, Doubt, Why, last_recorded};
+pub use commands::approval::{ListProposals, Propose, ReadProposal, VoteOnProposal, WriteApprovals};
 pub use commands::audit::{AuditEntry, ReadAudit};
 pub use commands::backup::{ListBackups, ReadBackup, StartBackup};
 pub use commands::client::{AddCredential, CreateClient, CreatedClient, NewCredential, RemoveClient, RemoveCredential};
@@ -94,6 +97,7 @@ pub use hsms::Hsms;
 pub use info::{IssuerInfo, VaultInfo};
 pub use issuer::resource;
 pub use issuers::{Fetch, Issuers};
+pub use keystead_access::approval::check_reason;
 pub use keystead_audit::{Answer, TurnedAwayReason};
 pub use keystead_custody::challenge::BadChallenge;
 pub use keystead_protection::{
@@ -103,7 +107,7 @@ pub use keystead_store::StoreState;
 pub use log::LogInfo;
 pub use node::{
     Activation, Answered, Asked, DomainActivation, Erased, Finding, Health, Instance, NODE_LOG, NewVault, NotActivated,
-    Offered, OldCopy, Parts, PathReport, PathView, PolicyReader, QuorumView, VaultSummary, Verdict,
+    Offered, OldCopy, Parts, PathReport, PathView, PolicyReader, QuorumView, Reason, VaultSummary, Verdict,
 };
 pub use operate::OperateError;
 pub use records::backup::BadBackup;

@@ -1,5 +1,6 @@
 //! Why an operator's command was not carried out.
 
+use crate::approvals::ApprovalError;
 use crate::error::{Refusal, TurnedAway};
 use crate::node::NotActivated;
 use keystead_access::BadPolicy;
@@ -224,6 +225,12 @@ impl From<CommitError> for OperateError {
             CommitError::Exists => Self::Exists,
             other => Self::Refused(other.into()),
         }
+    }
+}
+
+impl From<ApprovalError> for OperateError {
+    fn from(e: ApprovalError) -> Self {
+        Self::Refused(e.into())
     }
 }
 

@@ -129,9 +129,14 @@ fn put<T>(
 
 /// The policy as it is stored now, and since when.
 pub(crate) async fn stored(room: &Room<'_>) -> Result<(PolicyDocument, Revision), Refusal> {
+    stored_row(room).await.map(|(document, row)| (document, row.revision))
+}
+
+/// The same with its row.
+pub(crate) async fn stored_row(room: &Room<'_>) -> Result<(PolicyDocument, Row), Refusal> {
     let at = RowKey { kind: Kind::Policy, lookup: singleton(Kind::Policy), version: None };
     let row = room.row_at(at).await?.ok_or(Refusal::Damaged)?;
-    Ok((document_of(&row, room)?, row.revision))
+    Ok((document_of(&row, room)?, row))
 }
 
 fn document_of(row: &Row, room: &Room<'_>) -> Result<PolicyDocument, Refusal> {

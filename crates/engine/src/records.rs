@@ -4,6 +4,7 @@
 pub mod backup;
 pub(crate) mod custody;
 pub(crate) mod job;
+pub(crate) mod proposal;
 pub(crate) mod rotation;
 pub(crate) mod whole;
 
@@ -315,6 +316,7 @@ pub mod fuzz {
         let _ = decode::<job::JobRecord<job::BackupWork>>(bytes);
         let _ = decode::<job::JobRecord<job::RestoreWork>>(bytes);
         let _ = decode::<whole::Item>(bytes);
+        let _ = decode::<proposal::ProposalRecord>(bytes);
     }
 }
 

@@ -2,17 +2,18 @@
 //! again if the policy moved or the vault was sealed, commit, journal, answer.
 
 use crate::admission::Place;
+use crate::approvals::Gate;
 use crate::error::{Refusal, TurnedAway};
 use crate::room::{Room, Used, digest};
 use crate::to_end::ToEnd;
 use crate::vault::{Open, State, Vault};
 use futures_util::FutureExt as _;
-use keystead_access::{Ask, Denial, Permit, Policy, Who};
+use keystead_access::{Ask, Denial, Operation, Permit, Policy, Who};
 use keystead_audit::waiting::just_written;
 use keystead_audit::{Answer, Draft, Outcome, Receipt, Record, Slot};
 use keystead_identity::Caller;
 use keystead_model::{Moment, ObjectId, OperationId, Revision, VaultStatus, Version};
-use keystead_store::{Changes, CommitError, MakeRecord, OutboxRow, Row};
+use keystead_store::{Changes, CommitError, MakeRecord, OutboxRow, Row, RowKey};
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use tracing::{Instrument as _, trace_span};
@@ -22,12 +23,18 @@ pub trait Command: Execute {}
 impl<C: Execute> Command for C {}
 
 pub(crate) mod sealed {
-    use super::{Ask, Effect, Permit, Refusal, Room};
+    use super::{Ask, Effect, Operation, Permit, Policy, Refusal, Room, Who};
 
     /// The work of a command. `pub` in a private module, so that `Command` is closed.
     pub trait Execute: Ask + Send + Sync + Sized + 'static {
         /// What it gives.
         type Output: Send + 'static;
+
+        /// What approvers see of it, if it is of a kind for which a policy may ask approvals. Says all that decides what
+        /// it does, and no secret.
+        fn approval(&self, _who: &Who, _policy: &Policy) -> Option<Operation> {
+            None
+        }
 
         /// Reads and uses keys; returns what it changes. May be run again if another change came first, so it must not
         /// have effects of its own.
@@ -112,6 +119,17 @@ impl<T> Effect<T> {
     /// What follows in memory once the changes are committed.
     pub(crate) fn after(mut self, then: impl FnOnce(&Open, Revision) + Send + 'static) -> Self {
         self.after = Some(Box::new(then));
+        self
+    }
+
+    /// It uses up an approved proposal, stands only under the policy that was asked, and says so.
+    pub(crate) fn approved(mut self, check: Option<(RowKey, u64)>, row: Option<Row>, note: Option<String>) -> Self {
+        self.changes.checks.extend(check);
+        self.changes.puts.extend(row);
+        self.note = match (note, self.note) {
+            (Some(approved), Some(own)) => Some(format!("{approved}; {own}")),
+            (approved, own) => approved.or(own),
+        };
         self
     }
 
@@ -209,13 +227,14 @@ impl<'a> Run<'a> {
         run.refuse(permit, Refusal::Conflict).await
     }
 
-    /// The command itself, within the deadline, and then whether the keys it used may still be used; a panic in it is
+    /// The command itself, if it has the approvals it needs, within the deadline, and then whether the keys it used may still be used; a panic in it is
     /// a fault of ours, and is recorded.
     async fn execute<C: Command>(&self, permit: &Permit<C>) -> Result<Effect<C::Output>, Refusal> {
         let lane = self.place.as_ref().map(Place::lane).unwrap_or_default();
         let room = Room::new(self.vault, &self.open, self.at).in_lane(lane);
         let work = async {
-            let effect = C::execute(permit, &room).await?;
+            let approved = Gate::of(permit, &room).await?.used(&room, self.operation)?;
+            let effect = approved.onto(C::execute(permit, &room).await?);
             let used = room.take_used();
             room.still_usable(&used).await?;
             Ok(Effect { used, ..effect })

@@ -2,6 +2,7 @@
 //! only selects it; what is done is decided from the sealed record.
 
 use crate::backoff::Backoff;
+use crate::commands::approval::RemoveProposal;
 use crate::commands::backup::ContinueBackup;
 use crate::commands::key::{NotifyExpiry, PurgeKey, RotateKey};
 use crate::commands::restore::ContinueRestore;
@@ -44,7 +45,9 @@ pub struct Beat {
     pub purged: usize,
     /// Steps of backups and restores.
     pub steps: usize,
-    /// Purges that wait because of the clock.
+    /// Proposals whose time has passed.
+    pub forgotten: usize,
+    /// Purges, and proposals to be forgotten, that wait because of the clock.
     pub held: usize,
 }
 
@@ -100,6 +103,7 @@ impl Schedule {
             Done::Rotated => &mut beat.rotated,
             Done::Notified => &mut beat.notified,
             Done::Purged => &mut beat.purged,
+            Done::Forgotten => &mut beat.forgotten,
             Done::Steps(n) => {
                 beat.steps = beat.steps.saturating_add(n);
                 self.backoff.done(vault, row);
@@ -116,6 +120,8 @@ enum Done {
     Rotated,
     Notified,
     Purged,
+    /// A proposal.
+    Forgotten,
     /// So many of a backup or a restore.
     Steps(usize),
     Held,
@@ -135,6 +141,9 @@ impl Vault {
         let Ok(open) = self.open() else { return Ok(Done::Nothing) };
         if matches!(row.kind, Kind::Backup | Kind::Restore) {
             return self.go_on(&open, row, at).await;
+        }
+        if row.kind == Kind::Proposal {
+            return self.forget_proposal(&open, row, at).await;
         }
         let key = match Room::new(self, &open, at).opened(row) {
             Ok(key) => key,
@@ -157,6 +166,17 @@ impl Vault {
                 Ok(self.done(Done::Purged, answer.into_parts().1))
             }
         }
+    }
+
+    /// A proposal whose time has passed.
+    async fn forget_proposal(self: &Arc<Self>, open: &Open, row: &Row, at: Moment) -> Result<Done, TurnedAway> {
+        if self.doubt_of(open).is_some() {
+            return Ok(Done::Held);
+        }
+        let (action, set_by) = (Action::RemoveProposal, "retention of proposals".to_owned());
+        let mandate = Mandate { action, target: Target::Vault, set_by, at: row.revision };
+        let answer = self.run_as(Who::Mandate(mandate), RemoveProposal { id: row.id }, at).await?;
+        Ok(self.done(Done::Forgotten, answer.into_parts().1))
     }
 
     /// Some steps of a backup or a restore, so that it does not wait for the next beat after each.

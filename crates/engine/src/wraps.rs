@@ -45,7 +45,8 @@ pub(crate) const fn is_sealed(kind: Kind) -> bool {
         | Kind::Backup
         | Kind::Restore
         | Kind::RootRotation
-        | Kind::Paths => true,
+        | Kind::Paths
+        | Kind::Proposal => true,
     }
 }
 

@@ -38,6 +38,11 @@ impl Failure {
         Self { code: UNAVAILABLE, message: message.into() }
     }
 
+    /// No failure: what was asked was proposed, as it was asked to be, and there is no result. Goes to standard output.
+    pub(crate) fn proposed(message: impl Into<String>) -> Self {
+        Self { code: DONE, message: message.into() }
+    }
+
     /// What to do, for whoever says it elsewhere.
     pub(crate) fn into_message(self) -> String {
         self.message
@@ -49,7 +54,10 @@ impl Failure {
     }
 
     pub(crate) fn show(&self) -> ExitCode {
-        let _ = writeln!(std::io::stderr(), "keystead: {}", self.message);
+        let _ = match self.code {
+            DONE => writeln!(std::io::stdout(), "{}", self.message),
+            _ => writeln!(std::io::stderr(), "keystead: {}", self.message),
+        };
         ExitCode::from(self.code)
     }
 }

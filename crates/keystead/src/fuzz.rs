@@ -1,6 +1,7 @@
 //! Entry points for fuzzing: each takes any bytes and must return. A binary has no way in from outside, so they are
 //! built with its tests.
 
+use crate::approval;
 use crate::audit::prove;
 use crate::custodian::key as custodian_key;
 use crate::key::{env_file, envelope, profile, words};
@@ -30,6 +31,11 @@ fn policy(data: &[u8]) {
 /// A custodian's key file.
 fn key_file(data: &[u8]) {
     custodian_key::fuzz(data);
+}
+
+/// A file with a proposal or a signature on one.
+fn proposal_file(data: &[u8]) {
+    approval::fuzz(data);
 }
 
 /// A file that `encrypt` or `wrap` wrote.
@@ -163,6 +169,12 @@ mod tests {
         let old = b"-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nAQID\n-----END RSA PRIVATE KEY-----\n";
         let new = b"-----BEGIN ENCRYPTED PRIVATE KEY-----\nAQID\nBAUG\n-----END ENCRYPTED PRIVATE KEY-----\n";
         smoke(8_000, &[old, new, b"-----BEGIN PRIVATE KEY-----"], key_file);
+    }
+
+    #[test]
+    fn no_proposal_file_panics() {
+        let signed = br#"{"version":1,"proposal":"00","verdict":"reject","key":"-----BEGIN","signature":"AAEC"}"#;
+        smoke(4_000, &[include_bytes!("../tests/golden/proposal-v1.json"), signed], proposal_file);
     }
 
     #[test]

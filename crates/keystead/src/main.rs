@@ -5,6 +5,7 @@
 //! - [`vault`], [`path`], [`unseal`], [`doctor`]: the operator's commands over the local socket ([`socket`])
 //! - [`domain`], [`custodian`]: the customer's and his custodians', offline
 //! - [`key`], [`role`], [`audit`], [`backup`]: a client's commands over HTTPS; [`policy`]: an administrator's
+//! - [`approval`]: approvers' signatures
 //! - [`hsm`]: PKCS#11 tokens; [`byok`]: keys on their way into a vault
 //! - [`clock_note`]: what is kept of the clock over a restart
 //! - [`storage`]: where backups of whole vaults go
@@ -14,6 +15,7 @@
 
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::disallowed_methods))]
 
+mod approval;
 mod audit;
 mod backup;
 mod byok;
@@ -107,6 +109,8 @@ enum Command {
     Backup(backup::Args),
     /// Restore the whole vault, or one key, from such a backup
     Restore(backup::restore::Args),
+    /// Approve, with others, what the vault's policy lets happen only so
+    Approval(approval::Args),
     /// Say whose tokens are believed
     Issuer(policy::issuer::Args),
     /// Manage the vault's own clients and their credentials
@@ -168,6 +172,7 @@ fn run(cli: Cli) -> Result<(), exit::Failure> {
         Command::Role(args) => runtime()?.block_on(role::run(args)),
         Command::Backup(args) => runtime()?.block_on(backup::run(args)),
         Command::Restore(args) => runtime()?.block_on(backup::restore::run(args)),
+        Command::Approval(args) => runtime()?.block_on(approval::run(args)),
         Command::Issuer(args) => runtime()?.block_on(policy::issuer::run(args)),
         Command::Client(args) => runtime()?.block_on(policy::client::run(args)),
         Command::Certificate(args) => runtime()?.block_on(policy::certificate::run(args)),

@@ -1,10 +1,10 @@
 //! `keystead path`: the unseal paths of a vault, over the operator's socket.
 
 use crate::exit::Failure;
-use crate::key::connection::failure;
+use crate::key::connection::{ProposeArgs, failure};
 use crate::output::{self, OutputArgs, time};
 use crate::socket::SocketArgs;
-use keystead_client::{PathInfo, PathReport};
+use keystead_client::{ClientError, PathInfo, PathReport};
 use keystead_model::Name;
 
 #[derive(clap::Args)]
@@ -15,6 +15,7 @@ Examples:
   keystead path prove payments boot
   keystead path test payments boot
   keystead path remove payments file
+  keystead path remove payments file --propose 'the disk is replaced'
 
 A path is a `[[path]]` of the server's configuration, or `file`, which is its
 `custody.key_file`. Who may open the socket is the operator.")]
@@ -38,7 +39,15 @@ enum Command {
     /// Do all that an unseal by this path does, and change nothing; exit code 1 if it would not open
     Test(Of),
     /// Destroy a path's wraps of an open vault, and its key where that is the vault's alone
-    Remove(Of),
+    Remove(Remove),
+}
+
+#[derive(clap::Args)]
+struct Remove {
+    #[command(flatten)]
+    of: Of,
+    #[command(flatten)]
+    proposing: ProposeArgs,
 }
 
 #[derive(clap::Args)]
@@ -68,9 +77,23 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     match args.command {
         Command::List(of) => list(&client.paths(&of.vault).await.map_err(failed)?.value, shown),
         Command::Add(of) => list(&client.add_path(&of.vault, &of.path).await.map_err(failed)?.value, shown),
-        Command::Remove(of) => list(&client.remove_path(&of.vault, &of.path).await.map_err(failed)?.value, shown),
+        Command::Remove(Remove { of, proposing }) => {
+            let done = match proposing.get() {
+                Some(proposing) => client.propose_path_removal(&of.vault, &of.path, proposing).await,
+                None => client.remove_path(&of.vault, &of.path).await,
+            };
+            list(&done.map_err(|e| proposed_or_failed(&e, shown))?.value, shown)
+        }
         Command::Prove(of) => report(&client.prove_path(&of.vault, &of.path).await.map_err(failed)?.value, shown),
         Command::Test(of) => report(&client.test_path(&of.vault, &of.path).await.map_err(failed)?.value, shown),
+    }
+}
+
+/// What was only proposed is shown as everything is.
+fn proposed_or_failed(e: &ClientError, shown: OutputArgs) -> Failure {
+    match e {
+        ClientError::Proposed { proposal, .. } if shown.is_json() => Failure::proposed(format!("{proposal:#}")),
+        e => failure(e),
     }
 }
 

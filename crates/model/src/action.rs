@@ -147,6 +147,16 @@ actions! {
     RevokeTokens = 76, "policy/not-before/write";
     /// Change one of the vault's settings.
     WriteSettings = 77, "settings/write";
+    /// Propose an operation that needs approvals.
+    ProposeOperation = 80, "approvals/propose";
+    /// Read proposals and their votes.
+    ReadProposals = 81, "approvals/read";
+    /// Bring an approver's signature.
+    VoteOnProposal = 82, "approvals/vote";
+    /// Forget a proposal whose time has passed.
+    RemoveProposal = 83, "approvals/remove";
+    /// Say who approves, and what needs approvals.
+    WriteApprovals = 84, "policy/approvals/write";
     /// A vault was created (node's log, and the vault's first record).
     VaultCreated = 1000, "vault/created";
     /// A vault was unsealed.
@@ -193,6 +203,8 @@ actions! {
     ShareRefused = 1023, "vault/quorum/share-refused";
     /// Custodians confirmed the activation record: the clear body has their numbers.
     DomainConfirmed = 1024, "vault/domain-confirmed";
+    /// The operator proposed to remove an unseal path: the clear body has the path and the proposal's id.
+    PathRemovalProposed = 1040, "vault/path/removal-proposed";
 }
 
 impl fmt::Display for Action {

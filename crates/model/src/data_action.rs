@@ -128,6 +128,9 @@ data_actions! {
     ClockRead = 113, "Keystead/clock/read" => [ReadClock];
     ClockConfirm = 114, "Keystead/clock/confirm/action" => [ConfirmClock];
     SettingsWrite = 115, "Keystead/settings/write" => [WriteSettings];
+    ApprovalsRead = 120, "Keystead/approvals/read" => [ReadProposals];
+    ApprovalsVote = 121, "Keystead/approvals/vote/action" => [VoteOnProposal];
+    ApprovalsWrite = 122, "Keystead/policy/approvals/write" => [WriteApprovals];
 }
 
 impl DataAction {
@@ -149,7 +152,11 @@ impl DataAction {
 
     /// Whether a custom definition may hold it: what belongs to the administrators of the vault it may not.
     pub fn in_custom_roles(self) -> bool {
-        let of_vault = [Self::VaultSeal..=Self::NotBeforeWrite, Self::ClockRead..=Self::SettingsWrite];
+        let of_vault = [
+            Self::VaultSeal..=Self::NotBeforeWrite,
+            Self::ClockRead..=Self::SettingsWrite,
+            Self::ApprovalsWrite..=Self::ApprovalsWrite,
+        ];
         !of_vault.iter().any(|range| range.contains(&self))
     }
 }
@@ -208,6 +215,9 @@ mod tests {
                     | A::ShareTaken
                     | A::ShareRefused
                     | A::DomainConfirmed
+                    | A::ProposeOperation
+                    | A::RemoveProposal
+                    | A::PathRemovalProposed
             );
             for kind in [VaultKind::Vault, VaultKind::Hsm] {
                 assert_eq!(DataAction::of(*action, kind).is_none(), by_no_role, "{action}: give it a data action");

@@ -68,6 +68,8 @@ kinds! {
     RootRotation = 17,
     /// Which unseal paths the vault has.
     Paths = 18,
+    /// An operation that was proposed to the approvers, with their votes.
+    Proposal = 19,
     /// A backup of the whole vault: how far it has come, and what came of it.
     Backup = 20,
     /// A restore from one.

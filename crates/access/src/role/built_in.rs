@@ -91,6 +91,14 @@ pub static AUDIT_READER: Role = Role {
     data_actions: &[AuditRead],
 };
 
+/// Bringing approvers' signatures. Whose they are, the keys say.
+pub static APPROVALS_USER: Role = Role {
+    id: "5d4a1b1e-6a0f-4d2c-9a55-7b1f0c7e8a03",
+    name: "Keystead Approvals User",
+    description: "Reads what was proposed to the approvers, and brings their signatures.",
+    data_actions: &[ApprovalsRead, ApprovalsVote],
+};
+
 /// The administrators of the vault itself, as role assignments show them. Only they give this role and take it away.
 pub static VAULT_ADMINISTRATOR: Role = Role {
     id: "5d4a1b1e-6a0f-4d2c-9a55-7b1f0c7e8a02",
@@ -111,6 +119,9 @@ pub static VAULT_ADMINISTRATOR: Role = Role {
         CertificatesWrite,
         CertificatesDelete,
         NotBeforeWrite,
+        ApprovalsRead,
+        ApprovalsVote,
+        ApprovalsWrite,
         BackupStart,
         BackupStatus,
         RestoreStart,
@@ -258,6 +269,7 @@ pub static BUILT_IN: &[&Role] = &[
     &HSM_BACKUP_USER,
     &HSM_RESTORE_USER,
     &AUDIT_READER,
+    &APPROVALS_USER,
     &VAULT_ADMINISTRATOR,
 ];
 

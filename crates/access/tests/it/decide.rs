@@ -11,7 +11,7 @@ use Action::*;
 const SCOPES: [&str; 5] = ["/", "/keys", "/keys/a", "/keys/A", "/keys/b"];
 const ROLES: [&str; 5] = [OFFICER, USER, SERVICE, READER, POLICY_ADMINISTRATOR];
 /// What administrators of the vault may do.
-const ADMINISTRATION: [Action; 26] = [
+const ADMINISTRATION: [Action; 29] = [
     StartBackup,
     ReadBackup,
     StartRestore,
@@ -38,10 +38,13 @@ const ADMINISTRATION: [Action; 26] = [
     DeleteRoleDefinition,
     ReadSettings,
     WriteSettings,
+    ReadProposals,
+    VoteOnProposal,
+    WriteApprovals,
 ];
 
 /// What administrators alone do, whatever roles anybody has.
-const OF_ADMINISTRATORS_ALONE: [Action; 14] = [
+const OF_ADMINISTRATORS_ALONE: [Action; 15] = [
     SealVault,
     ReadClock,
     ConfirmClock,
@@ -56,6 +59,7 @@ const OF_ADMINISTRATORS_ALONE: [Action; 14] = [
     RemoveAuthority,
     RevokeTokens,
     WriteSettings,
+    WriteApprovals,
 ];
 
 /// The roles again, written from their meaning and not from the code.
@@ -71,13 +75,14 @@ fn gives(role: &str, action: Action) -> bool {
         ReadRoleAssignments | WriteRoleAssignment | DeleteRoleAssignment | ReadRoleDefinitions
         | WriteRoleDefinition | DeleteRoleDefinition | ReadSettings => role == POLICY_ADMINISTRATOR,
         SealVault | ReadClock | ConfirmClock | ReadPolicy | AddIssuer | RemoveIssuer | CreateClient | RemoveClient
-        | AddCredential | RemoveCredential | AddAuthority | RemoveAuthority | RevokeTokens | WriteSettings => false,
+        | AddCredential | RemoveCredential | AddAuthority | RemoveAuthority | RevokeTokens | WriteSettings
+        | WriteApprovals | ReadProposals | VoteOnProposal | ProposeOperation | RemoveProposal => false,
         StartBackup | ReadBackup | StartRestore | ReadRestore | RestoreKeyFromBackup | ContinueBackup
         | ContinueRestore => false,
         NotifyExpiry | IssueToken | VaultCreated | VaultUnsealed | VaultSealed | NodeEnrolled | TurnedAway
         | VaultActivated | TokenEnrolled | OrphansDestroyed | ClockDoubted | VaultErased | RootRotationBegun
         | RowsResealed | RootDestroyed | RootRotated | PathAdded | PathRemoved | PathProven | PathTested
-        | TransferKeyMade | QuorumAsked | ShareTaken | ShareRefused | DomainConfirmed => false,
+        | TransferKeyMade | QuorumAsked | ShareTaken | ShareRefused | DomainConfirmed | PathRemovalProposed => false,
     }
 }
 

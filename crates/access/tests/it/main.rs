@@ -1,6 +1,7 @@
 //! The promises of `keystead-access`, kept from outside.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
+mod approvals;
 mod decide;
 mod document;
 mod fuzz;

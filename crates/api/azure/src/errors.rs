@@ -7,7 +7,7 @@ use crate::challenge::challenge;
 use crate::format::kid;
 use hyper::StatusCode;
 use hyper::header::{ALLOW, WWW_AUTHENTICATE};
-use keystead_api_table::{BadParameter, Context, NoRoute, Reply, Shown};
+use keystead_api_table::{BadParameter, Context, NoRoute, Reply, Shown, not_approved};
 use keystead_engine::{BadBackup, BadRelease, Refusal, TurnedAway};
 use keystead_identity::NotAuthenticated;
 use keystead_model::{CipherAlgorithm, KeySpec, Name, SignAlgorithm, Size, Version};
@@ -100,6 +100,7 @@ pub fn refusal(why: &Refusal, context: &Context<'_>) -> Reply {
         Refusal::BadRelease(BadRelease::Immutable) => forbidden("ReleasePolicyImmutable", &sentence(why)),
         Refusal::BadBackup(BadBackup::NotABackup) => bad("Backup blob contains invalid or corrupt version."),
         Refusal::Backup(why) => backup::refused(why),
+        Refusal::Approval(why) => not_approved(why),
         Refusal::BadImport(_) | Refusal::BadBackup(_) | Refusal::BadRotationPolicy { .. } => bad(&sentence(why)),
         Refusal::UnknownLog => Reply::error(StatusCode::NOT_FOUND, "LogNotFound", None, sentence(why)),
         Refusal::Conflict => conflict(None, &sentence(why)),

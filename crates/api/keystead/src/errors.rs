@@ -3,7 +3,7 @@
 
 use hyper::StatusCode;
 use keystead_access::BadPolicy;
-use keystead_api_table::{BadParameter, Context, Reply};
+use keystead_api_table::{BadParameter, Context, Reply, not_approved};
 use keystead_engine::{BackupError, Refusal, TurnedAway};
 
 /// Refused after the decision.
@@ -39,6 +39,7 @@ pub(crate) fn of_refusal(why: &Refusal) -> Reply {
             Reply::error(StatusCode::CONFLICT, "Conflict", None, text)
         }
         Refusal::PolicyRefused(_) => Reply::error(StatusCode::BAD_REQUEST, "BadParameter", None, text),
+        Refusal::Approval(why) => not_approved(why),
         Refusal::ClockMoved => Reply::error(StatusCode::CONFLICT, "ClockMoved", None, text),
         Refusal::Backup(why) => {
             let status = match why {

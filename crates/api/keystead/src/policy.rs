@@ -37,6 +37,8 @@ pub fn whole(view: PolicyView, _: &Context<'_>) -> Body {
         "clients": d.clients.iter().map(shown).collect::<Vec<_>>(),
         "certificates": d.callers.authorities.iter().map(vouching).collect::<Vec<_>>(),
         "not_before": d.callers.not_before,
+        "approvers": d.approvals.approvers,
+        "approvals": d.approvals.rules,
     }))
 }
 

@@ -3,7 +3,7 @@
 use crate::{backups, clock, errors, health, logs, ready, records};
 use hyper::{Method, StatusCode};
 use keystead_api_table::{Body, Context, OpenRoute, Pattern, Protocol, Route, route};
-use keystead_engine::{ListBackups, SealVault};
+use keystead_engine::{ListBackups, ListProposals, SealVault};
 
 /// Our own REST, beside the protocols of others. It has its version in its paths.
 pub fn protocol() -> Protocol {
@@ -29,7 +29,19 @@ fn routes() -> Vec<Route> {
     ]
     .into_iter()
     .chain(policy_routes())
+    .chain(approval_routes())
     .collect()
+}
+
+/// What was proposed to the approvers.
+fn approval_routes() -> Vec<Route> {
+    use crate::approvals as a;
+    const OK: StatusCode = StatusCode::OK;
+    vec![
+        route(Method::GET, "/keystead/v1/approvals", |_| Ok(ListProposals), OK, a::list),
+        route(Method::GET, "/keystead/v1/approvals/{id}", a::read, OK, a::one),
+        route(Method::POST, "/keystead/v1/approvals/{id}/votes", a::vote, OK, a::one),
+    ]
 }
 
 /// Who is believed, and since when.
@@ -58,6 +70,7 @@ fn policy_routes() -> Vec<Route> {
         route(post.clone(), "/keystead/v1/policy/certificates", p::add_authority, OK, p::authority),
         route(delete, "/keystead/v1/policy/certificates/{thumbprint}", p::remove_authority, GONE, nothing),
         route(post, "/keystead/v1/policy/not-before", p::revoke, OK, p::revoked),
+        route(Method::PUT, "/keystead/v1/policy/approvals", crate::approvals::write, OK, crate::approvals::written),
     ]
 }
 
@@ -90,7 +103,7 @@ mod tests {
     use keystead_api_table::Access;
 
     #[test]
-    fn only_names_and_details_the_seal_backups_the_clock_and_the_policy_need_a_caller() {
+    fn only_details_the_seal_backups_the_clock_approvals_and_the_policy_need_a_caller() {
         let with_caller: Vec<_> =
             protocol().entries().filter(|r| r.access == Access::Caller).map(|r| (r.pattern, r.name)).collect();
         let (policy, rest): (Vec<_>, Vec<_>) =
@@ -101,8 +114,11 @@ mod tests {
             ("/keystead/v1/backups", "backup/read"),
             ("/keystead/v1/clock", "clock/read"),
             ("/keystead/v1/clock/confirm", "clock/confirm"),
+            ("/keystead/v1/approvals", "approvals/read"),
+            ("/keystead/v1/approvals/{id}", "approvals/read"),
+            ("/keystead/v1/approvals/{id}/votes", "approvals/vote"),
         ];
         assert_eq!(rest, expected);
-        assert!(policy.len() == 13 && policy.iter().all(|(_, name)| name.starts_with("policy/")), "{policy:?}");
+        assert!(policy.len() == 14 && policy.iter().all(|(_, name)| name.starts_with("policy/")), "{policy:?}");
     }
 }

@@ -11,7 +11,7 @@
 //!   are read
 //! - [`path`], [`query`], [`parts`]: what parsers and formatters see of a request
 //! - [`peer`]: what the listener knows of the other end
-//! - [`bad`], [`reply`]: what goes back
+//! - [`bad`], [`reply`]: what goes back; `proposed`: what needs approvals, and is only proposed
 
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::disallowed_methods))]
 
@@ -22,6 +22,7 @@ pub mod ids;
 pub mod parts;
 pub mod path;
 pub mod peer;
+pub(crate) mod proposed;
 pub mod protocol;
 pub mod query;
 pub mod reply;
@@ -34,6 +35,7 @@ pub use ids::Ids;
 pub use parts::{Context, Parts};
 pub use path::{Pattern, Segments};
 pub use peer::ClientCertificates;
+pub use proposed::{Proposing, not_approved, proposal, proposed};
 pub use protocol::{Access, Front, NoRoute, Operation, Protocol, RouteInfo};
 pub use query::Query;
 pub use reply::{Body, Reply, Response};

@@ -3,10 +3,11 @@
 use crate::bad::BadParameter;
 use crate::parts::{Context, Parts};
 use crate::path::Pattern;
+use crate::proposed::{Proposing, proposed};
 use crate::reply::{Body, Reply};
 use futures_util::future::BoxFuture;
 use hyper::{Method, StatusCode};
-use keystead_engine::{Command, IssueToken, IssuedToken, Refusal, TurnedAway, Vault};
+use keystead_engine::{Command, IssueToken, IssuedToken, Propose, Refusal, TurnedAway, Vault};
 use keystead_identity::{Caller, NotAuthenticated};
 use keystead_model::{Action, Moment, OperationId};
 use std::sync::Arc;
@@ -57,6 +58,8 @@ pub(crate) struct Served {
     pub(crate) receipt: String,
     pub(crate) operation: OperationId,
     pub(crate) result: Result<Body, Refusal>,
+    /// If it is not the route's own.
+    pub(crate) status: Option<StatusCode>,
 }
 
 /// A parsed command on its way through `run`.
@@ -87,6 +90,13 @@ impl<C: Command> Serve for Erased<C> {
         at: Moment,
     ) -> Result<Serving<'a>, BadParameter> {
         let ask = (self.parse)(&context.parts)?;
+        if let Some(Proposing { reason, hours }) = Proposing::of(&context.parts)? {
+            let ask = Propose::of(ask, reason, hours);
+            return Ok(Box::pin(async move {
+                let served = run(vault, caller, ask, at, |view| proposed(&view)).await?;
+                Ok(Served { status: Some(StatusCode::ACCEPTED), ..served })
+            }));
+        }
         let format = self.format;
         Ok(Box::pin(async move { run(vault, caller, ask, at, |output| format(output, context)).await }))
     }
@@ -101,7 +111,7 @@ pub(crate) async fn run<C: Command>(
     format: impl FnOnce(C::Output) -> Body,
 ) -> Result<Served, TurnedAway> {
     let (receipt, result) = vault.run(caller, ask, at).await?.into_parts();
-    Ok(Served { receipt: receipt.header(), operation: receipt.operation(), result: result.map(format) })
+    Ok(Served { receipt: receipt.header(), operation: receipt.operation(), result: result.map(format), status: None })
 }
 
 /// Serves a route that needs no caller.

@@ -218,7 +218,7 @@ impl<'a> Visit<'a> {
     async fn token(&self, protocol: &Protocol, route: &'a ProofRoute) -> Outcome {
         let context = self.context(Some(&route.pattern));
         let (reply, receipt) = match self.issue(route, &context).await {
-            Ok(Served { receipt, operation, result }) => {
+            Ok(Served { receipt, operation, result, .. }) => {
                 let reply = match result {
                     Ok(body) => Reply::new(hyper::StatusCode::OK, body),
                     Err(refusal) => (route.fault)(&TokenFault::Refusal(&refusal), &context),
@@ -287,9 +287,9 @@ impl<'a> Visit<'a> {
         let parsed = trace_span!(target: "keystead::walk", "parse").in_scope(parse);
         let outcome = match parsed {
             Ok(serving) => match serving.await {
-                Ok(Served { receipt, operation, result }) => {
+                Ok(Served { receipt, operation, result, status }) => {
                     let reply = match result {
-                        Ok(body) => Reply::new(route.ok, body),
+                        Ok(body) => Reply::new(status.unwrap_or(route.ok), body),
                         Err(refusal) => (protocol.refusal)(&refusal, &context),
                     };
                     Outcome { receipt: Some((receipt, operation)), ..Outcome::of(reply) }

@@ -59,6 +59,9 @@ fn no_bytes_make_a_parser_panic() {
     for _ in 0..300 {
         fuzz::pkcs8(&bytes.input(&rsa));
         fuzz::encrypted_pkcs8(&bytes.input(include_bytes!("../golden/owners/pbes1.der")));
+        fuzz::encrypted_pkcs8(&bytes.input(include_bytes!("../golden/people/p256-pbes2.der")));
+        fuzz::spki(&bytes.input(include_bytes!("../golden/people/p256-spki.der")));
+        fuzz::spki(&bytes.input(include_bytes!("../golden/people/ed25519-spki.der")));
         fuzz::numbers(&bytes.input(&rsa));
         fuzz::exponents(&bytes.input(&exponents));
     }

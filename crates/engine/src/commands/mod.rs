@@ -1,5 +1,6 @@
 //! Every command: what it asks, what it does, one file each.
 
+pub mod approval;
 pub mod audit;
 pub mod backup;
 pub mod client;

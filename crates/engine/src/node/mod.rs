@@ -2,6 +2,7 @@
 //! happens here goes into the node's own log; a change of a vault also into the vault's.
 
 mod activate;
+mod approved;
 mod confirm;
 mod doctor;
 mod erase;
@@ -13,6 +14,7 @@ mod records;
 mod tokens;
 
 pub use activate::{DomainActivation, NotActivated, PolicyReader};
+pub use approved::Reason;
 pub use confirm::QuorumView;
 pub use doctor::{Finding, Verdict};
 pub use erase::{Erased, OldCopy};

@@ -9,7 +9,7 @@ use crate::seals::Seals;
 use crate::vault::{Open, State, Vault};
 use crate::wraps::{self, Stored};
 use keystead_custody::{UnsealPath, Wraps};
-use keystead_model::{Action, Generation, Moment, Time};
+use keystead_model::{Action, Generation, Moment, OperationId, Time};
 use keystead_store::Changes;
 use std::sync::Arc;
 
@@ -137,7 +137,7 @@ impl Instance {
     }
 
     /// Destroys a path's wraps of an open vault, and its key where that is the vault's alone. Of a vault with custody
-    /// `file`, another path must open it first.
+    /// `file`, another path must open it first. Where the policy asks for it, approvers have approved.
     pub async fn remove_path(&self, name: &str, path: &str, at: Moment) -> Result<(), OperateError> {
         let _one_at_a_time = self.operating.lock().await;
         let (vault, open) = self.steady(name)?;
@@ -150,10 +150,17 @@ impl Instance {
         }
         let stored = Stored::of(&vault, path).await?;
         let removes = stored.domain.iter().chain(&stored.roots).map(|row| (row.key(), row.counter)).collect();
-        let puts = vec![wraps::paths_row(&vault, &seals.records, row.as_ref(), &listed)?];
-        let changes = Changes { puts, removes, ..Changes::default() };
-        let clear = minicbor::to_vec((&removed.name, &removed.kind)).map_err(|_| Refusal::Fault)?;
-        self.commit(&vault, changes, (Action::PathRemoved, clear.clone()), at, || ()).await?;
+        let mut puts = vec![wraps::paths_row(&vault, &seals.records, row.as_ref(), &listed)?];
+        let operation = OperationId::from_bytes(keystead_crypto::random());
+        let approved = self.approved_removal((&vault, &open), path, operation, at).await?;
+        let clear = match approved.id {
+            None => minicbor::to_vec((&removed.name, &removed.kind)),
+            Some(id) => minicbor::to_vec((&removed.name, &removed.kind, id.to_string())),
+        };
+        let clear = clear.map_err(|_| Refusal::Fault)?;
+        puts.extend(approved.row);
+        let changes = Changes { puts, removes, checks: approved.check.into_iter().collect() };
+        self.commit_as(operation, &vault, changes, (Action::PathRemoved, clear.clone()), at, || ()).await?;
         self.parts.store.scrub();
         if let Ok(path) = self.its_path(path)
             && let Err(e) = path.destroy_others(vault.info.id, &Wraps::default()).await
@@ -226,7 +233,7 @@ impl Instance {
     }
 
     /// An open vault whose root is not being rotated.
-    fn steady(&self, name: &str) -> Result<(Arc<Vault>, Arc<Open>), OperateError> {
+    pub(super) fn steady(&self, name: &str) -> Result<(Arc<Vault>, Arc<Open>), OperateError> {
         let vault = self.known(name)?;
         let State::Open(open) = vault.state() else {
             return Err(OperateError::WrongState { state: vault.state().name(), needed: "open" });

@@ -92,7 +92,21 @@ impl Instance {
         at: Moment,
         then: impl FnOnce() + Send,
     ) -> Result<(), OperateError> {
-        let (operation, make) = self.vault_record(vault, action, clear, at, digest(&changes));
+        let operation = OperationId::from_bytes(keystead_crypto::random());
+        self.commit_as(operation, vault, changes, (action, clear), at, then).await
+    }
+
+    /// The same as an operation that the changes name.
+    pub(super) async fn commit_as(
+        &self,
+        operation: OperationId,
+        vault: &Vault,
+        changes: Changes,
+        (action, clear): (Action, Vec<u8>),
+        at: Moment,
+        then: impl FnOnce() + Send,
+    ) -> Result<(), OperateError> {
+        let make = self.record_of(operation, vault, (action, clear), at, digest(&changes));
         let slot = self.parts.journal.reserve()?;
         let committed = match self.parts.store.commit(vault.info.id, changes, make).await {
             Ok(committed) => committed,
@@ -113,15 +127,25 @@ impl Instance {
         digest: [u8; 32],
     ) -> (OperationId, MakeRecord) {
         let operation = OperationId::from_bytes(keystead_crypto::random());
+        (operation, self.record_of(operation, vault, (action, clear), at, digest))
+    }
+
+    fn record_of(
+        &self,
+        operation: OperationId,
+        vault: &Vault,
+        (action, clear): (Action, Vec<u8>),
+        at: Moment,
+        digest: [u8; 32],
+    ) -> MakeRecord {
         let (log, node, journal) = (vault.info.id, self.parts.node, self.parts.journal.clone());
         let position = journal.position();
-        let make = Box::new(move |revision| {
+        Box::new(move |revision| {
             let draft = Draft::vault(action, log, clear, operation, at.now).changed(digest);
             let mut record = draft.encode(Outcome::DONE, None, node);
             record.set_revision(revision);
             OutboxRow { operation, log, position, bytes: journal.vouch(position, &record) }
-        });
-        (operation, make)
+        })
     }
 
     /// What the first record of a vault says in the clear.

@@ -202,6 +202,36 @@ fn golden_issuer_record() {
 }
 
 #[test]
+fn golden_proposal_records() {
+    use crate::records::proposal::{EndRecord, ProposalRecord};
+    use keystead_access::{Proposal, Rule};
+    let proposal = Proposal {
+        id: "000102030405060708090a0b0c0d0e0f".to_owned(),
+        vault: "10".repeat(16),
+        vault_name: "payments".to_owned(),
+        rules: vec![Rule::Purge],
+        operation: "keys/purge".to_owned(),
+        target: "/keys/a".to_owned(),
+        parameters: r#"{"name":"a"}"#.to_owned(),
+        proposer: r#"{"issuer":"https://issuer/","subject":"b\u00fcro"}"#.to_owned(),
+        reason: "replaced by a-2".to_owned(),
+        policy_revision: 7,
+        proposed: 1_900_000_000_000,
+        expires: 1_900_086_400_000,
+    };
+    is_golden!(
+        "proposal-record-open-v1.hex",
+        ProposalRecord { proposal: proposal.clone(), votes: Vec::new(), end: None }
+    );
+    // What another implementation signed holds.
+    let bytes = golden(include_str!("../../tests/golden/proposal-record-v1.hex"));
+    let votes = decode::<ProposalRecord>(&bytes).unwrap().votes;
+    assert!(votes.len() == 2 && votes.iter().all(|vote| vote.is_proven(&proposal)));
+    let end = Some(EndRecord { at: 1_900_000_003_000, executed: Some([0x55; 16].into()) });
+    is_golden!("proposal-record-v1.hex", ProposalRecord { proposal, votes, end });
+}
+
+#[test]
 fn golden_vault_record() {
     is_golden!(
         "vault-record-v1.hex",

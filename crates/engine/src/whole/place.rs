@@ -18,6 +18,13 @@ pub struct BackupPlace {
     pub token: Option<Zeroizing<String>>,
 }
 
+impl BackupPlace {
+    /// As approvers see it: without a query, in which a token could be.
+    pub(crate) fn shown(&self) -> &str {
+        self.container.split(['?', '#']).next().unwrap_or_default()
+    }
+}
+
 /// A folder in it, as it is kept while a job runs. The token goes with the job's end.
 #[derive(Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]

@@ -5,6 +5,7 @@
 mod access;
 mod administered;
 mod altered;
+mod approvals;
 mod backup;
 mod bounds;
 mod canaries;

@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use keystead_crypto::CryptoError;
 use keystead_crypto::rsa::PrivateKey;
+use keystead_crypto::signature;
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -15,7 +16,7 @@ use zeroize::Zeroizing;
 /// Which key, and what opens it.
 #[derive(clap::Args)]
 pub(crate) struct KeyArgs {
-    /// The custodian's private key, PEM; readable by its owner alone
+    /// The private key, PEM; readable by its owner alone
     #[arg(long, value_name = "KEY.pem")]
     key: PathBuf,
     /// The passphrase of an encrypted key: the first line of this file
@@ -73,6 +74,25 @@ impl KeyArgs {
                  (PBES2 with AES-CBC and PBKDF2 over SHA-1 or SHA-256 is)"
             )),
             _ => Failure::usage(format!("{shown}: not an RSA key of 2048, 3072 or 4096 bits")),
+        })
+    }
+
+    /// Reads an approver's key, likewise.
+    pub(crate) fn approver(&self) -> Result<signature::PrivateKey, Failure> {
+        let shown = self.key.display();
+        let text = secret_file::read(&self.key)?;
+        let (form, der) = block(&text).map_err(|why| refused(&self.key, why))?;
+        let read = match form {
+            Form::Pkcs8 => signature::PrivateKey::from_pkcs8(&der),
+            Form::Pkcs1 => Err(CryptoError::BadKey),
+            Form::EncryptedPkcs8 => signature::PrivateKey::from_encrypted_pkcs8(&der, self.passphrase()?.as_bytes()),
+        };
+        read.map_err(|e| match e {
+            CryptoError::NotDecrypted => Failure::denied(format!(
+                "{shown}: the passphrase does not open it, or it is encrypted in a way that is not known here \
+                 (PBES2 with AES-CBC and PBKDF2 over SHA-1 or SHA-256 is)"
+            )),
+            _ => Failure::usage(format!("{shown}: not an Ed25519 or P-256 key")),
         })
     }
 

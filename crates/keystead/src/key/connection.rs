@@ -4,7 +4,7 @@ use super::env_file::{self, Settings};
 use super::{profile, wait};
 use crate::exit::Failure;
 use crate::output;
-use keystead_client::{Client, ClientError, Config, Credential};
+use keystead_client::{Client, ClientError, Config, Credential, Proposing};
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
@@ -38,6 +38,26 @@ pub(crate) struct ConnectionArgs {
         value_parser = clap::value_parser!(u32).range(1..=86_400)
     )]
     wait: Option<u32>,
+    #[command(flatten)]
+    proposing: ProposeArgs,
+}
+
+/// The flags of what is only proposed.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(crate) struct ProposeArgs {
+    /// Do not do it, but propose it to the vault's approvers, for this reason
+    #[arg(long, global = true, help_heading = "Approvals", value_name = "REASON")]
+    propose: Option<String>,
+    /// For how many hours it is proposed, at most 168; default: 24
+    #[arg(long, global = true, help_heading = "Approvals", value_name = "N", requires = "propose",
+        value_parser = clap::value_parser!(u16).range(1..=168))]
+    propose_hours: Option<u16>,
+}
+
+impl ProposeArgs {
+    pub(crate) fn get(&self) -> Option<Proposing> {
+        self.propose.clone().map(|reason| Proposing { reason, hours: self.propose_hours })
+    }
 }
 
 impl ConnectionArgs {
@@ -49,12 +69,12 @@ impl ConnectionArgs {
                 "no credential: set AZURE_CLIENT_ID and AZURE_CLIENT_SECRET, or name a file that does with --env",
             ));
         }
-        self.ready(plan.connect()?).await
+        self.ready(plan.connect(self.proposing.get())?).await
     }
 
     /// A client for routes that ask for no token. It logs in where it can, if a server asks for one nevertheless.
     pub(crate) async fn open_client(&self) -> Result<Client, Failure> {
-        self.ready(self.plan()?.connect()?).await
+        self.ready(self.plan()?.connect(self.proposing.get())?).await
     }
 
     async fn ready(&self, client: Client) -> Result<Client, Failure> {
@@ -123,7 +143,7 @@ struct Login {
 }
 
 impl Plan {
-    fn connect(self) -> Result<Client, Failure> {
+    fn connect(self, proposing: Option<Proposing>) -> Result<Client, Failure> {
         let ca_pem = match &self.ca {
             None => None,
             Some(file) => Some(
@@ -139,7 +159,7 @@ impl Plan {
                 authority: login.authority,
             },
         };
-        Client::new(Config { ca_pem, ..Config::new(&self.url, credential) }).map_err(|e| failure(&e))
+        Client::new(Config { ca_pem, proposing, ..Config::new(&self.url, credential) }).map_err(|e| failure(&e))
     }
 }
 
@@ -151,6 +171,7 @@ pub(crate) fn failure(e: &ClientError) -> Failure {
     use ClientError as E;
     let text = output::printable(&e.to_string());
     match e {
+        E::Proposed { proposal, .. } => Failure::proposed(crate::approval::told(proposal)),
         E::Refused { code, .. } if NOT_NOW.contains(&code.as_str()) => Failure::unavailable(text),
         E::Refused { status: 401 | 403 | 404 | 409, .. } | E::LoginFailed { .. } => Failure::denied(text),
         E::Refused { status: 400..=428 | 430..=499, .. } => Failure::usage(text),
@@ -178,7 +199,8 @@ mod tests {
     use crate::exit;
 
     fn args(vault: Option<&str>) -> ConnectionArgs {
-        ConnectionArgs { vault: vault.map(str::to_owned), ca: None, env: None, profile: None, wait: None }
+        let (vault, proposing) = (vault.map(str::to_owned), ProposeArgs::default());
+        ConnectionArgs { vault, ca: None, env: None, profile: None, wait: None, proposing }
     }
 
     fn plan(vault: Option<&str>, settings: &[(&str, &str)]) -> Result<Plan, Failure> {

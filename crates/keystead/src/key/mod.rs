@@ -118,8 +118,13 @@ impl Shown {
 
     /// The failure of a call, with the receipt of the refusal.
     pub(crate) fn failure(self, e: &ClientError) -> Failure {
-        if let ClientError::Refused { receipt: receipt @ Some(_), .. } = e {
+        if let ClientError::Refused { receipt: receipt @ Some(_), .. }
+        | ClientError::Proposed { receipt: receipt @ Some(_), .. } = e
+        {
             output::receipt(self.receipt, receipt.as_deref());
+        }
+        if let (ClientError::Proposed { proposal, .. }, true) = (e, self.is_json()) {
+            return Failure::proposed(format!("{proposal:#}"));
         }
         connection::failure(e)
     }

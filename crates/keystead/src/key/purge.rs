@@ -11,6 +11,7 @@ use std::io::{BufRead as _, IsTerminal as _, Write as _};
 Examples:
   keystead key purge payments
   keystead key purge payments --yes
+  keystead key purge payments --yes --propose 'replaced by payments-2'
 
 Whatever only this key can decrypt is lost. Without --yes the name must be typed again.")]
 pub(crate) struct Purge {

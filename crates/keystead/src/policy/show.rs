@@ -72,6 +72,10 @@ fn lines(policy: &Value) -> Vec<(&'static str, String)> {
     all.extend(items(policy, "clients").iter().map(|c| ("client", format!("{} {}", text(c, "id"), text(c, "name")))));
     all.extend(items(policy, "certificates").iter().map(|c| ("certificate", text(c, "thumbprint"))));
     all.extend(items(policy, "not_before").iter().map(|n| ("refused", revoked(n))));
+    all.extend(items(policy, "approvers").iter().map(|a| ("approver", text(a, "name"))));
+    if let Some(rules) = policy.get("approvals").and_then(Value::as_object) {
+        all.extend(rules.iter().map(|(rule, k)| ("needs", format!("{rule}: {k} approvals"))));
+    }
     all
 }
 

@@ -4,11 +4,12 @@ use crate::exit::Failure;
 use crate::new_client::NewClient;
 use keystead_access::policy::AssignmentDocument;
 use keystead_access::role::BUILT_IN as ROLES;
-use keystead_access::{Policy, PolicyDocument};
+use keystead_access::{Approvals, Approver, Policy, PolicyDocument, Rule};
 use keystead_engine::BUILT_IN;
 use keystead_identity::{Client, Principal, TrustedIssuer, secret_digest};
 use keystead_model::{AssignmentId, Revision};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// A file that is a policy; it stands in `--help` as it is.
@@ -49,6 +50,20 @@ subject_claim = "oid"
 kid = "1"
 x = "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU"
 y = "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"
+
+# Whose signatures can be needed (docs/approvals.md): keys of Ed25519 or P-256.
+[[approvers]]
+name = "alice"
+key = """
+-----BEGIN PUBLIC KEY-----
+MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=
+-----END PUBLIC KEY-----
+"""
+
+# How many of them each kind of operation needs.
+[approvals]
+purge = 1
+policy = 1
 "#;
 
 /// The document of the operator's API, and of the file.
@@ -65,6 +80,10 @@ pub(crate) struct FirstPolicy {
     issuers: Vec<TrustedIssuer>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     directory: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    approvers: Vec<Approver>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    approvals: BTreeMap<Rule, u8>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -132,6 +151,7 @@ impl FirstPolicy {
             issuers: self.issuers.clone(),
             clients: self.clients.clone(),
             directory: self.directory.clone(),
+            approvals: Approvals { approvers: self.approvers.clone(), rules: self.approvals.clone() },
             ..PolicyDocument::default()
         })
     }

@@ -1,5 +1,6 @@
 //! The command line: what it does beside OpenSSL, and its exit codes.
 
+mod approvals;
 mod domain;
 mod readme;
 mod verbs;

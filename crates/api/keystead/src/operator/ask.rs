@@ -1,13 +1,15 @@
 //! What the operator asks. The document of a new vault refuses unknown members: a misspelt one would silently give the
 //! vault another policy than was meant.
 
-use keystead_access::PolicyDocument;
+use keystead_access::approval::Approver;
 use keystead_access::policy::AssignmentDocument;
-use keystead_api_table::{BadParameter, Ids, Parts, Shown};
-use keystead_engine::{Activation, NewVault};
+use keystead_access::{Approvals, PolicyDocument, Rule};
+use keystead_api_table::{BadParameter, Ids, Parts, Proposing, Shown};
+use keystead_engine::{Activation, NewVault, Reason};
 use keystead_identity::{Client, Principal, TrustedIssuer};
 use keystead_model::{AssignmentId, Authority, VaultKind};
 use serde::Deserialize;
+use std::collections::BTreeMap;
 
 /// A request of the operator.
 pub(super) enum Ask {
@@ -26,6 +28,7 @@ pub(super) enum Ask {
     ProvePath(String, String),
     TestPath(String, String),
     RemovePath(String, String),
+    ProposePathRemoval(String, String, Reason),
     Doctor,
     Health,
     Ready,
@@ -107,6 +110,10 @@ struct Policy {
     issuers: Vec<TrustedIssuer>,
     #[serde(default)]
     directory: Option<String>,
+    #[serde(default)]
+    approvers: Vec<Approver>,
+    #[serde(default)]
+    approvals: BTreeMap<Rule, u8>,
 }
 
 #[derive(Deserialize)]
@@ -203,6 +210,18 @@ pub(super) fn of_path(parts: &Parts<'_>, ask: fn(String, String) -> Ask) -> Resu
     Ok(ask(name(parts)?, path.to_owned()))
 }
 
+/// Removing a path, or only proposing it.
+pub(super) fn remove_path(parts: &Parts<'_>) -> Result<Ask, BadParameter> {
+    let proposing = Proposing::of(parts)?;
+    let ask = of_path(parts, Ask::RemovePath)?;
+    Ok(match (ask, proposing) {
+        (Ask::RemovePath(name, path), Some(Proposing { reason, hours })) => {
+            Ask::ProposePathRemoval(name, path, Reason { text: reason, hours })
+        }
+        (ask, _) => ask,
+    })
+}
+
 /// Whether the domain is with custodians.
 fn custody(text: Option<&str>) -> Result<bool, BadParameter> {
     match text {
@@ -226,6 +245,7 @@ fn policy(document: Policy, ids: &Ids) -> Result<PolicyDocument, BadParameter> {
         issuers: document.issuers,
         clients: document.clients,
         directory: document.directory,
+        approvals: Approvals { approvers: document.approvers, rules: document.approvals },
         ..PolicyDocument::default()
     })
 }

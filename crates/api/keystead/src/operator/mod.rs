@@ -14,7 +14,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use hyper::{HeaderMap, Method, Request, StatusCode};
 use keystead_api_table::{
-    Access, BadParameter, Body, Ids, Parts, Pattern, Reply, Response, RouteInfo, Segments, Stamp,
+    Access, BadParameter, Body, Ids, Parts, Pattern, Reply, Response, RouteInfo, Segments, Stamp, proposed,
 };
 use keystead_engine::{Instance, OperateError};
 use keystead_model::Moment;
@@ -85,7 +85,10 @@ impl Operator {
                 Some(metrics) => Reply::new(row.ok, Body::text(metrics().await)),
                 None => Reply::error(StatusCode::NOT_FOUND, "NotFound", None, "This server keeps no metrics."),
             },
-            ask => carry_out(instance, ask, at).await.map_or_else(|e| refused(&e), |body| Reply::new(row.ok, body)),
+            ask => {
+                let ok = if matches!(ask, Ask::ProposePathRemoval(..)) { StatusCode::ACCEPTED } else { row.ok };
+                carry_out(instance, ask, at).await.map_or_else(|e| refused(&e), |body| Reply::new(ok, body))
+            }
         }
     }
 
@@ -179,7 +182,7 @@ fn path_rows() -> Vec<Row> {
         row(Method::POST, "paths/add", all, StatusCode::CREATED, |p, _| ask::add_path(p)),
         row(Method::POST, "paths/prove", prove, StatusCode::OK, |p, _| ask::of_path(p, Ask::ProvePath)),
         row(Method::POST, "paths/test", test, StatusCode::OK, |p, _| ask::of_path(p, Ask::TestPath)),
-        row(Method::DELETE, "paths/remove", one, StatusCode::OK, |p, _| ask::of_path(p, Ask::RemovePath)),
+        row(Method::DELETE, "paths/remove", one, StatusCode::OK, |p, _| ask::remove_path(p)),
     ]
 }
 
@@ -232,6 +235,10 @@ async fn perform(instance: &Instance, ask: Ask, at: Moment) -> Result<Body, Oper
         Ask::RemovePath(name, path) => {
             instance.remove_path(&name, &path, at).await?;
             instance.paths(&name).await.map(|paths| view::paths(&paths))
+        }
+        Ask::ProposePathRemoval(name, path, reason) => {
+            let view = instance.propose_path_removal(&name, &path, reason, at).await?;
+            Ok(proposed(&view))
         }
         Ask::Quorum(name, ask) => quorum::perform(instance, &name, ask, at).await,
         Ask::Doctor => Ok(view::findings(&instance.doctor(at).await)),

@@ -10,11 +10,12 @@ use crate::run::{Effect, Execute};
 use crate::whole::jobs::{self, Jobs};
 use crate::whole::place::{self, PlaceRecord};
 use crate::whole::{BackupPlace, JobKind, JobView};
-use keystead_access::Permit;
+use keystead_access::{Ask as _, Operation, Permit, Policy, Rule, Who};
 use keystead_custody::{BackupKey, DomainPublic};
 use keystead_formats::backup::{Header, Said};
 use keystead_model::{ObjectId, Target};
 use keystead_store::{Kind, RowKey};
+use serde_json::json;
 
 /// Begins a backup: policy, and all keys with their versions, live and deleted. Each key is as it was at some moment
 /// between the backup's begin and its end. A random key seals it, which the security domain opens.
@@ -28,6 +29,13 @@ ask!(StartBackup, StartBackup, |c| Target::Vault);
 
 impl Execute for StartBackup {
     type Output = JobView;
+
+    fn approval(&self, _: &Who, _: &Policy) -> Option<Operation> {
+        if self.check {
+            return None;
+        }
+        Some(Operation::new(&[Rule::Backup], Self::ACTION, &self.target(), &json!({ "container": self.to.shown() })))
+    }
 
     async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<JobView>, Refusal> {
         let jobs = Jobs::none_runs(room).await?;

@@ -6,8 +6,9 @@ use crate::error::Refusal;
 use crate::policy_row::Editing;
 use crate::room::Room;
 use crate::run::{Effect, Execute};
-use keystead_access::Permit;
+use keystead_access::{Ask as _, Operation, Permit, Policy, Rule, Who};
 use keystead_model::{Target, Time};
+use serde_json::json;
 
 /// Adds a credential; those there are stay good.
 pub struct AddCredential {
@@ -22,6 +23,12 @@ ask!(AddCredential, AddCredential, |c| Target::Vault);
 
 impl Execute for AddCredential {
     type Output = CreatedClient;
+
+    fn approval(&self, _: &Who, _: &Policy) -> Option<Operation> {
+        let (credential, expires) = (self.credential.shown(), self.expires.map(|t| t.0));
+        let parameters = json!({ "client": self.client, "credential": credential, "expires": expires });
+        Some(Operation::new(&[Rule::Policy], Self::ACTION, &self.target(), &parameters))
+    }
 
     async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<CreatedClient>, Refusal> {
         let ask = permit.ask();

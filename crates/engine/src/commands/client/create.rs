@@ -6,9 +6,10 @@ use crate::error::Refusal;
 use crate::policy_row::Editing;
 use crate::room::Room;
 use crate::run::{Effect, Execute};
-use keystead_access::Permit;
+use keystead_access::{Ask as _, Operation, Permit, Policy, Rule, Who};
 use keystead_identity::Client;
 use keystead_model::{Target, Time};
+use serde_json::json;
 
 /// Creates a client with new ids and perhaps a first credential. It has no role until one is assigned to it.
 pub struct CreateClient {
@@ -26,6 +27,12 @@ const MAX_NAME: usize = 256;
 
 impl Execute for CreateClient {
     type Output = CreatedClient;
+
+    fn approval(&self, _: &Who, _: &Policy) -> Option<Operation> {
+        let credential = self.credential.as_ref().map(NewCredential::shown);
+        let parameters = json!({ "name": self.name, "credential": credential, "expires": self.expires.map(|t| t.0) });
+        Some(Operation::new(&[Rule::Policy], Self::ACTION, &self.target(), &parameters))
+    }
 
     async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<CreatedClient>, Refusal> {
         let ask = permit.ask();

@@ -14,6 +14,7 @@ use crate::error::Refusal;
 use crate::room::Room;
 use keystead_identity::{By, Callers, Client, Credential, Federation, secret_digest};
 use keystead_model::Time;
+use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 /// A credential to be.
@@ -25,6 +26,17 @@ pub enum NewCredential {
     Key(String),
     /// A token of another issuer that the vault trusts.
     Federated(Federation),
+}
+
+impl NewCredential {
+    /// As approvers see it. A secret is made once it is added.
+    fn shown(&self) -> Value {
+        match self {
+            Self::Secret => json!("secret"),
+            Self::Key(jwk) => json!({ "key": jwk }),
+            Self::Federated(f) => json!({ "federated": f }),
+        }
+    }
 }
 
 /// A client, and what is shown once.

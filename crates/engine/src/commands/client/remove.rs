@@ -6,9 +6,10 @@ use crate::error::Refusal;
 use crate::policy_row::Editing;
 use crate::room::Room;
 use crate::run::{Effect, Execute};
-use keystead_access::Permit;
+use keystead_access::{Ask as _, Operation, Permit, Policy, Rule, Who};
 use keystead_identity::Principal;
 use keystead_model::Target;
+use serde_json::json;
 
 /// Removes a client; the tokens that it has are refused from then on. The only administrator is not removed.
 pub struct RemoveClient {
@@ -24,6 +25,10 @@ const UNDER_WAY_MS: i64 = 120_000;
 
 impl Execute for RemoveClient {
     type Output = ();
+
+    fn approval(&self, _: &Who, _: &Policy) -> Option<Operation> {
+        Some(Operation::new(&[Rule::Policy], Self::ACTION, &self.target(), &json!({ "client": self.client })))
+    }
 
     async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<()>, Refusal> {
         let mut editing = Editing::of(permit, room).await?;

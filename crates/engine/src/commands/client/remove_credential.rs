@@ -6,9 +6,10 @@ use crate::error::Refusal;
 use crate::policy_row::Editing;
 use crate::room::Room;
 use crate::run::{Effect, Execute};
-use keystead_access::Permit;
+use keystead_access::{Ask as _, Operation, Permit, Policy, Rule, Who};
 use keystead_identity::By;
 use keystead_model::Target;
+use serde_json::json;
 
 /// Removes a credential, and refuses the tokens that the client has: they may have been got with it.
 pub struct RemoveCredential {
@@ -21,6 +22,15 @@ ask!(RemoveCredential, RemoveCredential, |c| Target::Vault);
 
 impl Execute for RemoveCredential {
     type Output = ();
+
+    fn approval(&self, _: &Who, _: &Policy) -> Option<Operation> {
+        Some(Operation::new(
+            &[Rule::Policy],
+            Self::ACTION,
+            &self.target(),
+            &json!({ "client": self.client, "credential": self.credential }),
+        ))
+    }
 
     async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<()>, Refusal> {
         let ask = permit.ask();

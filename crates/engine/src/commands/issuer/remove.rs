@@ -6,9 +6,10 @@ use crate::error::Refusal;
 use crate::policy_row::Editing;
 use crate::room::Room;
 use crate::run::{Effect, Execute};
-use keystead_access::Permit;
+use keystead_access::{Ask as _, Operation, Permit, Policy, Rule, Who};
 use keystead_identity::{By, Client};
 use keystead_model::Target;
+use serde_json::json;
 
 /// Believes the tokens of an issuer no more, those that were verified before included. Built-in clients that are
 /// federated with it lose the tokens that they have: they may have been got with its.
@@ -20,6 +21,10 @@ ask!(RemoveIssuer, RemoveIssuer, |c| Target::Vault);
 
 impl Execute for RemoveIssuer {
     type Output = ();
+
+    fn approval(&self, _: &Who, _: &Policy) -> Option<Operation> {
+        Some(Operation::new(&[Rule::Policy], Self::ACTION, &self.target(), &json!({ "iss": self.iss })))
+    }
 
     async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<()>, Refusal> {
         let mut editing = Editing::of(permit, room).await?;

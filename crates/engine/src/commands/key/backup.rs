@@ -5,8 +5,9 @@ use crate::error::Refusal;
 use crate::records::backup::{self, BackupId, BackupRecord, BackupVersion};
 use crate::room::{KeyVersion, Room};
 use crate::run::{Effect, Execute};
-use keystead_access::Permit;
+use keystead_access::{Ask as _, Operation, Permit, Policy, Rule, Who};
 use keystead_model::{Name, Target};
+use serde_json::json;
 
 /// Backs a key up: all its versions, their attributes and tags, its rotation policy. The value opens in vaults of
 /// the same domain only, and in them also after the key was purged.
@@ -21,6 +22,15 @@ const MAX_VERSIONS: usize = 500;
 
 impl Execute for BackupKey {
     type Output = Vec<u8>;
+
+    fn approval(&self, _: &Who, _: &Policy) -> Option<Operation> {
+        Some(Operation::new(
+            &[Rule::Export, Rule::Backup],
+            Self::ACTION,
+            &self.target(),
+            &json!({ "name": self.name.as_str() }),
+        ))
+    }
 
     async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<Vec<u8>>, Refusal> {
         let key = room.live(&permit.ask().name).await?;

@@ -6,9 +6,10 @@ use crate::records::Work;
 use crate::room::{KeyVersion, Room};
 use crate::run::{Effect, Execute};
 use crate::vault::Open;
-use keystead_access::{Permit, Who};
+use keystead_access::{Ask as _, Operation, Permit, Policy, Rule, Who};
 use keystead_model::{Name, Target, Version};
 use keystead_store::{Changes, Kind, RowKey};
+use serde_json::json;
 
 /// Removes a deleted key and all its versions. Older copies of the disk stay openable by whoever can open their root.
 pub struct PurgeKey {
@@ -19,6 +20,10 @@ ask!(PurgeKey, PurgeKey, |c| Target::Key(c.name.clone()));
 
 impl Execute for PurgeKey {
     type Output = ();
+
+    fn approval(&self, _: &Who, _: &Policy) -> Option<Operation> {
+        Some(Operation::new(&[Rule::Purge], Self::ACTION, &self.target(), &json!({ "name": self.name.as_str() })))
+    }
 
     async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<()>, Refusal> {
         let key = room.deleted(&permit.ask().name).await?;

@@ -7,9 +7,10 @@ use crate::records::backup::{self, BackupId, BackupRecord, BackupVersion};
 use crate::room::{Place, Room};
 use crate::run::{Effect, Execute};
 use crate::view::KeyView;
-use keystead_access::Permit;
+use keystead_access::{Ask as _, Operation, Permit, Policy, Rule, Who};
 use keystead_model::{Name, ObjectId, Target, Version};
 use keystead_store::{Changes, Kind, Row, RowKey};
+use serde_json::json;
 
 /// Restores a key under the name it had, which must be free, with all its versions as they were. It is another object
 /// from then on: no row of the old one opens in its place.
@@ -21,6 +22,11 @@ ask!(RestoreKey, RestoreKey, |c| Target::Keys);
 
 impl Execute for RestoreKey {
     type Output = KeyView;
+
+    fn approval(&self, _: &Who, _: &Policy) -> Option<Operation> {
+        let digest = hex::encode(keystead_crypto::sha256(&[&self.backup]));
+        Some(Operation::new(&[Rule::Restore], Self::ACTION, &self.target(), &json!({ "backup_sha256": digest })))
+    }
 
     async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<KeyView>, Refusal> {
         let (from, record) = backup::open(&room.open().blobs, room.open().domain, &permit.ask().backup)?;

@@ -5,9 +5,10 @@ use crate::error::Refusal;
 use crate::policy_row::Editing;
 use crate::room::Room;
 use crate::run::{Effect, Execute};
-use keystead_access::Permit;
+use keystead_access::{Ask as _, Operation, Permit, Policy, Rule, Who};
 use keystead_identity::CertificateAuthority;
 use keystead_model::Target;
+use serde_json::json;
 
 /// Believes the client certificates that somebody vouches for.
 pub struct AddAuthority {
@@ -18,6 +19,10 @@ ask!(AddAuthority, AddAuthority, |c| Target::Vault);
 
 impl Execute for AddAuthority {
     type Output = CertificateAuthority;
+
+    fn approval(&self, _: &Who, _: &Policy) -> Option<Operation> {
+        Some(Operation::new(&[Rule::Policy], Self::ACTION, &self.target(), &json!({ "certificate": self.authority })))
+    }
 
     async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<CertificateAuthority>, Refusal> {
         let authority = &permit.ask().authority;
@@ -36,6 +41,10 @@ ask!(RemoveAuthority, RemoveAuthority, |c| Target::Vault);
 
 impl Execute for RemoveAuthority {
     type Output = ();
+
+    fn approval(&self, _: &Who, _: &Policy) -> Option<Operation> {
+        Some(Operation::new(&[Rule::Policy], Self::ACTION, &self.target(), &json!({ "thumbprint": self.thumbprint })))
+    }
 
     async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<()>, Refusal> {
         let mut editing = Editing::of(permit, room).await?;

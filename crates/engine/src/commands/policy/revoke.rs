@@ -5,9 +5,10 @@ use crate::error::Refusal;
 use crate::policy_row::Editing;
 use crate::room::Room;
 use crate::run::{Effect, Execute};
-use keystead_access::Permit;
+use keystead_access::{Ask as _, Operation, Permit, Policy, Rule, Who};
 use keystead_identity::NotBefore;
 use keystead_model::{Target, Time};
+use serde_json::json;
 
 /// Refuses the tokens of a principal, or of a whole issuer, that were issued before a time. It never makes a time that
 /// stands already earlier.
@@ -26,6 +27,12 @@ const MAX_TEXT: usize = 1024;
 
 impl Execute for RevokeTokens {
     type Output = NotBefore;
+
+    fn approval(&self, _: &Who, _: &Policy) -> Option<Operation> {
+        let before = self.before.map(|t| t.0);
+        let parameters = json!({ "issuer": self.issuer, "subject": self.subject, "before": before });
+        Some(Operation::new(&[Rule::Policy], Self::ACTION, &self.target(), &parameters))
+    }
 
     async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<NotBefore>, Refusal> {
         let ask = permit.ask();

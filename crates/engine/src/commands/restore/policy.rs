@@ -36,11 +36,13 @@ pub(super) async fn restore(
     let Some(Item::Vault(vault)) = opened.items.into_iter().next() else {
         return Err(BackupError::Altered { frame: 0 }.into());
     };
-    let document = here(*vault, &room.open().issuer.info().iss);
+    let mut document = here(*vault, &room.open().issuer.info().iss);
     let mut editing = Editing::of(permit, room).await?;
     if !editing.edit.before().administers(by) {
         return Ok((done(), Some(LEFT.to_owned())));
     }
+    // Who approves is not taken from a copy: an older one could have fewer, or somebody who was removed.
+    document.approvals = editing.document().approvals.clone();
     if *editing.document() == document {
         return Ok((done(), None));
     }

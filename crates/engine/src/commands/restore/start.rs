@@ -9,11 +9,12 @@ use crate::run::{Effect, Execute};
 use crate::whole::jobs::{self, Jobs};
 use crate::whole::place::PlaceRecord;
 use crate::whole::{BackupError, BackupPlace, JobKind, JobView};
-use keystead_access::{Ask, Permit, Who};
+use keystead_access::{Ask, Operation, Permit, Policy, Rule, Who};
 use keystead_custody::BackupKey;
 use keystead_formats::backup::{Header, MAX_START, Said};
 use keystead_model::{Name, ObjectId, Revision, Target, VaultId};
 use keystead_store::Kind;
+use serde_json::json;
 
 /// Begins to restore the whole vault: keys become what they were, those that the backup has not are deleted,
 /// recoverably, and no version of a key is lost. An administrator of the vault brings the policy back, too. The whole
@@ -44,6 +45,20 @@ ask!(RestoreKeyFromBackup, RestoreKeyFromBackup, |c| Target::Key(c.name.clone())
 impl Execute for StartRestore {
     type Output = JobView;
 
+    fn approval(&self, who: &Who, policy: &Policy) -> Option<Operation> {
+        if self.check {
+            return None;
+        }
+        // An administrator's restore brings the policy back.
+        let rules: &[Rule] = match who {
+            Who::Caller(caller) if policy.is_administrator(caller) => &[Rule::Restore, Rule::Policy],
+            _ => &[Rule::Restore],
+        };
+        let (container, folder) = (self.from.shown(), &self.folder);
+        let parameters = json!({ "container": container, "folder": folder, "rollback": self.rollback });
+        Some(Operation::new(rules, Self::ACTION, &self.target(), &parameters))
+    }
+
     async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<JobView>, Refusal> {
         let ask = permit.ask();
         let jobs = Jobs::none_runs(room).await?;
@@ -69,6 +84,12 @@ impl Execute for StartRestore {
 
 impl Execute for RestoreKeyFromBackup {
     type Output = JobView;
+
+    fn approval(&self, _: &Who, _: &Policy) -> Option<Operation> {
+        let (container, folder) = (self.from.shown(), &self.folder);
+        let parameters = json!({ "name": self.name.as_str(), "container": container, "folder": folder });
+        Some(Operation::new(&[Rule::Restore], Self::ACTION, &self.target(), &parameters))
+    }
 
     async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<JobView>, Refusal> {
         let ask = permit.ask();

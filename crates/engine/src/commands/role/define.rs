@@ -6,8 +6,9 @@ use crate::error::Refusal;
 use crate::policy_row::Editing;
 use crate::room::Room;
 use crate::run::{Effect, Execute};
-use keystead_access::{Definition, Permit};
-use keystead_model::{Guid, Target};
+use keystead_access::{Ask as _, Definition, Operation, Permission, Permit, Policy, Rule, Who};
+use keystead_model::{DataAction, Guid, Target};
+use serde_json::{Value, json};
 
 /// Makes a custom role; one that exists becomes this for all who have it.
 pub struct SetRoleDefinition {
@@ -18,6 +19,13 @@ ask!(SetRoleDefinition, WriteRoleDefinition, |c| Target::Vault);
 
 impl Execute for SetRoleDefinition {
     type Output = Definition;
+
+    fn approval(&self, _: &Who, policy: &Policy) -> Option<Operation> {
+        // The GUID of a new one is drawn for each request; that of one there is says which role becomes another.
+        let id = policy.definition(self.definition.id).map(|d| d.id.to_string());
+        let parameters = json!({ "id": id, "role": shown(&self.definition) });
+        Some(Operation::new(&[Rule::Roles], Self::ACTION, &self.target(), &parameters))
+    }
 
     async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<Definition>, Refusal> {
         let new = &permit.ask().definition;
@@ -37,6 +45,12 @@ ask!(DeleteRoleDefinition, DeleteRoleDefinition, |c| Target::Vault);
 impl Execute for DeleteRoleDefinition {
     type Output = Definition;
 
+    fn approval(&self, _: &Who, policy: &Policy) -> Option<Operation> {
+        let name = policy.definition(self.id).map(|d| d.name.as_str());
+        let parameters = json!({ "id": self.id.to_string(), "name": name });
+        Some(Operation::new(&[Rule::Roles], Self::ACTION, &self.target(), &parameters))
+    }
+
     async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<Definition>, Refusal> {
         let id = permit.ask().id;
         let mut editing = Editing::of(permit, room).await?;
@@ -48,4 +62,12 @@ impl Execute for DeleteRoleDefinition {
             all => effect.note(format!("with {} role assignments: {}", all.len(), all.join(", "))),
         })
     }
+}
+
+/// All that a role is.
+fn shown(role: &Definition) -> Value {
+    let names = |of: &[DataAction]| of.iter().map(|d| d.name()).collect::<Vec<_>>();
+    let permission = |p: &Permission| json!({ "data_actions": names(&p.data_actions), "not_data_actions": names(&p.not_data_actions) });
+    let permissions: Vec<Value> = role.permissions.iter().map(permission).collect();
+    json!({ "name": role.name, "description": role.description, "permissions": permissions })
 }

@@ -67,6 +67,8 @@ pub(crate) enum Needs {
     OwnJob,
     /// A backup of the whole vault, and none that runs.
     WholeBackup,
+    /// A proposal of its own.
+    OwnProposal,
 }
 
 /// What is expected of a route that needs a caller.
@@ -142,7 +144,7 @@ pub(crate) fn rules() -> Vec<Rule> {
     };
     use Needs::{
         AesKey, DoubtedClock, EcKey, NewGuid, NoJob, Nothing, OwnAssignment, OwnBackup, OwnCertificate, OwnClient,
-        OwnDeletedKey, OwnIssuer, OwnJob, OwnKey, OwnName, OwnRole, WholeBackup,
+        OwnDeletedKey, OwnIssuer, OwnJob, OwnKey, OwnName, OwnProposal, OwnRole, WholeBackup,
     };
     vec![
         rule(&post, "/keys/{name}/{version?}/sign", "keys/sign", USERS, 200, EcKey, SIGN),
@@ -213,6 +215,10 @@ pub(crate) fn rules() -> Vec<Rule> {
         rule(&post, CERTIFICATES, "policy/certificates/write", ADMINISTRATORS, 200, Nothing, "{certificate}"),
         rule(&delete, CERTIFICATE, "policy/certificates/delete", ADMINISTRATORS, 204, OwnCertificate, ""),
         rule(&post, NOT_BEFORE, "policy/not-before/write", ADMINISTRATORS, 200, Nothing, REVOKE),
+        rule(&put, "/keystead/v1/policy/approvals", "policy/approvals/write", ADMINISTRATORS, 200, Nothing, "{}"),
+        rule(&get, "/keystead/v1/approvals", "approvals/read", ADMINISTRATORS, 200, Nothing, ""),
+        rule(&get, "/keystead/v1/approvals/{id}", "approvals/read", ADMINISTRATORS, 200, OwnProposal, ""),
+        rule(&post, "/keystead/v1/approvals/{id}/votes", "approvals/vote", ADMINISTRATORS, 200, OwnProposal, "{vote}"),
     ]
 }
 

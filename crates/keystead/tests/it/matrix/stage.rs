@@ -188,7 +188,7 @@ impl Stage {
             Needs::AesKey => "aes".to_owned(),
             Needs::OwnRole | Needs::OwnAssignment | Needs::NewGuid => "ec".to_owned(),
             Needs::OwnKey | Needs::OwnDeletedKey | Needs::OwnName | Needs::OwnBackup => format!("own-{}", self.next()),
-            Needs::OwnIssuer | Needs::OwnClient | Needs::OwnCertificate => "none".to_owned(),
+            Needs::OwnIssuer | Needs::OwnClient | Needs::OwnCertificate | Needs::OwnProposal => "none".to_owned(),
         };
         if own(rule.needs) && allowed {
             self.officer("POST", &format!("/keys/{name}/create"), r#"{"kty":"EC"}"#).await;
@@ -237,7 +237,11 @@ impl Stage {
             .replace("{guid}", &guid)
             .replace("{n}", &self.next().to_string())
             .replace("{now}", &now().0.to_string());
-        let body = if body == "{certificate}" { policy::certificate() } else { body };
+        let body = match body.as_str() {
+            "{certificate}" => policy::certificate(),
+            "{vote}" => policy::vote(self, &path, allowed).await,
+            _ => body,
+        };
         if let (true, Some(made)) = (allowed, made_before(rule, &guid)) {
             self.as_role(Role::Administrator, "PUT", &path, &made).await;
         }
@@ -279,6 +283,23 @@ impl Stage {
         let answer = self.dispatch(State::Open, "POST", &ask, token.map(String::as_str)).await;
         assert!(answer.status.is_success(), "{path}: {:?}", answer.body);
         answer
+    }
+
+    /// Proposes that a path is removed, which needs an approval from the first time on: the proposal's id.
+    pub(super) async fn proposal(&self) -> String {
+        let policy = self.as_role(Role::Administrator, "GET", "/keystead/v1/policy", "").await.json();
+        if policy["approvers"].as_array().is_none_or(Vec::is_empty) {
+            self.as_role(Role::Administrator, "PUT", "/keystead/v1/policy/approvals", &policy::approvals()).await;
+        }
+        let (path, reason) = (format!("path-{}", self.next()), "a path of its own".to_owned());
+        let reason = keystead_engine::Reason { text: reason, hours: None };
+        let made = self.node.instance.propose_path_removal("open", &path, reason, moment(now())).await;
+        made.unwrap().proposal.id
+    }
+
+    /// What the administrator reads.
+    pub(super) async fn read(&self, path: &str) -> serde_json::Value {
+        self.as_role(Role::Administrator, "GET", path, "").await.json()
     }
 
     /// Undoes what would disturb the cases to come.

@@ -1,0 +1,102 @@
+//! `keystead approval verify`: whether signatures hold, believing nothing but the approvers' public keys.
+
+use super::file::{Exported, bytes};
+use crate::exit::Failure;
+use crate::key::Shown;
+use crate::output;
+use keystead_access::{Approvals, Approver, Verdict};
+use std::path::PathBuf;
+
+#[derive(clap::Args)]
+pub(super) struct Verify {
+    /// Which proposal, of the server's
+    #[arg(required_unless_present = "file", conflicts_with = "file")]
+    id: Option<String>,
+    /// The proposal, as `approval show --out` wrote it: no server is asked
+    #[arg(long, value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// An approver's public key, PEM; repeat for each
+    #[arg(long, value_name = "PUBLIC.pem", required_unless_present = "approvers")]
+    approver: Vec<PathBuf>,
+    /// A file with `[[approvers]]` and `[approvals]`, as for `approval rules --set`
+    #[arg(long, value_name = "FILE", conflicts_with = "approver")]
+    approvers: Option<PathBuf>,
+    /// How many have to have approved; default: what the file with the approvers says, else all who are named
+    #[arg(long, value_name = "K")]
+    needed: Option<u8>,
+}
+
+impl Verify {
+    /// The proposal to ask a server for.
+    pub(super) fn id(&self) -> Option<&str> {
+        self.id.as_deref()
+    }
+
+    pub(super) fn read(&self) -> Result<Exported, Failure> {
+        let file = self.file.as_deref().ok_or_else(|| Failure::usage("name a proposal, or a --file"))?;
+        Exported::read(file)
+    }
+
+    pub(super) fn run(&self, exported: &Exported, shown: Shown) -> Result<(), Failure> {
+        let approvals = self.approvals()?;
+        let of_rules = approvals.needed(&exported.proposal.rules).map(usize::from);
+        let needed = self.needed.map(usize::from).or(of_rules).unwrap_or(approvals.approvers.len());
+        let (mut rows, mut approved, mut bad) = (Vec::new(), 0_usize, 0_usize);
+        for (at, vote) in exported.votes.iter().enumerate() {
+            let named = approvals.with_key(&vote.key);
+            let twice = exported.votes.iter().take(at).any(|before| before.key == vote.key);
+            let why = match named {
+                None => "of nobody who was named",
+                Some(_) if twice => "a second vote",
+                Some(_) if !vote.is_proven(&exported.proposal) => "the signature does not hold",
+                Some(_) => "holds",
+            };
+            match (why, vote.verdict) {
+                ("holds", Verdict::Approve) => approved = approved.saturating_add(1),
+                ("holds", Verdict::Reject) => {}
+                _ => bad = bad.saturating_add(1),
+            }
+            let name = named.map_or_else(|| output::printable(&vote.approver), |a| a.name.clone());
+            rows.push(vec![name, vote.verdict.word().to_owned(), why.to_owned()]);
+        }
+        let holds = bad == 0 && approved >= needed && needed > 0;
+        if shown.is_json() {
+            let votes: Vec<_> = rows
+                .iter()
+                .map(|row| {
+                    let [approver, verdict, result] = row.as_slice() else { return serde_json::Value::Null };
+                    serde_json::json!({ "approver": approver, "verdict": verdict, "result": result })
+                })
+                .collect();
+            let id = &exported.proposal.id;
+            let all = serde_json::json!({
+                "proposal": id, "approved": approved, "needed": needed, "holds": holds, "votes": votes
+            });
+            output::json(&all)?;
+        } else {
+            output::note(&exported.proposal.text(Verdict::Approve));
+            output::table(&["approver", "verdict", "signature"], rows)?;
+            output::text(&format!("{approved} of {needed} approvals hold"))?;
+        }
+        match (bad, holds) {
+            (_, true) => Ok(()),
+            (0, false) => Err(Failure::check(format!("{approved} approvals hold, and {needed} are needed"))),
+            (n, false) => Err(Failure::check(format!("{n} votes do not hold"))),
+        }
+    }
+
+    fn approvals(&self) -> Result<Approvals, Failure> {
+        if let Some(file) = &self.approvers {
+            return super::rules::read(file);
+        }
+        let approver = |file: &PathBuf| {
+            let text = String::from_utf8_lossy(&bytes(file)?).into_owned();
+            let key = Approver::key_of_pem(&text);
+            let key = key.ok_or_else(|| Failure::usage(format!("{} has no public key in PEM", file.display())))?;
+            let name = file.file_stem().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+            Ok(Approver { name, key })
+        };
+        let approvers = self.approver.iter().map(approver).collect::<Result<_, Failure>>()?;
+        Ok(Approvals { approvers, ..Approvals::default() })
+    }
+}
