@@ -239,9 +239,17 @@ impl OperatorClient {
         Ok(self.call(Method::POST, &format!("{VAULTS}/{name}/unseal"), Body::none()).await?.map(|_| ()))
     }
 
-    /// Destroys a vault with all of its keys.
-    pub async fn erase_vault(&self, name: &Name) -> Result<Done<ErasedInfo>, ClientError> {
+    /// Destroys a vault with all of its keys, or proposes that to its approvers.
+    pub async fn erase_vault(
+        &self,
+        name: &Name,
+        proposing: Option<Proposing>,
+    ) -> Result<Done<ErasedInfo>, ClientError> {
         let body = Body::json(&serde_json::json!({ "confirm": name.as_str() }))?;
+        let body = match proposing {
+            Some(proposing) => body.proposing(proposing),
+            None => body,
+        };
         json(self.call(Method::POST, &format!("{VAULTS}/{name}/erase"), body).await?)
     }
 

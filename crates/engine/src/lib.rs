@@ -106,8 +106,9 @@ pub use keystead_protection::{
 pub use keystead_store::StoreState;
 pub use log::LogInfo;
 pub use node::{
-    Activation, Answered, Asked, DomainActivation, Erased, Finding, Health, Instance, NODE_LOG, NewVault, NotActivated,
-    Offered, OldCopy, Parts, PathReport, PathView, PolicyReader, QuorumView, Reason, VaultSummary, Verdict,
+    Activation, Answered, Approvable, Asked, DomainActivation, Erased, Finding, Health, Instance, NODE_LOG, NewVault,
+    NotActivated, Offered, OldCopy, Parts, PathReport, PathView, PolicyReader, QuorumView, Reason, VaultSummary,
+    Verdict,
 };
 pub use operate::OperateError;
 pub use records::backup::BadBackup;

@@ -1,10 +1,10 @@
 //! `keystead path`: the unseal paths of a vault, over the operator's socket.
 
 use crate::exit::Failure;
-use crate::key::connection::{ProposeArgs, failure};
+use crate::key::connection::{ProposeArgs, failure, proposed_or_failed};
 use crate::output::{self, OutputArgs, time};
 use crate::socket::SocketArgs;
-use keystead_client::{ClientError, PathInfo, PathReport};
+use keystead_client::{PathInfo, PathReport};
 use keystead_model::Name;
 
 #[derive(clap::Args)]
@@ -86,14 +86,6 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         }
         Command::Prove(of) => report(&client.prove_path(&of.vault, &of.path).await.map_err(failed)?.value, shown),
         Command::Test(of) => report(&client.test_path(&of.vault, &of.path).await.map_err(failed)?.value, shown),
-    }
-}
-
-/// What was only proposed is shown as everything is.
-fn proposed_or_failed(e: &ClientError, shown: OutputArgs) -> Failure {
-    match e {
-        ClientError::Proposed { proposal, .. } if shown.is_json() => Failure::proposed(format!("{proposal:#}")),
-        e => failure(e),
     }
 }
 

@@ -205,6 +205,8 @@ actions! {
     DomainConfirmed = 1024, "vault/domain-confirmed";
     /// The operator proposed to remove an unseal path: the clear body has the path and the proposal's id.
     PathRemovalProposed = 1040, "vault/path/removal-proposed";
+    /// The operator proposed to erase a vault.
+    ErasureProposed = 1041, "vault/erasure-proposed";
 }
 
 impl fmt::Display for Action {

@@ -218,6 +218,7 @@ mod tests {
                     | A::ProposeOperation
                     | A::RemoveProposal
                     | A::PathRemovalProposed
+                    | A::ErasureProposed
             );
             for kind in [VaultKind::Vault, VaultKind::Hsm] {
                 assert_eq!(DataAction::of(*action, kind).is_none(), by_no_role, "{action}: give it a data action");

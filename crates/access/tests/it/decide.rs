@@ -82,7 +82,8 @@ fn gives(role: &str, action: Action) -> bool {
         NotifyExpiry | IssueToken | VaultCreated | VaultUnsealed | VaultSealed | NodeEnrolled | TurnedAway
         | VaultActivated | TokenEnrolled | OrphansDestroyed | ClockDoubted | VaultErased | RootRotationBegun
         | RowsResealed | RootDestroyed | RootRotated | PathAdded | PathRemoved | PathProven | PathTested
-        | TransferKeyMade | QuorumAsked | ShareTaken | ShareRefused | DomainConfirmed | PathRemovalProposed => false,
+        | TransferKeyMade | QuorumAsked | ShareTaken | ShareRefused | DomainConfirmed | PathRemovalProposed
+        | ErasureProposed => false,
     }
 }
 

@@ -21,17 +21,41 @@ pub struct Reason {
     pub hours: Option<u16>,
 }
 
-/// Removing an unseal path, as approvers see it.
-fn removal(path: &str) -> Operation {
-    Operation::new(&[Rule::PathRemoval], Action::PathRemoved, &Target::Vault, &json!({ "path": path }))
+/// What the operator does of it.
+#[derive(Debug, Clone, Copy)]
+pub enum Approvable<'a> {
+    /// Removing an unseal path.
+    PathRemoval(&'a str),
+    /// Erasing the vault.
+    Erasure,
+}
+
+impl Approvable<'_> {
+    /// As approvers see it.
+    fn operation(self) -> Operation {
+        match self {
+            Self::PathRemoval(path) => {
+                Operation::new(&[Rule::PathRemoval], Action::PathRemoved, &Target::Vault, &json!({ "path": path }))
+            }
+            Self::Erasure => Operation::new(&[Rule::Erase], Action::VaultErased, &Target::Vault, &json!({})),
+        }
+    }
+
+    /// What is recorded of the proposal, and what it is about.
+    const fn proposed(&self) -> (Action, &str) {
+        match self {
+            Self::PathRemoval(path) => (Action::PathRemovalProposed, path),
+            Self::Erasure => (Action::ErasureProposed, ""),
+        }
+    }
 }
 
 impl Instance {
-    /// Proposes to the approvers of an open vault that one of its paths is removed.
-    pub async fn propose_path_removal(
+    /// Proposes something to the approvers of an open vault.
+    pub async fn propose(
         &self,
         name: &str,
-        path: &str,
+        what: Approvable<'_>,
         reason: Reason,
         at: Moment,
     ) -> Result<ProposalView, OperateError> {
@@ -39,27 +63,28 @@ impl Instance {
         let (vault, open) = self.steady(name)?;
         let room = Room::new(&vault, &open, at);
         let now = InForce::read(&room).await?;
-        let (operation, proposer) = (removal(path), Proposal::OPERATOR.to_owned());
+        let (operation, proposer) = (what.operation(), Proposal::OPERATOR.to_owned());
         let new = Proposed { operation: &operation, proposer, reason: &reason.text, hours: reason.hours };
         let (row, view) = propose(&room, &now, new).await?;
-        let clear = minicbor::to_vec((path, row.id.to_string())).map_err(|_| Refusal::Fault)?;
+        let (action, about) = what.proposed();
+        let clear = minicbor::to_vec((about, row.id.to_string())).map_err(|_| Refusal::Fault)?;
         let changes = Changes { puts: vec![row], checks: vec![now.check], ..Changes::default() };
-        self.commit(&vault, changes, (Action::PathRemovalProposed, clear.clone()), at, || ()).await?;
-        self.write(Action::PathRemovalProposed, vault.info.id, clear, at).await?;
+        self.commit(&vault, changes, (action, clear.clone()), at, || ()).await?;
+        self.write(action, vault.info.id, clear, at).await?;
         Ok(view)
     }
 
-    /// What goes into the commit that removes a path, if that has the approvals it needs.
-    pub(super) async fn approved_removal(
+    /// What goes into the commit, if that has the approvals it needs.
+    pub(super) async fn approved(
         &self,
         (vault, open): (&Vault, &Arc<Open>),
-        path: &str,
+        what: Approvable<'_>,
         operation: OperationId,
         at: Moment,
     ) -> Result<Used, OperateError> {
         let room = Room::new(vault, open, at);
         let now = InForce::read(&room).await?;
-        let gate = Gate::for_operation(&room, &now, &removal(path), Proposal::OPERATOR).await?;
+        let gate = Gate::for_operation(&room, &now, &what.operation(), Proposal::OPERATOR).await?;
         Ok(gate.used(&room, operation)?)
     }
 }

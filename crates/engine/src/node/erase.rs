@@ -2,13 +2,13 @@
 //! alone. What a copy of the store from before still opens is then tried, by each path, and told: nothing here reaches
 //! such a copy.
 
-use super::{Instance, QuorumView};
+use super::{Approvable, Instance, QuorumView};
 use crate::error::{Refusal, TurnedAway};
 use crate::operate::OperateError;
 use crate::vault::{Open, State, Vault};
 use crate::wraps::{self, Stored};
 use keystead_custody::{UnsealPath, Wraps};
-use keystead_model::{Action, Moment, VaultId};
+use keystead_model::{Action, Moment, OperationId, VaultId};
 use keystead_store::Kind;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -60,7 +60,8 @@ struct Copy {
 }
 
 impl Instance {
-    /// Destroys a vault that is open, or never was. With purge protection, only one without keys.
+    /// Destroys a vault that is open, or never was. With purge protection, only one without keys. Where the policy asks
+    /// for it, approvers have approved.
     pub async fn erase(&self, name: &str, at: Moment) -> Result<Erased, OperateError> {
         let _one_at_a_time = self.operating.lock().await;
         let vault = self.known(name)?;
@@ -75,7 +76,17 @@ impl Instance {
             state => return Err(OperateError::WrongState { state: state.name(), needed: "open" }),
         };
         let custodians = Option::clone(&vault.quorum.load());
-        self.erase_rows(&vault, keys, at).await?;
+        let operation = OperationId::from_bytes(keystead_crypto::random());
+        let approved = match &open {
+            Some(open) => self.approved((&vault, open), Approvable::Erasure, operation, at).await?.id,
+            None => None,
+        };
+        let clear = match approved {
+            None => minicbor::to_vec(keys),
+            Some(id) => minicbor::to_vec((keys, id.to_string())),
+        };
+        let clear = clear.map_err(|_| Refusal::Fault)?;
+        self.erase_rows(&vault, operation, clear.clone(), at).await?;
         self.store().scrub();
         let mut left = match &open {
             Some(open) => residents(open, at).await,
@@ -85,7 +96,6 @@ impl Instance {
         self.leftovers.add(id);
         left.extend(self.clear_leftovers().await);
         let copies = self.tried_copies(id, copies).await;
-        let clear = minicbor::to_vec(keys).map_err(|_| Refusal::Fault)?;
         self.write(Action::VaultErased, id, clear, at).await?;
         Ok(Erased { vault: id, keys, copies, custodians, left })
     }
@@ -101,9 +111,14 @@ impl Instance {
     }
 
     /// From here on nothing is left by which this server could open it.
-    async fn erase_rows(&self, vault: &Arc<Vault>, keys: u64, at: Moment) -> Result<(), OperateError> {
-        let clear = minicbor::to_vec(keys).map_err(|_| Refusal::Fault)?;
-        let (operation, make) = self.vault_record(vault, Action::VaultErased, clear, at, [0; 32]);
+    async fn erase_rows(
+        &self,
+        vault: &Arc<Vault>,
+        operation: OperationId,
+        clear: Vec<u8>,
+        at: Moment,
+    ) -> Result<(), OperateError> {
+        let make = self.record_of(operation, vault, (Action::VaultErased, clear), at, [0; 32]);
         let slot = self.parts.journal.reserve()?;
         let committed = match self.parts.store.erase(vault.info.id, make).await {
             Ok(committed) => committed,

@@ -14,7 +14,7 @@ mod records;
 mod tokens;
 
 pub use activate::{DomainActivation, NotActivated, PolicyReader};
-pub use approved::Reason;
+pub use approved::{Approvable, Reason};
 pub use confirm::QuorumView;
 pub use doctor::{Finding, Verdict};
 pub use erase::{Erased, OldCopy};

@@ -1,6 +1,6 @@
 //! A vault's unseal paths: add, prove, test, remove, list. Each is in the node's log, a change in the vault's, too.
 
-use super::{CUSTODY, Instance, open};
+use super::{Approvable, CUSTODY, Instance, open};
 use crate::error::Refusal;
 use crate::operate::OperateError;
 use crate::records::{PathRecord, PathsRecord};
@@ -152,7 +152,7 @@ impl Instance {
         let removes = stored.domain.iter().chain(&stored.roots).map(|row| (row.key(), row.counter)).collect();
         let mut puts = vec![wraps::paths_row(&vault, &seals.records, row.as_ref(), &listed)?];
         let operation = OperationId::from_bytes(keystead_crypto::random());
-        let approved = self.approved_removal((&vault, &open), path, operation, at).await?;
+        let approved = self.approved((&vault, &open), Approvable::PathRemoval(path), operation, at).await?;
         let clear = match approved.id {
             None => minicbor::to_vec((&removed.name, &removed.kind)),
             Some(id) => minicbor::to_vec((&removed.name, &removed.kind, id.to_string())),

@@ -130,7 +130,7 @@ impl Instance {
         (operation, self.record_of(operation, vault, (action, clear), at, digest))
     }
 
-    fn record_of(
+    pub(super) fn record_of(
         &self,
         operation: OperationId,
         vault: &Vault,

@@ -7,10 +7,10 @@ use keystead_crypto::ec::{Curve, PrivateKey as Ec};
 use keystead_crypto::ed25519::SigningKey;
 use keystead_crypto::signature::PrivateKey;
 use keystead_engine::{
-    ApprovalError, BackupKey, BackupPlace, Command, CreateClient, CreateRoleAssignment, DeleteKey, GetDeletedKey,
-    GetKey, ListProposals, OperateError, ProposalState, ProposalView, Propose, PurgeKey, ReadAudit, ReadProposal,
-    Reason, RecoverKey, Refusal, RemoveClient, RestoreKey, RevokeTokens, StartBackup, TurnedAway, VoteOnProposal,
-    WriteApprovals,
+    Approvable, ApprovalError, BackupKey, BackupPlace, Command, CreateClient, CreateRoleAssignment, DeleteKey,
+    GetDeletedKey, GetKey, ListProposals, OperateError, ProposalState, ProposalView, Propose, PurgeKey, ReadAudit,
+    ReadProposal, Reason, RecoverKey, Refusal, RemoveClient, RestoreKey, RevokeTokens, StartBackup, TurnedAway,
+    VoteOnProposal, WriteApprovals,
 };
 use keystead_model::{Action, Guid, KeySpec, ObjectId, Target, Time};
 use keystead_store::fault::CommitFault;
@@ -492,7 +492,7 @@ async fn the_operator_removes_a_path_once_it_was_approved() {
     };
     assert!(required(&remove().await));
     let reason = || Reason { text: "the disk is replaced".to_owned(), hours: None };
-    let view = node.instance.propose_path_removal("dev", "second", reason(), at(T0)).await.unwrap();
+    let view = node.instance.propose("dev", Approvable::PathRemoval("second"), reason(), at(T0)).await.unwrap();
     assert_eq!(view.proposal.proposer, Proposal::OPERATOR);
     approve(&node, &view, &[&people.bob]).await;
     assert!(required(&remove().await));
@@ -504,4 +504,23 @@ async fn the_operator_removes_a_path_once_it_was_approved() {
     let actions: Vec<_> = node.records().iter().filter_map(|r| r.action()).collect();
     assert!(actions.contains(&Action::PathRemovalProposed) && actions.contains(&Action::PathRemoved));
     node.stop_and_verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vault_is_erased_once_that_was_approved() {
+    let people = People::new();
+    let node = node(&people, &[(Rule::Erase, 1)]).await;
+    let erase = async || node.instance.erase("dev", at(T0)).await;
+    let needs =
+        |answer| matches!(answer, Err(OperateError::Refused(Refusal::Approval(ApprovalError::Required { .. }))));
+    assert!(needs(erase().await));
+    let reason = Reason { text: "the customer left".to_owned(), hours: None };
+    let view = node.instance.propose("dev", Approvable::Erasure, reason, at(T0)).await.unwrap();
+    assert!(needs(erase().await));
+    approve(&node, &view, &[&people.bob]).await;
+    let erased = erase().await.unwrap();
+    assert!(node.instance.named("dev").is_none(), "{erased:?}");
+    let record = node.records().into_iter().rfind(|r| r.action() == Some(Action::VaultErased)).unwrap();
+    let (_, proposal): (u64, String) = minicbor::decode(record.clear()).unwrap();
+    assert_eq!(proposal, view.proposal.id);
 }

@@ -3,7 +3,7 @@
 use super::env_file::{self, Settings};
 use super::{profile, wait};
 use crate::exit::Failure;
-use crate::output;
+use crate::output::{self, OutputArgs};
 use keystead_client::{Client, ClientError, Config, Credential, Proposing};
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
@@ -57,6 +57,14 @@ pub(crate) struct ProposeArgs {
 impl ProposeArgs {
     pub(crate) fn get(&self) -> Option<Proposing> {
         self.propose.clone().map(|reason| Proposing { reason, hours: self.propose_hours })
+    }
+}
+
+/// What was only proposed is shown as everything is.
+pub(crate) fn proposed_or_failed(e: &ClientError, shown: OutputArgs) -> Failure {
+    match e {
+        ClientError::Proposed { proposal, .. } if shown.is_json() => Failure::proposed(format!("{proposal:#}")),
+        e => failure(e),
     }
 }
 

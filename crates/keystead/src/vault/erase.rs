@@ -2,7 +2,7 @@
 
 use super::{name, quorum};
 use crate::exit::Failure;
-use crate::key::connection::failure;
+use crate::key::connection::{ProposeArgs, proposed_or_failed};
 use crate::output::{self, OutputArgs};
 use keystead_client::{CopyInfo, ErasedInfo, OperatorClient};
 use keystead_model::Name;
@@ -24,6 +24,8 @@ pub(super) struct Erase {
     /// Its name again
     #[arg(long, value_name = "NAME", value_parser = name)]
     confirm: Name,
+    #[command(flatten)]
+    proposing: ProposeArgs,
 }
 
 impl Erase {
@@ -31,7 +33,8 @@ impl Erase {
         if self.confirm != self.name {
             return Err(Failure::usage("--confirm is not the name of the vault: nothing was done"));
         }
-        let erased = client.erase_vault(&self.name).await.map_err(|e| failure(&e))?.value;
+        let erased = client.erase_vault(&self.name, self.proposing.get()).await;
+        let erased = erased.map_err(|e| proposed_or_failed(&e, shown))?.value;
         if shown.is_json() { output::json(&erased) } else { told(&self.name, &erased) }
     }
 }

@@ -21,6 +21,7 @@ pub(super) enum Ask {
     Seal(String),
     Unseal(String),
     Erase(String),
+    ProposeErasure(String, Reason),
     Quorum(String, super::quorum::Ask),
     RotateRoot(String, bool),
     Paths(String),
@@ -142,8 +143,11 @@ pub(super) fn unseal(parts: &Parts<'_>) -> Result<Ask, BadParameter> {
 
 pub(super) fn erase(parts: &Parts<'_>) -> Result<Ask, BadParameter> {
     let document: ErasureDocument = serde_json::from_slice(parts.body()).map_err(|e| BadParameter::json(&e))?;
-    match name(parts)? {
-        name if name == document.confirm => Ok(Ask::Erase(name)),
+    match (name(parts)?, Proposing::of(parts)?) {
+        (name, None) if name == document.confirm => Ok(Ask::Erase(name)),
+        (name, Some(Proposing { reason, hours })) if name == document.confirm => {
+            Ok(Ask::ProposeErasure(name, Reason { text: reason, hours }))
+        }
         _ => Err(BadParameter::Malformed { what: "confirm", expected: "the name of the vault that is erased" }),
     }
 }

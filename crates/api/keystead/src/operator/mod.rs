@@ -16,7 +16,7 @@ use hyper::{HeaderMap, Method, Request, StatusCode};
 use keystead_api_table::{
     Access, BadParameter, Body, Ids, Parts, Pattern, Reply, Response, RouteInfo, Segments, Stamp, proposed,
 };
-use keystead_engine::{Instance, OperateError};
+use keystead_engine::{Approvable, Instance, OperateError};
 use keystead_model::Moment;
 use std::sync::Arc;
 
@@ -86,7 +86,11 @@ impl Operator {
                 None => Reply::error(StatusCode::NOT_FOUND, "NotFound", None, "This server keeps no metrics."),
             },
             ask => {
-                let ok = if matches!(ask, Ask::ProposePathRemoval(..)) { StatusCode::ACCEPTED } else { row.ok };
+                let ok = if matches!(ask, Ask::ProposePathRemoval(..) | Ask::ProposeErasure(..)) {
+                    StatusCode::ACCEPTED
+                } else {
+                    row.ok
+                };
                 carry_out(instance, ask, at).await.map_or_else(|e| refused(&e), |body| Reply::new(ok, body))
             }
         }
@@ -237,7 +241,11 @@ async fn perform(instance: &Instance, ask: Ask, at: Moment) -> Result<Body, Oper
             instance.paths(&name).await.map(|paths| view::paths(&paths))
         }
         Ask::ProposePathRemoval(name, path, reason) => {
-            let view = instance.propose_path_removal(&name, &path, reason, at).await?;
+            let view = instance.propose(&name, Approvable::PathRemoval(&path), reason, at).await?;
+            Ok(proposed(&view))
+        }
+        Ask::ProposeErasure(name, reason) => {
+            let view = instance.propose(&name, Approvable::Erasure, reason, at).await?;
             Ok(proposed(&view))
         }
         Ask::Quorum(name, ask) => quorum::perform(instance, &name, ask, at).await,

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use hyper::Request;
 use keystead_api_table::RouteInfo;
 use keystead_audit::Record;
-use keystead_engine::Vault;
+use keystead_engine::{Approvable, Vault};
 use keystead_model::VaultKind;
 use std::collections::HashMap;
 use std::fmt;
@@ -293,7 +293,7 @@ impl Stage {
         }
         let (path, reason) = (format!("path-{}", self.next()), "a path of its own".to_owned());
         let reason = keystead_engine::Reason { text: reason, hours: None };
-        let made = self.node.instance.propose_path_removal("open", &path, reason, moment(now())).await;
+        let made = self.node.instance.propose("open", Approvable::PathRemoval(&path), reason, moment(now())).await;
         made.unwrap().proposal.id
     }
 
