@@ -23,7 +23,9 @@ pub struct Reason {
 
 /// Removing an unseal path, as approvers see it.
 fn removal(path: &str) -> Operation {
-    Operation::new(&[Rule::PathRemoval], Action::PathRemoved, &Target::Vault, &json!({ "path": path }))
+    let done = Operation::new(&[Rule::PathRemoval], Action::PathRemoved, &Target::Vault, &json!({ "path": path }));
+    // The record says what was done; here it is still to be.
+    Operation { name: "vault/path/remove", ..done }
 }
 
 impl Instance {
