@@ -33,12 +33,14 @@ pub enum Approvable<'a> {
 impl Approvable<'_> {
     /// As approvers see it.
     fn operation(self) -> Operation {
-        match self {
+        // The record says what was done; here it is still to be.
+        let (rule, done, name, parameters) = match self {
             Self::PathRemoval(path) => {
-                Operation::new(&[Rule::PathRemoval], Action::PathRemoved, &Target::Vault, &json!({ "path": path }))
+                (Rule::PathRemoval, Action::PathRemoved, "vault/path/remove", json!({ "path": path }))
             }
-            Self::Erasure => Operation::new(&[Rule::Erase], Action::VaultErased, &Target::Vault, &json!({})),
-        }
+            Self::Erasure => (Rule::Erase, Action::VaultErased, "vault/erase", json!({})),
+        };
+        Operation { name, ..Operation::new(&[rule], done, &Target::Vault, &parameters) }
     }
 
     /// What is recorded of the proposal, and what it is about.

@@ -493,7 +493,9 @@ async fn the_operator_removes_a_path_once_it_was_approved() {
     assert!(required(&remove().await));
     let reason = || Reason { text: "the disk is replaced".to_owned(), hours: None };
     let view = node.instance.propose("dev", Approvable::PathRemoval("second"), reason(), at(T0)).await.unwrap();
-    assert_eq!(view.proposal.proposer, Proposal::OPERATOR);
+    let Proposal { proposer, operation, parameters, .. } = &view.proposal;
+    assert_eq!((proposer.as_str(), operation.as_str()), (Proposal::OPERATOR, "vault/path/remove"));
+    assert_eq!(parameters, r#"{"path":"second"}"#);
     approve(&node, &view, &[&people.bob]).await;
     assert!(required(&remove().await));
     approve(&node, &view, &[&people.carol]).await;
