@@ -1,6 +1,7 @@
 //! The two ways not to succeed: refused after the decision (with a receipt), or turned away before it (counted).
 
 use crate::admission::Bound;
+use crate::domain::SecurityDomainError;
 use crate::records::backup::BadBackup;
 use crate::whole::BackupError;
 use keystead_access::{BadPolicy, Denial, NotChanged};
@@ -56,6 +57,9 @@ pub enum Refusal {
     /// The whole vault is not backed up or restored.
     #[error(transparent)]
     Backup(#[from] BackupError),
+    /// The security domain is not given out, or not adopted.
+    #[error(transparent)]
+    Domain(#[from] SecurityDomainError),
     /// A rotation policy out of bounds.
     #[error("the rotation policy is refused: {what}")]
     BadRotationPolicy {
@@ -260,6 +264,7 @@ impl Refusal {
             Self::BadRelease(_) => 35,
             Self::ImportAlone => 36,
             Self::ImportSettled => 37,
+            Self::Domain(_) => 45,
             Self::Backup(_) => 50,
             Self::NoHsm => 90,
             Self::HsmAway(_) => 91,

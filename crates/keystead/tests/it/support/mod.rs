@@ -12,8 +12,10 @@
 //! let proved = place.cli(&["audit", "verify", "--data", place.data_str()]);   // another keystead process
 //! ```
 //!
+//! - [`custodians`]: what Managed HSM's clients do with a security domain
 //! - [`http`]: one HTTPS connection that sends anything · [`vault`]: calls with a token · [`server`]: the process
 
+pub(crate) mod custodians;
 pub(crate) mod http;
 pub(crate) mod server;
 pub(crate) mod vault;
