@@ -11,6 +11,7 @@ mod canaries;
 mod cancelled;
 mod ciphers;
 mod clock;
+mod domain;
 mod faults;
 mod fuzz;
 mod imports;
