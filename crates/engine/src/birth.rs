@@ -141,7 +141,11 @@ impl Custodians<'_> {
             public: self.public,
             blob: BlobKey(*self.keys.blob.expose()),
             wrapping: self.keys.wrapping,
-            domain: Some(DomainRecord { id: *self.keys.domain.as_bytes(), activation: self.activation }),
+            domain: Some(DomainRecord {
+                id: *self.keys.domain.as_bytes(),
+                activation: Some(self.activation.into()),
+                wrapping: None,
+            }),
             paths: PathsRecord { paths },
             puts,
         })

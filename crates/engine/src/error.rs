@@ -2,6 +2,7 @@
 
 use crate::admission::Bound;
 use crate::approvals::ApprovalError;
+use crate::domain::SecurityDomainError;
 use crate::records::backup::BadBackup;
 use crate::whole::BackupError;
 use keystead_access::{BadPolicy, Denial, NotChanged};
@@ -57,6 +58,9 @@ pub enum Refusal {
     /// The whole vault is not backed up or restored.
     #[error(transparent)]
     Backup(#[from] BackupError),
+    /// The security domain is not given out, or not adopted.
+    #[error(transparent)]
+    Domain(#[from] SecurityDomainError),
     /// A rotation policy out of bounds.
     #[error("the rotation policy is refused: {what}")]
     BadRotationPolicy {
@@ -264,6 +268,7 @@ impl Refusal {
             Self::BadRelease(_) => 35,
             Self::ImportAlone => 36,
             Self::ImportSettled => 37,
+            Self::Domain(_) => 45,
             Self::Backup(_) => 50,
             Self::Approval(ApprovalError::Required { .. }) => 100,
             Self::Approval(_) => 101,

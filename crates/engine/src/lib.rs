@@ -12,6 +12,7 @@
 //! - [`view`]: what commands take and give; [`records`]: what stands in the sealed rows
 //! - [`whole`]: backups of a whole vault, and restores
 //! - [`hsms`]: the tokens of the node; [`enrol`]: how a wrapping key enters one; [`sweep`]: what leaves them
+//! - [`domain`]: the security domain, given out and adopted
 //! - [`rotate`]: another generation of a vault's root; `seals`: what seals rows; `wraps`: where roots are wrapped
 //! - [`clock`]: whether the node's clock is believed
 //! - [`gauges`]: how full the node is
@@ -37,6 +38,7 @@ pub(crate) mod cache;
 pub(crate) mod clear_row;
 pub mod clock;
 pub mod commands;
+pub mod domain;
 pub(crate) mod enrol;
 pub mod error;
 pub mod gauges;
@@ -75,6 +77,10 @@ pub use commands::audit::{AuditEntry, ReadAudit};
 pub use commands::backup::{ListBackups, ReadBackup, StartBackup};
 pub use commands::client::{AddCredential, CreateClient, CreatedClient, NewCredential, RemoveClient, RemoveCredential};
 pub use commands::clock::{ClockView, ConfirmClock, ReadClock};
+pub use commands::domain::{
+    Custodian, DomainStatus, DownloadSecurityDomain, GetTransferKey, ReadDownload, ReadUpload, TransferKeyView,
+    UploadSecurityDomain,
+};
 pub use commands::issuer::{AddIssuer, RemoveIssuer};
 pub use commands::key::{
     AttestedKey, BackupKey, CreateKey, Decrypt, DeleteKey, Encrypt, GetDeletedKey, GetKey, GetKeyAttestation,
@@ -91,6 +97,7 @@ pub use commands::role::{
 };
 pub use commands::token::{IssueToken, IssuedToken};
 pub use commands::vault::{GetSetting, ListSettings, SealVault, Setting, UpdateSetting};
+pub use domain::SecurityDomainError;
 pub use error::{BadRelease, Refusal, TurnedAway};
 pub use gauges::{Gauges, TokenHealth};
 pub use hsms::Hsms;

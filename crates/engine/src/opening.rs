@@ -13,7 +13,7 @@ use crate::records::{self, IssuerRecord, SecretsRecord};
 use crate::room::row_binding;
 use crate::rotate::Rotation;
 use crate::seals::{self, Roots, Seals};
-use crate::vault::{Open, Vault, VaultKeys};
+use crate::vault::{Open, State, Vault, VaultKeys};
 use keystead_access::{Policy, PolicyDocument};
 use keystead_crypto::sealed::{Sealer, Usage};
 use keystead_crypto::{Mac, hmac_sha256, sha256};
@@ -22,6 +22,11 @@ use keystead_protection::StoredKey;
 use keystead_store::{Kind, Row, RowKey};
 use minicbor::Decode;
 use std::sync::Arc;
+use std::time::Duration;
+use zeroize::Zeroizing;
+
+/// Blob keys have no generations.
+const BLOB_GENERATION: u32 = 1;
 
 /// Reads and opens everything a vault needs to be open. `stored` is the status that stands in the clear.
 pub(crate) async fn open(vault: &Vault, roots: &Roots, stored: VaultStatus, at: Moment) -> Result<Open, OperateError> {
@@ -54,7 +59,8 @@ pub(crate) async fn open(vault: &Vault, roots: &Roots, stored: VaultStatus, at: 
     let trust = Trust::new(issuer::trusted(vault.info(), &issuer), &document);
     let index = Mac::new(&secrets.index_key);
     let domain = secrets.domain.as_ref().map_or(vault.info().id, |domain| VaultId::from_bytes(domain.id));
-    let keys = VaultKeys { index, blobs: blobs(&secrets), domain };
+    let blobs = Sealer::new(&blob_key(&secrets), Usage::Backup, BLOB_GENERATION);
+    let keys = VaultKeys { index, blobs, domain };
     let purge_protection = secrets.purge_protection.unwrap_or(false);
     let protection = vault.hsms.protection(vault.info().id, &vault.protection, secrets.hsm.as_ref());
     let issuer = BuiltInIssuer::new(issuer, key);
@@ -66,24 +72,40 @@ pub(crate) async fn open(vault: &Vault, roots: &Roots, stored: VaultStatus, at: 
 /// Whether the activation record, which stands in the clear, is the one that the vault was activated with.
 async fn activated_with(vault: &Vault, secrets: &SecretsRecord) -> Result<(), OperateError> {
     let altered = || OperateError::Altered { what: "activation record" };
-    match &secrets.domain {
+    match secrets.domain.as_ref().and_then(|domain| domain.activation) {
         None if vault.info().custody == QUORUM => Err(altered()),
         None => Ok(()),
-        Some(domain) => {
+        Some(activation) => {
             let stands = row(vault, Kind::Activation).await.map_err(|_| altered())?;
-            if sha256(&[&stands.sealed]) == domain.activation { Ok(()) } else { Err(altered()) }
+            if sha256(&[&stands.sealed]) == *activation { Ok(()) } else { Err(altered()) }
         }
     }
 }
 
 /// A vault that was made before there were backups has no blob key of its own: it gets one from its index key. The
 /// first byte is no kind's code, so that it is no lookup tag.
-fn blobs(secrets: &SecretsRecord) -> Sealer {
-    const BLOB_GENERATION: u32 = 1;
-    let derived = || zeroize::Zeroizing::new(hmac_sha256(&secrets.index_key, &[&[0], b"keystead blob key"]));
-    match &secrets.blob_key {
-        Some(key) => Sealer::new(&key.0, Usage::Backup, BLOB_GENERATION),
-        None => Sealer::new(&derived(), Usage::Backup, BLOB_GENERATION),
+pub(crate) fn blob_key(secrets: &SecretsRecord) -> Zeroizing<[u8; 32]> {
+    let derived = || hmac_sha256(&secrets.index_key, &[&[0], b"keystead blob key"]);
+    Zeroizing::new(secrets.blob_key.as_ref().map_or_else(derived, |key| key.0))
+}
+
+/// Opens an open vault anew, from the same root: something of it changed that stays as it is while it is open. Where
+/// that does not succeed it is sealed, and the operator unseals it.
+pub(crate) async fn anew(vault: &Vault, before: &Arc<Open>, at: Moment) {
+    // What was asked for is done: it does not fail for want of the little time that is left.
+    const MORE: Duration = Duration::from_secs(10);
+    let at = Moment { deadline: at.deadline.checked_add(MORE).unwrap_or(at.deadline), ..at };
+    let roots = Roots::from(Arc::clone(&before.seals().root));
+    match open(vault, &roots, VaultStatus::Active, at).await {
+        Ok(open) => {
+            vault.succeed(before, State::Open(Arc::new(open)));
+            vault.look_at_issuers(at);
+        }
+        Err(why) => {
+            tracing::warn!(vault = %vault.info().name, "it is sealed, as it did not open with its new domain: {why}");
+            vault.not_opened.store(Arc::new(Some(why.to_string())));
+            vault.succeed(before, State::Sealed);
+        }
     }
 }
 

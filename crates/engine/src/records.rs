@@ -126,7 +126,7 @@ pub(crate) struct SecretsRecord {
     /// The vault's HSM, if it has one.
     #[n(4)]
     pub(crate) hsm: Option<HsmRecord>,
-    /// The domain that the vault was activated with. One that made its own has none: its id is the vault's.
+    /// The domain that the vault was activated with, or adopted. One that made its own has none: its id is the vault's.
     #[n(5)]
     pub(crate) domain: Option<DomainRecord>,
     /// Seal the details of audit records of later generations, in their order.
@@ -141,9 +141,14 @@ pub(crate) struct DomainRecord {
     /// Its id, to which backups are bound.
     #[cbor(n(0), with = "minicbor::bytes")]
     pub(crate) id: [u8; 16],
-    /// SHA-256 of the activation record.
-    #[cbor(n(1), with = "minicbor::bytes")]
-    pub(crate) activation: [u8; 32],
+    /// SHA-256 of the activation record, of a vault that was activated with the domain.
+    #[n(1)]
+    #[zeroize(skip)]
+    pub(crate) activation: Option<ByteArray<32>>,
+    /// The id of the domain's wrapping key, if it has one, of a vault that adopted the domain.
+    #[n(2)]
+    #[zeroize(skip)]
+    pub(crate) wrapping: Option<ByteArray<16>>,
 }
 
 /// A vault's HSM. Not secret; it stands here because nothing in the clear may say which tokens a vault believes.

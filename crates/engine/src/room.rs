@@ -7,6 +7,7 @@ use crate::vault::{Open, Vault};
 use crate::view::{KeyView, Recovery};
 use keystead_access::{Ask, Permit, Who};
 use keystead_crypto::sealed::{Binding, Sealer};
+use keystead_custody::Root;
 use keystead_model::{KeyOperation, KeyRef, Moment, Name, ObjectId, Revision, Target, Time, VaultId, Version};
 use keystead_protection::{Lane, OpenKey, Protection, Standing};
 use keystead_store::{Changes, Kind, Row, RowKey};
@@ -86,6 +87,11 @@ impl<'a> Room<'a> {
         &self.seals.records
     }
 
+    /// The root, to be sealed to another domain.
+    pub(crate) fn root(&self) -> &Root {
+        &self.seals.root
+    }
+
     /// What seals and opens its key material.
     pub(crate) fn material(&self) -> &Sealer {
         &self.seals.material
@@ -107,8 +113,7 @@ impl<'a> Room<'a> {
 
     /// The vault's revision in the store.
     pub(crate) async fn revision(&self) -> Result<Revision, Refusal> {
-        let rows = self.vault.store.vaults().await?;
-        rows.iter().find(|row| row.id == self.vault.info.id).map(|row| row.revision).ok_or(Refusal::Damaged)
+        self.vault.revision().await
     }
 
     /// The newest checkpoint of the vault's log on this node; empty before there is one.

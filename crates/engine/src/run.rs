@@ -4,6 +4,7 @@
 use crate::admission::Place;
 use crate::approvals::Gate;
 use crate::error::{Refusal, TurnedAway};
+use crate::opening;
 use crate::room::{Room, Used, digest};
 use crate::to_end::ToEnd;
 use crate::vault::{Open, State, Vault};
@@ -16,6 +17,7 @@ use keystead_model::{Moment, ObjectId, OperationId, Revision, VaultStatus, Versi
 use keystead_store::{Changes, CommitError, MakeRecord, OutboxRow, Row, RowKey};
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::{RwLockReadGuard, RwLockWriteGuard};
 use tracing::{Instrument as _, trace_span};
 
 /// A command that `run` takes. Closed: [`Execute`] cannot be named outside this crate.
@@ -57,6 +59,7 @@ pub struct Effect<T> {
     changes: Changes,
     status: Option<VaultStatus>,
     policy: Option<Policy>,
+    alone: Option<Revision>,
     after: Option<After>,
     used: Vec<Used>,
 }
@@ -71,6 +74,7 @@ impl<T> Effect<T> {
             changes: Changes::default(),
             status: None,
             policy: None,
+            alone: None,
             after: None,
             used: Vec::new(),
         }
@@ -116,6 +120,13 @@ impl<T> Effect<T> {
         self
     }
 
+    /// It changes what everything else in the vault hangs on: nothing was changed since this revision, nothing is
+    /// committed beside it, and the vault is opened anew before anything is again.
+    pub(crate) fn alone(mut self, since: Revision) -> Self {
+        self.alone = Some(since);
+        self
+    }
+
     /// What follows in memory once the changes are committed.
     pub(crate) fn after(mut self, then: impl FnOnce(&Open, Revision) + Send + 'static) -> Self {
         self.after = Some(Box::new(then));
@@ -150,6 +161,14 @@ impl Vault {
         at: Moment,
     ) -> Result<Answer<C::Output, Refusal>, TurnedAway> {
         self.run_as(Who::Caller(caller), ask, at).await
+    }
+
+    /// Whether the vault was changed since a revision. What is not known counts as changed.
+    async fn moved_since(&self, seen: Option<Revision>) -> bool {
+        match seen {
+            None => false,
+            Some(seen) => self.revision().await.ok() != Some(seen),
+        }
     }
 
     pub(crate) async fn run_as<C: Command>(
@@ -300,10 +319,13 @@ impl Run<'_> {
     where
         Self: Sized,
     {
-        let Effect { value, about, note, changes, status, policy, after, used } = effect;
+        let Effect { value, about, note, changes, status, policy, alone, after, used } = effect;
         // No other generation of the root begins to seal before this is committed.
-        let gate = self.open.gate.read().await;
-        if !self.open.seals().seal_all(&changes) {
+        let gate = Gate::of(&self.open, alone.is_some()).await;
+        if !self.vault.still_open(&self.open) {
+            return Err(TurnedAway::Sealed);
+        }
+        if self.vault.moved_since(alone).await || !self.open.seals().seal_all(&changes) {
             drop(gate);
             return match again {
                 true => Ok(Committed::Again(self, permit)),
@@ -319,6 +341,9 @@ impl Run<'_> {
             Some(status) => store.set_status(self.vault.info.id, status, changes, make).instrument(span).await,
             None => store.commit(self.vault.info.id, changes, make).instrument(span).await,
         };
+        if alone.is_some() && committed.is_ok() {
+            opening::anew(self.vault, &self.open, self.at).await;
+        }
         drop(gate);
         // Whatever came of it: after some failures that is not known.
         tags.iter().for_each(|tag| self.open.keys.forget(tag));
@@ -331,8 +356,8 @@ impl Run<'_> {
                 return self.refuse_draft(draft, e.into()).await.map(Committed::Answer);
             }
             (Err(_), None, _) => {
-                if policy.is_some() || status.is_some() {
-                    // Which policy or state stands in the store is not known: nobody is let in until the vault is
+                if policy.is_some() || status.is_some() || alone.is_some() {
+                    // Which policy, state or domain stands in the store is not known: nobody is let in until the vault is
                     // opened again.
                     self.vault.state.store(Arc::new(State::Sealed));
                 }
@@ -384,6 +409,21 @@ impl Run<'_> {
         let receipt = write(self.slot, record).await?;
         self.vault.store.forget(self.operation);
         Ok(receipt)
+    }
+}
+
+/// Changes are committed beside each other, but for those that must be alone.
+enum Gate<'a> {
+    Beside { _held: RwLockReadGuard<'a, ()> },
+    Alone { _held: RwLockWriteGuard<'a, ()> },
+}
+
+impl<'a> Gate<'a> {
+    async fn of(open: &'a Open, alone: bool) -> Self {
+        match alone {
+            false => Self::Beside { _held: open.gate.read().await },
+            true => Self::Alone { _held: open.gate.write().await },
+        }
     }
 }
 

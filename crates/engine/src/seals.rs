@@ -14,7 +14,13 @@ pub(crate) struct Roots(Vec<Arc<Root>>);
 
 impl From<Root> for Roots {
     fn from(root: Root) -> Self {
-        Self(vec![Arc::new(root)])
+        Arc::new(root).into()
+    }
+}
+
+impl From<Arc<Root>> for Roots {
+    fn from(root: Arc<Root>) -> Self {
+        Self(vec![root])
     }
 }
 

@@ -5,7 +5,8 @@ use crate::believed::{Believed, Seen, Trust, Used};
 use crate::cache::KeyCache;
 use crate::clock::Clock;
 use crate::clock::confirmed::Confirmed;
-use crate::error::TurnedAway;
+use crate::domain::transfer::TransferKey;
+use crate::error::{Refusal, TurnedAway};
 use crate::hsms::Hsms;
 use crate::info::{IssuerInfo, VaultInfo};
 use crate::issuer::BuiltInIssuer;
@@ -23,8 +24,9 @@ use keystead_access::Policy;
 use keystead_audit::{Journal, TurnedAwayReason};
 use keystead_crypto::Mac;
 use keystead_crypto::sealed::Sealer;
+use keystead_custody::UnsealPath;
 use keystead_identity::{Caller, NotAuthenticated, Proof, Published, TrustedIssuer};
-use keystead_model::{Moment, NodeId, Time, VaultId};
+use keystead_model::{Moment, NodeId, Revision, Time, VaultId};
 use keystead_protection::Protection;
 use keystead_store::{Store, StoreState};
 use std::net::IpAddr;
@@ -82,6 +84,8 @@ pub struct Open {
     pub(crate) uses: Uses,
     /// What is to leave the tokens.
     pub(crate) purged: Purged,
+    /// To which a domain is encrypted that the vault is to adopt.
+    pub(crate) transfer: TransferKey,
     used: Used,
 }
 
@@ -123,6 +127,7 @@ impl Open {
             keys: KeyCache::new(CACHED),
             uses: Uses::default(),
             purged: Purged::default(),
+            transfer: TransferKey::default(),
             used: Used::default(),
         }
     }
@@ -195,6 +200,8 @@ pub struct Vault {
     pub(crate) protection: Protection,
     /// The tokens that this node is configured with.
     pub(crate) hsms: Hsms,
+    /// The unseal paths that it is configured with.
+    pub(crate) paths: Arc<[Arc<dyn UnsealPath>]>,
     pub(crate) admission: Admission,
     pub(crate) wrong_proofs: Arc<WrongProofs>,
     pub(crate) issuers: Arc<Issuers>,
@@ -232,6 +239,21 @@ impl Vault {
     /// Whether the vault is still open, and as the same `Open`.
     pub(crate) fn still_open(&self, open: &Arc<Open>) -> bool {
         matches!(&**self.state.load(), State::Open(now) if Arc::ptr_eq(now, open))
+    }
+
+    /// What it is after it was open like this, unless another change of its state came first.
+    pub(crate) fn succeed(&self, before: &Arc<Open>, state: State) {
+        let next = Arc::new(state);
+        self.state.rcu(|now| match &**now {
+            State::Open(open) if Arc::ptr_eq(open, before) => Arc::clone(&next),
+            _ => Arc::clone(now),
+        });
+    }
+
+    /// Its revision in the store.
+    pub(crate) async fn revision(&self) -> Result<Revision, Refusal> {
+        let rows = self.store.vaults().await?;
+        rows.iter().find(|row| row.id == self.info.id).map(|row| row.revision).ok_or(Refusal::Damaged)
     }
 
     /// Proof to caller. The vault's state is looked at first: a sealed vault challenges nobody. Where too many wrong

@@ -97,6 +97,14 @@ actions! {
     ReadClock = 43, "clock/read";
     /// Confirm a clock that is doubted.
     ConfirmClock = 44, "clock/confirm";
+    /// Take the security domain, shared among custodians.
+    DownloadSecurityDomain = 45, "security-domain/download";
+    /// Read what came of downloads and uploads of it.
+    ReadSecurityDomain = 46, "security-domain/read";
+    /// Get the key to which a security domain is encrypted that the vault is to adopt.
+    TransferKey = 47, "security-domain/transfer-key";
+    /// Adopt the security domain of another vault.
+    UploadSecurityDomain = 48, "security-domain/upload";
     /// Begin a backup of the whole vault, or look whether one could be made.
     StartBackup = 50, "backup/start";
     /// Read what came of backups.

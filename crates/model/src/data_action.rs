@@ -79,11 +79,15 @@ data_actions! {
         [ReadRoleDefinitions, ReadSettings];
     DefinitionsWrite = 25, "Microsoft.KeyVault/managedHsm/roleDefinitions/write/action" => [WriteRoleDefinition];
     DefinitionsDelete = 26, "Microsoft.KeyVault/managedHsm/roleDefinitions/delete/action" => [DeleteRoleDefinition];
-    DomainDownload = 27, "Microsoft.KeyVault/managedHsm/securitydomain/download/action" => [];
-    DomainDownloadRead = 28, "Microsoft.KeyVault/managedHsm/securitydomain/download/read" => [];
-    DomainUpload = 29, "Microsoft.KeyVault/managedHsm/securitydomain/upload/action" => [];
-    DomainUploadRead = 30, "Microsoft.KeyVault/managedHsm/securitydomain/upload/read" => [];
-    DomainTransferKeyRead = 31, "Microsoft.KeyVault/managedHsm/securitydomain/transferkey/read" => [];
+    DomainDownload = 27, "Microsoft.KeyVault/managedHsm/securitydomain/download/action" =>
+        [DownloadSecurityDomain];
+    DomainDownloadRead = 28, "Microsoft.KeyVault/managedHsm/securitydomain/download/read" =>
+        [ReadSecurityDomain];
+    DomainUpload = 29, "Microsoft.KeyVault/managedHsm/securitydomain/upload/action" =>
+        [UploadSecurityDomain];
+    DomainUploadRead = 30, "Microsoft.KeyVault/managedHsm/securitydomain/upload/read" => [ReadSecurityDomain];
+    DomainTransferKeyRead = 31, "Microsoft.KeyVault/managedHsm/securitydomain/transferkey/read" =>
+        [TransferKey];
     BackupStart = 32, "Microsoft.KeyVault/managedHsm/backup/start/action" => [StartBackup];
     BackupStatus = 33, "Microsoft.KeyVault/managedHsm/backup/status/action" => [ReadBackup];
     RestoreStart = 34, "Microsoft.KeyVault/managedHsm/restore/start/action" =>

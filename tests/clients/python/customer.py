@@ -1,6 +1,7 @@
 """A customer who makes a security domain with `keystead`, his custodians, and what a server shows them."""
 
 import datetime
+import hashlib
 import itertools
 import json
 import os
@@ -34,6 +35,16 @@ class Owner:
         how = BestAvailableEncryption(PASSPHRASE) if encrypted else NoEncryption()
         self.key_pem.write_bytes(self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, how))
         self.key_pem.chmod(0o600)
+
+    def jwk(self):
+        """Of the certificate, as the sample of Microsoft's security-domain client makes it."""
+        numbers, der = self.certificate.public_key().public_numbers(), self.certificate.public_bytes(Encoding.DER)
+        number = lambda n: sd.b64(n.to_bytes((n.bit_length() + 7) // 8, "big"))
+        return {
+            "kid": "", "kty": "RSA", "key_ops": ["verify", "encrypt", "wrapKey"], "n": number(numbers.n),
+            "e": number(numbers.e), "x5c": [sd.der(self.certificate)], "use": "enc", "alg": "RSA-OAEP-256",
+            "x5t": sd.b64(hashlib.sha1(der).digest()), "x5t#S256": sd.b64(hashlib.sha256(der).digest()),
+        }  # fmt: skip
 
 
 class Customer:

@@ -1,9 +1,12 @@
 """The asynchronous clients, over aiohttp, work as the others do. They are imported late: aiohttp reads the CA bundle's
 name from the environment when it is imported, and dev.env must be sourced by then."""
 
+import json
+
 import pytest
 
 from credentials_aio import AsyncCredentials
+from customer import Owner
 from verify_with import digest, verifies
 
 
@@ -64,3 +67,15 @@ async def test_async_lists_are_paged_and_deletion_is_undone(dev, named_url, name
         await keys.delete_key(name)
         await keys.purge_deleted_key(name)
         assert name not in [k.name async for k in keys.list_deleted_keys()]
+
+
+async def test_async_security_domain_client_downloads(dev, named_url, answers, tmp_path):
+    from azure.keyvault.securitydomain.aio import SecurityDomainClient
+
+    asked = {"certificates": [Owner(tmp_path, f"custodian-{n}").jwk() for n in range(3)], "required": 2}
+    async with AsyncCredentials(dev).default() as credential:
+        async with SecurityDomainClient(named_url, credential, raw_response_hook=answers) as client:
+            file = (await (await client.begin_download(asked, polling_interval=1)).result()).value
+            assert json.loads(file)["SharedKeys"]["required"] == 2
+            assert (await client.get_download_status()).status == "Success"
+            assert "born with" in (await client.get_upload_status()).status_details

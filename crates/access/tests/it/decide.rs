@@ -11,7 +11,11 @@ use Action::*;
 const SCOPES: [&str; 5] = ["/", "/keys", "/keys/a", "/keys/A", "/keys/b"];
 const ROLES: [&str; 5] = [OFFICER, USER, SERVICE, READER, POLICY_ADMINISTRATOR];
 /// What administrators of the vault may do.
-const ADMINISTRATION: [Action; 29] = [
+const ADMINISTRATION: [Action; 33] = [
+    DownloadSecurityDomain,
+    ReadSecurityDomain,
+    TransferKey,
+    UploadSecurityDomain,
     StartBackup,
     ReadBackup,
     StartRestore,
@@ -77,6 +81,7 @@ fn gives(role: &str, action: Action) -> bool {
         SealVault | ReadClock | ConfirmClock | ReadPolicy | AddIssuer | RemoveIssuer | CreateClient | RemoveClient
         | AddCredential | RemoveCredential | AddAuthority | RemoveAuthority | RevokeTokens | WriteSettings
         | WriteApprovals | ReadProposals | VoteOnProposal | ProposeOperation | RemoveProposal => false,
+        DownloadSecurityDomain | ReadSecurityDomain | TransferKey | UploadSecurityDomain => false,
         StartBackup | ReadBackup | StartRestore | ReadRestore | RestoreKeyFromBackup | ContinueBackup
         | ContinueRestore => false,
         NotifyExpiry | IssueToken | VaultCreated | VaultUnsealed | VaultSealed | NodeEnrolled | TurnedAway

@@ -16,6 +16,7 @@ use std::fmt::Write as _;
 mod backup;
 mod denied;
 mod role;
+mod security_domain;
 
 /// 401, always with the challenge. The body is short: clients throw it away.
 pub fn not_authenticated(why: &NotAuthenticated, context: &Context<'_>) -> Reply {
@@ -101,6 +102,7 @@ pub fn refusal(why: &Refusal, context: &Context<'_>) -> Reply {
         Refusal::BadBackup(BadBackup::NotABackup) => bad("Backup blob contains invalid or corrupt version."),
         Refusal::Backup(why) => backup::refused(why),
         Refusal::Approval(why) => not_approved(why),
+        Refusal::Domain(why) => security_domain::refused(why),
         Refusal::BadImport(_) | Refusal::BadBackup(_) | Refusal::BadRotationPolicy { .. } => bad(&sentence(why)),
         Refusal::UnknownLog => Reply::error(StatusCode::NOT_FOUND, "LogNotFound", None, sentence(why)),
         Refusal::Conflict => conflict(None, &sentence(why)),

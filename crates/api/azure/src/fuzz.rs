@@ -44,6 +44,8 @@ pub fn bodies(data: &[u8]) {
         drop(parse::import::random(p));
         drop(parse::rotation::set(p));
         drop(parse::backup::start(p));
+        drop(parse::security_domain::download(p));
+        drop(parse::security_domain::upload(p));
         drop(parse::backup::restore(p));
         drop(parse::backup::restore_key(p));
     });

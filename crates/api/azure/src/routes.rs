@@ -59,6 +59,7 @@ fn routes() -> Vec<Route> {
     ]
     .into_iter()
     .chain(backups())
+    .chain(security_domain())
     .chain(roles())
     .collect()
 }
@@ -77,6 +78,21 @@ fn backups() -> Vec<Route> {
         route(put.clone(), "/prerestore", p::check_restore, BEGUN, f::begun),
         route(put, "/keys/{name}/restore", p::restore_key, BEGUN, f::begun),
         route(get, "/restore/{job}/pending", p::read_restore, OK, f::status),
+    ]
+}
+
+/// The security domain, in vaults of both kinds.
+fn security_domain() -> Vec<Route> {
+    use format::security_domain as f;
+    use parse::security_domain as p;
+    let (get, post) = (Method::GET, Method::POST);
+    const BEGUN: StatusCode = StatusCode::ACCEPTED;
+    vec![
+        route(post.clone(), "/securitydomain/download", p::download, BEGUN, f::downloaded),
+        route(get.clone(), "/securitydomain/download/pending", p::read_download, OK, f::status),
+        route(get.clone(), "/securitydomain/upload", p::transfer_key, OK, f::transfer_key),
+        route(post, "/securitydomain/upload", p::upload, BEGUN, f::uploaded),
+        route(get, "/securitydomain/upload/pending", p::read_upload, OK, f::status),
     ]
 }
 
@@ -171,7 +187,7 @@ mod tests {
         for (i, a) in all.iter().enumerate() {
             assert!(all[i + 1..].iter().all(|b| (&a.method, a.pattern) != (&b.method, b.pattern)), "{}", a.pattern);
         }
-        assert_eq!(all.iter().filter(|r| r.access == Access::Caller).count(), 50);
+        assert_eq!(all.iter().filter(|r| r.access == Access::Caller).count(), 55);
     }
 
     /// The pattern that answers to a request, as the table looks it up.

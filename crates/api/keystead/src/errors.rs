@@ -49,6 +49,7 @@ pub(crate) fn of_refusal(why: &Refusal) -> Reply {
             };
             Reply::error(status, why.name(), None, text)
         }
+        Refusal::Domain(why) => Reply::error(StatusCode::CONFLICT, why.name(), None, text),
         Refusal::NameReserved { .. } | Refusal::NameTaken { .. } | Refusal::Conflict => {
             Reply::error(StatusCode::CONFLICT, "Conflict", None, text)
         }

@@ -5,6 +5,7 @@ pub mod audit;
 pub mod backup;
 pub mod client;
 pub mod clock;
+pub mod domain;
 pub mod issuer;
 pub mod key;
 pub mod policy;

@@ -410,7 +410,7 @@ impl Instance {
             VaultStatus::Deleted => State::Deleted,
             VaultStatus::Active | VaultStatus::Sealed => State::Sealed,
         };
-        let Parts { node, store, journal, protection, hsms, bounds, issuers, storage, clock, .. } = &self.parts;
+        let Parts { node, store, journal, protection, hsms, paths, bounds, issuers, storage, clock } = &self.parts;
         Arc::new(Vault {
             info,
             node: *node,
@@ -418,6 +418,7 @@ impl Instance {
             journal: journal.clone(),
             protection: protection.clone(),
             hsms: hsms.clone(),
+            paths: paths.clone().into(),
             admission: Admission::new(*bounds),
             wrong_proofs: Arc::clone(&self.wrong_proofs),
             issuers: Arc::clone(issuers),

@@ -2,12 +2,10 @@
 //! alone, the same one until it was used or the process ends.
 
 use super::Instance;
+use crate::domain::transfer::Transfer;
 use crate::error::Refusal;
 use crate::operate::OperateError;
 use crate::vault::{State, Vault};
-use keystead_crypto::certificate::self_signed;
-use keystead_crypto::rsa::{PrivateKey, Size};
-use keystead_custody::Certificate;
 use keystead_custody::activation::NodeIdentity;
 use keystead_custody::offer::TransferOffer;
 use keystead_model::{Action, Moment, VaultId};
@@ -21,12 +19,6 @@ pub struct Offered {
     pub file: Vec<u8>,
     /// What is compared: the words of the node that signed it.
     pub node_words: String,
-}
-
-/// A transfer key of one vault.
-pub(super) struct Transfer {
-    pub(super) key: PrivateKey,
-    pub(super) certificate: Certificate,
 }
 
 /// Those of vaults that wait.
@@ -56,8 +48,7 @@ impl Instance {
         let transfer = match self.transfers.of(vault.info.id) {
             Some(transfer) => transfer,
             None => {
-                let made = tokio::task::spawn_blocking(make).await.map_err(|_| Refusal::Fault)?;
-                let made = Arc::new(made.ok_or(Refusal::Fault)?);
+                let made = Transfer::make().await?;
                 let thumbprint = ByteArray::from(made.certificate.thumbprint());
                 let clear = minicbor::to_vec(thumbprint).map_err(|_| Refusal::Fault)?;
                 self.write(Action::TransferKeyMade, vault.info.id, clear, at).await?;
@@ -91,11 +82,4 @@ impl Instance {
     pub(super) fn identity(&self) -> NodeIdentity {
         NodeIdentity { id: self.parts.node, key: self.journal().node_key().public() }
     }
-}
-
-/// Takes up to seconds.
-fn make() -> Option<Transfer> {
-    let key = PrivateKey::generate(Size::Bits3072, 65_537).ok()?;
-    let certificate = self_signed(&key, "Keystead transfer key").ok()?;
-    Some(Transfer { certificate: Certificate::parse(&certificate).ok()?, key })
 }

@@ -14,7 +14,7 @@ use keystead_access::PolicyDocument;
 use keystead_crypto::sealed::Sealer;
 use keystead_custody::WrappingKey;
 use keystead_model::{Action, Moment, VaultKind, VaultStatus};
-use keystead_store::{Changes, Kind};
+use keystead_store::{Changes, Kind, Row};
 use std::sync::Arc;
 
 /// What an inactive vault gets.
@@ -69,6 +69,8 @@ impl Instance {
             return Err(OperateError::WrongState { state: vault.state().name(), needed: "open" });
         };
         self.known_tokens(&[token.to_owned()])?;
+        // Before what is read of it: another change of it in between is a conflict.
+        let row = opening::row(&vault, Kind::Secrets).await?;
         let (secrets, _): (SecretsRecord, _) = opening::sealed(&vault, &open.seals().records, Kind::Secrets).await?;
         let hsm = secrets.hsm.clone().ok_or(OperateError::NoHsm)?;
         let key = self.wrapping_key(&vault, &hsm).await?;
@@ -78,7 +80,7 @@ impl Instance {
         let changes = if named {
             Changes::default()
         } else {
-            joined(&vault, &open.seals().records, secrets, hsm, (token, class)).await?
+            joined(&vault, &open.seals().records, (&row, secrets), hsm, (token, class))?
         };
         self.set_status(&vault, VaultStatus::Active, changes, Action::TokenEnrolled, at).await?;
         if !named {
@@ -120,18 +122,17 @@ impl Instance {
 }
 
 /// The vault's own record with one more token.
-async fn joined(
+fn joined(
     vault: &Vault,
     sealer: &Sealer,
-    secrets: SecretsRecord,
+    (row, secrets): (&Row, SecretsRecord),
     mut hsm: HsmRecord,
     (token, class): (&str, u8),
 ) -> Result<Changes, OperateError> {
-    let row = opening::row(vault, Kind::Secrets).await?;
     hsm.tokens.push(token.to_owned());
     hsm.class.get_or_insert(class);
     let mut next = secrets;
     next.hsm = Some(hsm);
-    let place = Place::behind(row.key(), Some(&row));
+    let place = Place::behind(row.key(), Some(row));
     Ok(Changes { puts: vec![seal_row(vault, sealer, place, &next)?], ..Changes::default() })
 }

@@ -391,7 +391,15 @@ fn golden_records_of_vaults_with_an_hsm() {
     assert_eq!(*encode(&decoded).unwrap(), bytes);
     let bytes = golden(include_str!("../../tests/golden/secrets-record-v6.hex"));
     let decoded: SecretsRecord = decode(&bytes).unwrap();
-    assert_eq!(decoded.domain.as_ref(), Some(&DomainRecord { id: [0x66; 16], activation: [0x99; 32] }));
+    assert_eq!(
+        decoded.domain.as_ref(),
+        Some(&DomainRecord { id: [0x66; 16], activation: Some([0x99; 32].into()), wrapping: None })
+    );
+    assert_eq!(*encode(&decoded).unwrap(), bytes);
+    let bytes = golden(include_str!("../../tests/golden/secrets-record-adopted-v7.hex"));
+    let decoded: SecretsRecord = decode(&bytes).unwrap();
+    let adopted = DomainRecord { id: [0x66; 16], activation: None, wrapping: Some([0x88; 16].into()) };
+    assert_eq!(decoded.domain.as_ref(), Some(&adopted));
     assert_eq!(*encode(&decoded).unwrap(), bytes);
     assert_eq!([WrapClass::KwpZeroExtended, WrapClass::None].map(class_code), [2, 3]);
 }

@@ -12,6 +12,7 @@ mod canaries;
 mod cancelled;
 mod ciphers;
 mod clock;
+mod domain;
 mod faults;
 mod fuzz;
 mod imports;

@@ -9,6 +9,7 @@ mod keys;
 mod paths;
 mod process;
 mod resident;
+mod security_domain;
 
 use crate::support::{Place, Server, Vault};
 use std::fs;

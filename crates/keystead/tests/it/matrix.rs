@@ -140,6 +140,8 @@ const USES: &[&str] = &[
     "keys/unwrap",
     "keys/backup",
     "random/generate",
+    // Of the domain that the vault has.
+    "security-domain/upload",
 ];
 
 /// The rows that need a caller.

@@ -9,6 +9,7 @@ mod memory;
 mod paths;
 mod quorum;
 mod rotation;
+mod security_domain;
 
 use crate::support::{Http, Place, Reply};
 use serde_json::Value;

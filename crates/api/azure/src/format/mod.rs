@@ -7,6 +7,7 @@ pub mod list;
 pub mod operation;
 pub mod role;
 pub mod rotation;
+pub mod security_domain;
 pub mod token;
 
 use base64::Engine as _;

@@ -9,6 +9,7 @@ pub mod operation;
 mod release;
 pub mod role;
 pub mod rotation;
+pub mod security_domain;
 mod tags;
 pub mod token;
 

@@ -29,6 +29,8 @@ fn request_of(row: &RouteInfo) -> (String, String) {
         "restore" | "prerestore" => {
             format!(r#"{{"sasTokenParameters":{PLACE},"folderToRestore":"f","folder":"f"}}"#)
         }
+        "download" => r#"{"certificates":[],"required":2}"#.to_owned(),
+        "upload" if row.method == Method::POST => r#"{"value":"{}"}"#.to_owned(),
         "rng" => r#"{"count":1}"#.to_owned(),
         "create" => r#"{"kty":"EC"}"#.to_owned(),
         "{role}" if row.method == Method::PUT => r#"{"properties":{"permissions":[]}}"#.to_owned(),

@@ -69,6 +69,8 @@ pub(crate) enum Needs {
     WholeBackup,
     /// A proposal of its own.
     OwnProposal,
+    /// A security domain that was downloaded.
+    OwnDomain,
 }
 
 /// What is expected of a route that needs a caller.
@@ -82,7 +84,7 @@ pub(crate) struct Rule {
     pub(crate) needs: Needs,
     /// `{sealed}` stands for the members of something that was encrypted before, `{backup}` for a backup, `{folder}` for
     /// that of a whole one, `{guid}` for
-    /// the one of the path, `{now}` for the time.
+    /// the one of the path, `{now}` for the time, `{custodians}` for three of them, `{domain}` for the vault's own domain.
     pub(crate) body: &'static str,
 }
 
@@ -144,7 +146,7 @@ pub(crate) fn rules() -> Vec<Rule> {
     };
     use Needs::{
         AesKey, DoubtedClock, EcKey, NewGuid, NoJob, Nothing, OwnAssignment, OwnBackup, OwnCertificate, OwnClient,
-        OwnDeletedKey, OwnIssuer, OwnJob, OwnKey, OwnName, OwnProposal, OwnRole, WholeBackup,
+        OwnDeletedKey, OwnDomain, OwnIssuer, OwnJob, OwnKey, OwnName, OwnProposal, OwnRole, WholeBackup,
     };
     vec![
         rule(&post, "/keys/{name}/{version?}/sign", "keys/sign", USERS, 200, EcKey, SIGN),
@@ -178,6 +180,11 @@ pub(crate) fn rules() -> Vec<Rule> {
         rule(&put, "/prerestore", "restore/start", ADMINISTRATORS, 202, WholeBackup, RESTORE),
         rule(&put, "/keys/{name}/restore", "keys/restore-from-backup", ADMINISTRATORS, 202, WholeBackup, RESTORE),
         rule(&get, "/restore/{job}/pending", "restore/read", ADMINISTRATORS, 200, OwnJob, ""),
+        rule(&post, SD_DOWNLOAD, "security-domain/download", ADMINISTRATORS, 202, Nothing, "{custodians}"),
+        rule(&get, SD_DOWNLOADED, "security-domain/read", ADMINISTRATORS, 200, OwnDomain, ""),
+        rule(&get, SD_UPLOAD, "security-domain/transfer-key", ADMINISTRATORS, 200, Nothing, ""),
+        rule(&post, SD_UPLOAD, "security-domain/upload", ADMINISTRATORS, 202, OwnDomain, "{domain}"),
+        rule(&get, SD_UPLOADED, "security-domain/read", ADMINISTRATORS, 200, Nothing, ""),
         rule(&get, "/keystead/v1/backups", "backup/read", ADMINISTRATORS, 200, Nothing, ""),
         rule(&get, "/keystead/v1/audit/records", "audit/read", &[Auditor], 200, Nothing, ""),
         rule(&post, "/keystead/v1/vault/seal", "vault/seal", &[Administrator], 204, Nothing, ""),
@@ -222,6 +229,10 @@ pub(crate) fn rules() -> Vec<Rule> {
     ]
 }
 
+const SD_DOWNLOAD: &str = "/securitydomain/download";
+const SD_DOWNLOADED: &str = "/securitydomain/download/pending";
+const SD_UPLOAD: &str = "/securitydomain/upload";
+const SD_UPLOADED: &str = "/securitydomain/upload/pending";
 const CONFIRM: &str = "/keystead/v1/clock/confirm";
 const POLICY: &str = "/keystead/v1/policy";
 const ISSUERS: &str = "/keystead/v1/policy/issuers";

@@ -6,6 +6,7 @@ use super::own;
 use super::policy;
 use super::rules::{Needs, Role, Rule};
 use crate::inside::{Answer, Inside, moment, now};
+use crate::support::custodians;
 use bytes::Bytes;
 use hyper::Request;
 use keystead_api_table::RouteInfo;
@@ -189,6 +190,7 @@ impl Stage {
             Needs::OwnRole | Needs::OwnAssignment | Needs::NewGuid => "ec".to_owned(),
             Needs::OwnKey | Needs::OwnDeletedKey | Needs::OwnName | Needs::OwnBackup => format!("own-{}", self.next()),
             Needs::OwnIssuer | Needs::OwnClient | Needs::OwnCertificate | Needs::OwnProposal => "none".to_owned(),
+            Needs::OwnDomain => "ec".to_owned(),
         };
         if own(rule.needs) && allowed {
             self.officer("POST", &format!("/keys/{name}/create"), r#"{"kty":"EC"}"#).await;
@@ -219,6 +221,11 @@ impl Stage {
             }
             _ => (NO_JOB.to_owned(), "none".to_owned()),
         };
+        let domain = if rule.needs == Needs::OwnDomain && allowed {
+            self.own_domain().await
+        } else {
+            r#"{"value":""}"#.to_owned()
+        };
         let guid = format!("{:08x}-2222-4222-8222-222222222222", self.next());
         let mut path = rule.pattern.replace("{name}", &name).replace("{version?}", "");
         path = path.replace("{setting}", super::SETTING).replace("{role}", &guid).replace("{assignment}", &guid);
@@ -231,6 +238,8 @@ impl Stage {
         }
         let body = rule
             .body
+            .replace("{custodians}", &custodians::download().to_string())
+            .replace("{domain}", &domain)
             .replace("{sealed}", &self.sealed)
             .replace("{backup}", &backup)
             .replace("{folder}", &folder)
@@ -270,6 +279,15 @@ impl Stage {
         let begun = self.as_role(Role::Administrator, "PUT", "/prerestore", &body).await.json();
         self.none_runs().await;
         (begun["jobId"].as_str().unwrap().to_owned(), folder)
+    }
+
+    /// The body that uploads to the vault what it has: downloaded, opened by its custodians, and sent back.
+    async fn own_domain(&self) -> String {
+        let wanted = custodians::download().to_string();
+        let made = self.administrator("/securitydomain/download?api-version=7.6", &wanted).await;
+        let file = made.json()["value"].as_str().unwrap().to_owned();
+        let transfer = self.as_role(Role::Administrator, "GET", "/securitydomain/upload", "").await.json();
+        custodians::upload(&custodians::opened(&file, &[0, 1]).unwrap(), &transfer).to_string()
     }
 
     fn next(&self) -> u32 {

@@ -4,6 +4,7 @@ mod forgotten;
 
 use super::{Running, Site, private, said, stop};
 use crate::hsm::bed::{Maker, Token};
+use crate::support::custodians;
 use keystead_custody::activation::Activation;
 use keystead_custody::words;
 use serde_json::Value;
@@ -216,6 +217,26 @@ fn an_answer_that_is_no_share_of_the_vault_is_named_and_takes_nothing_away() {
     stop(running);
     let running = customer.site.start();
     assert_eq!(customer.site.call("pay", &token, "GET", "/keys", "").code(), "VaultSealed");
+    stop(running);
+}
+
+#[test]
+fn no_server_gives_out_or_takes_a_domain_that_custodians_have() {
+    let customer = Customer::new();
+    let (running, token) = customer.activated();
+    let download = custodians::download().to_string();
+    for (method, path, body) in [
+        ("POST", "/securitydomain/download", download.as_str()),
+        ("GET", "/securitydomain/download/pending", ""),
+        ("GET", "/securitydomain/upload", ""),
+        ("POST", "/securitydomain/upload", r#"{"value":"{}"}"#),
+        ("GET", "/securitydomain/upload/pending", ""),
+    ] {
+        let refused = customer.site.call("pay", &token, method, path, body);
+        let inner = &refused.json()["error"]["innererror"]["code"];
+        assert_eq!((refused.status, inner), (409, &"DomainWithCustodians".into()), "{method} {path}: {refused:?}");
+        assert!(refused.message().contains("keystead domain new") && refused.receipt().is_some(), "{refused:?}");
+    }
     stop(running);
 }
 

@@ -13,8 +13,10 @@
 //! ```
 //!
 //! - [`jwk`]: keys made elsewhere
+//! - [`custodians`]: what Managed HSM's clients do with a security domain
 //! - [`http`]: one HTTPS connection that sends anything · [`vault`]: calls with a token · [`server`]: the process
 
+pub(crate) mod custodians;
 pub(crate) mod http;
 pub(crate) mod jwk;
 pub(crate) mod server;

@@ -1,0 +1,59 @@
+//! Adopt the security domain of another vault.
+
+use crate::commands::ask;
+use crate::commands::domain::DomainStatus;
+use crate::domain::{SecurityDomainError, adopt, is_here, secrets};
+use crate::error::Refusal;
+use crate::room::Room;
+use crate::run::{Effect, Execute};
+use keystead_access::Permit;
+use keystead_custody::{DomainSecrets, Restored, receive};
+use keystead_formats::security_domain::RestoreBlob;
+use keystead_model::Target;
+
+/// Adopts the domain that was encrypted to the vault's transfer key. The vault keeps its own id, and must have no keys.
+/// One that has this domain already stays as it is.
+pub struct UploadSecurityDomain {
+    /// Managed HSM's restore blob.
+    pub blob: Vec<u8>,
+}
+ask!(UploadSecurityDomain, UploadSecurityDomain, |c| Target::Vault);
+
+impl Execute for UploadSecurityDomain {
+    type Output = DomainStatus;
+
+    async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<DomainStatus>, Refusal> {
+        is_here(room)?;
+        let seen = room.revision().await?;
+        let new = received(room, &permit.ask().blob).await?;
+        let (before, domain) = (room.domain(), new.working.domain);
+        if is_its_own(room, &new).await? {
+            let details = format!("the vault has the security domain {domain} already");
+            return Ok(Effect::read(DomainStatus { details: details.clone() }).note(details));
+        }
+        adopt::possible(room).await?;
+        let changes = adopt::rows(room, &new).await?;
+        let details = format!("the vault has the security domain {domain}, which was uploaded");
+        let note = format!("adopted the security domain {domain}; the one before was {before}");
+        Ok(Effect::change(DomainStatus { details }, changes).alone(seen).note(note))
+    }
+}
+
+/// What was sent, opened.
+async fn received(room: &Room<'_>, blob: &[u8]) -> Result<DomainSecrets, Refusal> {
+    let blob = RestoreBlob::parse(blob).map_err(SecurityDomainError::Blob)?;
+    let transfer = room.open().transfer.given(room.at.now).await.ok_or(SecurityDomainError::NoTransferKey)?;
+    let opened = tokio::task::spawn_blocking(move || {
+        let thumbprint = transfer.certificate.thumbprint();
+        receive(&blob, &thumbprint, &transfer.key)
+    });
+    match opened.await.map_err(|_| Refusal::Fault)?.map_err(SecurityDomainError::not_received)? {
+        Restored::Domain(secrets) => Ok(secrets),
+        Restored::Working(_) => Err(SecurityDomainError::Part.into()),
+    }
+}
+
+async fn is_its_own(room: &Room<'_>, new: &DomainSecrets) -> Result<bool, Refusal> {
+    let own = secrets::opened(room).await?;
+    Ok(keystead_crypto::same(&own.to_bytes(), &new.to_bytes()))
+}
