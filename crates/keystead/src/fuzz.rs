@@ -2,7 +2,7 @@
 //! built with its tests.
 
 use crate::audit::prove;
-use crate::custodian::key as custodian_key;
+use crate::custodian::pem as custodian_key;
 use crate::key::{env_file, envelope, profile, words};
 use crate::output::time;
 use crate::vault::policy::FirstPolicy;
