@@ -255,6 +255,29 @@ pub enum Call {
         #[n(2)]
         recipe: Recipe,
     },
+    /// The public half of an RSA key of the token's owner.
+    #[n(16)]
+    OwnedPublic(#[n(0)] Wanted),
+    /// Signs with it: RSASSA-PSS, SHA-256 for hash and MGF1, a salt of 32 bytes.
+    #[n(17)]
+    OwnedSign {
+        /// Which.
+        #[n(0)]
+        key: Wanted,
+        /// The digest.
+        #[cbor(n(1), with = "minicbor::bytes")]
+        digest: Vec<u8>,
+    },
+    /// Decrypts with it: RSAES-OAEP, SHA-256 for hash and MGF1, an empty label.
+    #[n(18)]
+    OwnedDecrypt {
+        /// Which.
+        #[n(0)]
+        key: Wanted,
+        /// The ciphertext.
+        #[cbor(n(1), with = "minicbor::bytes")]
+        cipher: Vec<u8>,
+    },
 }
 
 /// What is answered to each call.
@@ -289,7 +312,7 @@ pub enum Reply {
         #[n(1)]
         stored: Stored,
     },
-    /// To [`Call::Sign`], [`Call::Random`].
+    /// To [`Call::Sign`], [`Call::OwnedSign`], [`Call::Random`].
     #[n(5)]
     Bytes(#[cbor(n(0), with = "minicbor::bytes")] Vec<u8>),
     /// To [`Call::Encrypt`].
@@ -305,7 +328,7 @@ pub enum Reply {
         #[cbor(n(2), with = "minicbor::bytes")]
         tag: Option<Vec<u8>>,
     },
-    /// To [`Call::Decrypt`].
+    /// To [`Call::Decrypt`], [`Call::OwnedDecrypt`].
     #[n(7)]
     Plain(#[cbor(n(0), with = "words::secret")] Zeroizing<Vec<u8>>),
     /// To [`Call::Residents`].
@@ -340,6 +363,9 @@ pub enum Reply {
         #[cbor(n(3), with = "minicbor::bytes")]
         check: Vec<u8>,
     },
+    /// To [`Call::OwnedPublic`].
+    #[n(11)]
+    OwnedPublic(#[cbor(n(0), with = "words::public")] PublicKey),
 }
 
 impl Call {
@@ -375,6 +401,9 @@ impl Call {
             Self::Residents(_) => "residents",
             Self::Locate(_) => "locate",
             Self::WrapOut { .. } => "wrap_out",
+            Self::OwnedPublic(_) => "owned_public",
+            Self::OwnedSign { .. } => "owned_sign",
+            Self::OwnedDecrypt { .. } => "owned_decrypt",
         }
     }
 }

@@ -78,6 +78,13 @@ pub enum HsmError {
     #[error(transparent)]
     #[n(13)]
     NotExported(#[n(0)] NotExported),
+    /// A key of the token's owner is not what a custodian has.
+    #[error(
+        "the key is not RSA of 2048, 3072 or 4096 bits, or the token does not show its public half: name another, or \
+         make one"
+    )]
+    #[n(14)]
+    NotRsa,
 }
 
 impl From<NotExported> for HsmError {

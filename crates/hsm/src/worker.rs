@@ -4,7 +4,7 @@
 //! - `token`: opening: library, slot, PIN, self-test, canary; `hand`: one session, which does what is asked
 //! - `selftest`: what the token is and can: how it wraps, what attacks get, which algorithms work
 //! - `making`, `wrapped_import`, `wrapping`: keys that are made, come in, and wrap others; `wrapped_export`: keys of
-//!   others that leave
+//!   others that leave; `owned`: keys of others at work
 //! - `using`, `rsa`, `rsa15`, `ec`, `aes`, `keywrap`: keys at work; `opened`: the stored ones, unwrapped and kept
 //! - `rv`: what each CKR code means; `quirks`: where vendors differ; `raw`: what `cryptoki` cannot call
 
@@ -17,6 +17,7 @@ mod link;
 mod making;
 mod mechanisms;
 mod opened;
+mod owned;
 mod point;
 mod porter;
 pub mod process;

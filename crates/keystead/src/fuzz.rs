@@ -3,9 +3,9 @@
 
 use crate::approval;
 use crate::audit::prove;
-use crate::custodian::key as custodian_key;
 use crate::key::{env_file, envelope, profile, words};
 use crate::output::time;
+use crate::pem as custodian_key;
 use crate::vault::policy::FirstPolicy;
 use crate::watch::traces::context::Parent;
 use crate::{config, node_key, tls};

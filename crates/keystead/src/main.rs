@@ -39,6 +39,7 @@ mod node_key;
 mod output;
 mod path;
 mod paths;
+mod pem;
 mod policy;
 mod role;
 mod secret_file;

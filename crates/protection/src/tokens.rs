@@ -311,7 +311,7 @@ fn failed(e: HsmError, what: &'static str) -> KeyError {
             KeyError::TokenAway
         }
         // Never asked by a vault.
-        HsmError::NotExported(_) => KeyError::TokenCannot { what },
+        HsmError::NotExported(_) | HsmError::NotRsa => KeyError::TokenCannot { what },
     }
 }
 

@@ -175,6 +175,29 @@ impl Client {
     }
 }
 
+/// RSA keys of the token's owner at work.
+impl Client {
+    /// The public half.
+    pub async fn owned_public(&self, key: Wanted, by: Instant) -> Result<PublicKey, HsmError> {
+        expect!(self.call(Call::OwnedPublic(key), by).await?, Reply::OwnedPublic(public) => public)
+    }
+
+    /// RSASSA-PSS with SHA-256 over a digest.
+    pub async fn owned_sign(&self, key: Wanted, digest: Vec<u8>, by: Instant) -> Result<Vec<u8>, HsmError> {
+        expect!(self.call(Call::OwnedSign { key, digest }, by).await?, Reply::Bytes(signature) => signature)
+    }
+
+    /// RSAES-OAEP with SHA-256.
+    pub async fn owned_decrypt(
+        &self,
+        key: Wanted,
+        cipher: Vec<u8>,
+        by: Instant,
+    ) -> Result<Zeroizing<Vec<u8>>, HsmError> {
+        expect!(self.call(Call::OwnedDecrypt { key, cipher }, by).await?, Reply::Plain(plain) => plain)
+    }
+}
+
 /// What [`Client::locate`] gives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Located {

@@ -112,7 +112,12 @@ fn call() -> impl Strategy<Value = Call> {
         (prop_oneof![spec().prop_map(Subject::Trial), wanted().prop_map(Subject::Own)], public(), recipe())
             .prop_map(|(subject, kek, recipe)| Call::WrapOut { subject, kek, recipe }),
     ];
-    prop_oneof![plain, keys, uses, leaving]
+    let owned = prop_oneof![
+        wanted().prop_map(Call::OwnedPublic),
+        (wanted(), bytes()).prop_map(|(key, digest)| Call::OwnedSign { key, digest }),
+        (wanted(), bytes()).prop_map(|(key, cipher)| Call::OwnedDecrypt { key, cipher }),
+    ];
+    prop_oneof![plain, keys, uses, leaving, owned]
 }
 
 fn wanted() -> impl Strategy<Value = Wanted> {
@@ -210,6 +215,7 @@ fn reply() -> impl Strategy<Value = Reply> {
             public,
             check
         }),
+        public().prop_map(Reply::OwnedPublic),
     ]
 }
 
@@ -232,6 +238,7 @@ fn error() -> impl Strategy<Value = HsmError> {
         text().prop_map(|why| HsmError::Setting { why }),
         text().prop_map(|code| HsmError::Failed { code }),
         not_exported().prop_map(HsmError::NotExported),
+        Just(HsmError::NotRsa),
     ]
 }
 

@@ -70,6 +70,9 @@ fn attempt(token: &Shared, seat: &Seat, call: &Call) -> Tried<Reply> {
         Call::Residents(owner) => token.residents(seat, *owner),
         Call::Locate(wanted) => token.locate(seat, wanted),
         Call::WrapOut { subject, kek, recipe } => token.wrap_out(seat, subject, kek, *recipe),
+        Call::OwnedPublic(wanted) => token.owned_public(seat, wanted),
+        Call::OwnedSign { key, digest } => token.owned_sign(seat, key, digest),
+        Call::OwnedDecrypt { key, cipher } => token.owned_decrypt(seat, key, cipher),
     }
 }
 

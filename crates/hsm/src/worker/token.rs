@@ -7,7 +7,7 @@ use super::opened::Opened;
 use super::porter::Porter;
 use super::quirks::Quirks;
 use super::raw::Functions;
-use super::rv::{Tried, Trouble};
+use super::rv::{Tried, Trouble, tolerated};
 use super::seat::{Library, Seat};
 use super::selftest::{self, Abilities, Found};
 use super::settings::Settings;
@@ -37,7 +37,8 @@ pub(super) struct Shared {
     pub(super) transfer: Mutex<Option<Porter>>,
     pub(super) mechanisms: Mechanisms,
     pub(super) quirks: Quirks,
-    canary: Vec<u8>,
+    /// None of a guest, where the token makes no AES keys: cards of one person seldom do.
+    canary: Option<Vec<u8>>,
     sessions: Mutex<Sessions>,
 }
 
@@ -163,7 +164,8 @@ impl Shared {
     /// Whether the token is there, is the one that was opened, and works: its canary encrypts and decrypts.
     pub(super) fn check(&self, seat: &Seat) -> Tried<()> {
         let down = |why: String| Trouble::Told(HsmError::Down { why });
-        let found = seat.find(&templates::this_canary(&self.canary))?;
+        let Some(canary) = &self.canary else { return Ok(()) };
+        let found = seat.find(&templates::this_canary(canary))?;
         let Some(canary) = found.first() else {
             return Err(down("its canary is gone: it was cleared or lost".to_owned()));
         };
@@ -198,15 +200,19 @@ fn log_in(seat: &Seat, info: &TokenInfo, settings: &Settings) -> Result<(), HsmE
 }
 
 /// The canary's id: one that was there, or of a new one.
-fn canary(seat: &Seat, guest: bool) -> Tried<Vec<u8>> {
+fn canary(seat: &Seat, guest: bool) -> Tried<Option<Vec<u8>>> {
     for found in seat.find(&templates::ours(templates::CANARY))? {
         if let Some(Attribute::Id(id)) = seat.attribute(found, AttributeType::Id)? {
-            return Ok(id);
+            return Ok(Some(id));
         }
     }
     let id = seat.random()?;
-    seat.generate(&Mechanism::AesKeyGen, &templates::canary(id, !guest))?.keep();
-    Ok(id.to_vec())
+    let made = seat.generate(&Mechanism::AesKeyGen, &templates::canary(id, !guest));
+    let made = if guest { tolerated(made)? } else { Some(made?) };
+    Ok(made.map(|canary| {
+        canary.keep();
+        id.to_vec()
+    }))
 }
 
 /// No more than the token has left besides the one with the login, and no more than suits it.

@@ -23,7 +23,7 @@ use keystead_model::{Curve, KeySpec, PublicExponent, PublicKey, Size};
 impl Shared {
     /// What the key is, and the ways in which it might leave, the likeliest first. The key is not used.
     pub(super) fn locate(&self, seat: &Seat, wanted: &Wanted) -> Tried<Reply> {
-        let key = found(seat, wanted)?;
+        let key = found(seat, wanted, KEYS)?;
         let spec = kind(seat, key)?;
         may_leave(seat, key)?;
         let id = id_of(seat, key)?;
@@ -41,7 +41,7 @@ impl Shared {
                 Ok(Reply::WrappedOut { spec: *spec, wrapped: wrapped?, public, check })
             }
             Subject::Own(wanted) => {
-                let key = found(seat, wanted)?;
+                let key = found(seat, wanted, KEYS)?;
                 let spec = kind(seat, key)?;
                 may_leave(seat, key)?;
                 let wrapped = self.wrapped(seat, key, kek, recipe)?;
@@ -124,11 +124,14 @@ fn at(step: Step) -> impl Fn(Trouble) -> Trouble {
     }
 }
 
-/// The one private or secret key.
-fn found(seat: &Seat, wanted: &Wanted) -> Tried<ObjectHandle> {
+/// What leaves.
+const KEYS: &[ObjectClass] = &[ObjectClass::PRIVATE_KEY, ObjectClass::SECRET_KEY];
+
+/// The one key of these classes.
+pub(super) fn found(seat: &Seat, wanted: &Wanted, classes: &[ObjectClass]) -> Tried<ObjectHandle> {
     let mut all = Vec::new();
-    for class in [ObjectClass::PRIVATE_KEY, ObjectClass::SECRET_KEY] {
-        let mut template = vec![Attribute::Token(true), Attribute::Class(class)];
+    for class in classes {
+        let mut template = vec![Attribute::Token(true), Attribute::Class(*class)];
         template.extend(wanted.label.as_ref().map(|label| Attribute::Label(label.as_bytes().to_vec())));
         template.extend(wanted.id.as_ref().map(|id| Attribute::Id(id.clone())));
         all.extend(seat.find(&template)?);

@@ -2,12 +2,13 @@
 
 use super::file::{Exported, Signed, bytes};
 use super::show::VerdictArg;
-use crate::custodian::key::KeyArgs;
 use crate::exit::Failure;
 use crate::key::{Session, Shown};
 use crate::new_files;
 use crate::output;
+use crate::pem::FileArgs;
 use keystead_access::{Approver, Proposal, Verdict};
+use keystead_crypto::signature::PrivateKey;
 use serde_json::Value;
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use std::path::PathBuf;
@@ -17,7 +18,7 @@ pub(super) struct Vote {
     /// Which proposal
     id: String,
     #[command(flatten)]
-    key: KeyArgs,
+    key: FileArgs,
     /// Do not ask
     #[arg(long)]
     yes: bool,
@@ -32,7 +33,7 @@ pub(super) struct Sign {
     #[arg(long, value_name = "VERDICT", value_enum, default_value = "approve")]
     verdict: VerdictArg,
     #[command(flatten)]
-    key: KeyArgs,
+    key: FileArgs,
     /// Do not ask
     #[arg(long)]
     yes: bool,
@@ -99,13 +100,13 @@ impl Submit {
 }
 
 /// Shows what is signed, asks, and signs it.
-fn signed(proposal: &Proposal, verdict: Verdict, key: &KeyArgs, yes: bool) -> Result<Signed, Failure> {
+fn signed(proposal: &Proposal, verdict: Verdict, key: &FileArgs, yes: bool) -> Result<Signed, Failure> {
     let text = proposal.text(verdict);
     output::note(&text);
     if !yes {
         agree(verdict)?;
     }
-    let key = key.approver()?;
+    let key: PrivateKey = key.read()?;
     let unusable = |e: keystead_crypto::CryptoError| Failure::unavailable(e.to_string());
     let signature = key.sign(text.as_bytes()).map_err(unusable)?;
     let pem = Approver::pem_of_key(&key.public().map_err(unusable)?.to_spki());

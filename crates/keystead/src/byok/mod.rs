@@ -9,6 +9,7 @@ mod token;
 mod wrap;
 
 use crate::exit::Failure;
+use crate::hsm::owned::TokenArgs;
 use crate::key::files::{InputArgs, OutArgs};
 use crate::output::{self, OutputArgs};
 use keystead_formats::byok::{KekId, TransferBlob};
@@ -17,7 +18,6 @@ use rustls_pki_types::PrivatePkcs8KeyDer;
 use rustls_pki_types::pem::PemObject as _;
 use show::Made;
 use std::path::PathBuf;
-use token::TokenArgs;
 use wrap::Kek;
 use zeroize::Zeroizing;
 

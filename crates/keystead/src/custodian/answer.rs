@@ -2,16 +2,14 @@
 
 use super::compare;
 use super::confirm::own_share;
-use super::key::KeyArgs;
+use super::key::{Key, KeyArgs};
 use crate::domain::files;
 use crate::exit::Failure;
 use crate::new_files;
 use crate::output::{self, OutputArgs, time};
 use crate::setup::moment;
-use keystead_crypto::rsa::{PrivateKey, Scheme};
 use keystead_custody::activation::Activation;
 use keystead_custody::challenge::{Answer, BadChallenge, MAX_TEXT, SignedChallenge};
-use keystead_custody::open_share;
 use keystead_custody::shares::Share;
 use keystead_formats::security_domain::SecurityDomain;
 use std::io::Read as _;
@@ -22,6 +20,9 @@ use std::path::PathBuf;
 Example:
   keystead custodian answer --challenge challenge.txt \\
     --domain payments-domain --key alice.key.pem
+
+With a key in a token: --pkcs11 /usr/lib/opensc-pkcs11.so --label alice
+--pin-file pin in place of --key.
 
 What is printed goes back to the operator: it is your share, encrypted to this
 one challenge. A node that the activation record does not name needs its words
@@ -60,7 +61,7 @@ impl Answers {
         }
         output::note(&output::fields_text(fields(&asked, record.as_ref())));
         self.believe(&asked, record.as_ref())?;
-        let key = self.key.read()?;
+        let key = self.key.open()?;
         let share = match &record {
             Some(record) => own_share(record, &domain, &key)?.1,
             None => any_share(&domain, &key)?,
@@ -132,10 +133,13 @@ fn fields(asked: &SignedChallenge, record: Option<&Activation>) -> Vec<(&'static
 }
 
 /// Where no record says which share is whose: the one that the key opens.
-fn any_share(domain: &SecurityDomain, key: &PrivateKey) -> Result<Share, Failure> {
-    let decrypt = |cipher: &[u8]| key.decrypt(Scheme::OaepSha256, cipher).ok();
-    let opened = domain.shares.iter().find_map(|sealed| open_share(sealed, decrypt).ok());
-    opened.ok_or_else(|| Failure::denied("the key opens no share of this security domain: give the right --key"))
+fn any_share(domain: &SecurityDomain, key: &Key) -> Result<Share, Failure> {
+    for sealed in &domain.shares {
+        if let Ok(share) = key.share(sealed)? {
+            return Ok(share);
+        }
+    }
+    Err(Failure::denied("the key opens no share of this security domain: name the right one"))
 }
 
 fn refused(why: BadChallenge) -> Failure {

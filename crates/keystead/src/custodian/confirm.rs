@@ -1,17 +1,15 @@
 //! `keystead custodian confirm`.
 
 use super::compare;
-use super::key::KeyArgs;
+use super::key::{Key, KeyArgs};
 use crate::domain::files;
 use crate::domain::show::Shown;
 use crate::exit::Failure;
 use crate::new_files;
 use crate::output::{self, OutputArgs};
-use keystead_crypto::rsa::{PrivateKey, Scheme};
 use keystead_custody::activation::Activation;
-use keystead_custody::confirmation::Confirmation;
 use keystead_custody::shares::Share;
-use keystead_custody::{open_share, words};
+use keystead_custody::words;
 use keystead_formats::security_domain::SecurityDomain;
 use std::path::PathBuf;
 
@@ -20,6 +18,9 @@ use std::path::PathBuf;
 Example:
   keystead custodian confirm --record payments-domain \\
     --domain payments-domain --key alice.key.pem --out alice.confirmation.json
+
+With a key in a token: --pkcs11 /usr/lib/opensc-pkcs11.so --label alice
+--pin-file pin in place of --key.
 
 Read what is shown: it is what the vault will be. The words must be those that
 the others see. Your share is opened and tried, and goes nowhere.")]
@@ -45,15 +46,14 @@ impl Confirm {
         let record = files::record(&self.record)?;
         let (domain, bytes) = files::security_domain(&self.domain)?;
         files::belongs(&record, &domain, &bytes)?;
-        let key = self.key.read()?;
+        let key = self.key.open()?;
         let (number, share) = own_share(&record, &domain, &key)?;
         drop(share);
         output::note(&Shown::of(&record).text()?);
         output::note(&format!("\nYou are custodian {number}, and your share opens."));
         let question = "Are these the words that the other custodians see?";
         compare::agree(&words(&record.digest()), self.words.as_deref(), "--words", question)?;
-        let confirmation = Confirmation::sign(&record, &key).map_err(|e| Failure::unavailable(e.to_string()))?;
-        let confirmation = confirmation.to_bytes();
+        let confirmation = key.confirm(&record)?.to_bytes();
         let Some(out) = &self.out else { return output::bytes(&confirmation) };
         new_files::write(out, &confirmation)?;
         let file = out.display().to_string();
@@ -65,17 +65,12 @@ impl Confirm {
 }
 
 /// The share of whoever has this key, if it is the one that the record names: his number, and the share.
-pub(super) fn own_share(
-    record: &Activation,
-    domain: &SecurityDomain,
-    key: &PrivateKey,
-) -> Result<(usize, Share), Failure> {
-    let stranger = || Failure::denied("the key is of nobody who is a custodian of this vault: give the right --key");
+pub(super) fn own_share(record: &Activation, domain: &SecurityDomain, key: &Key) -> Result<(usize, Share), Failure> {
+    let stranger = || Failure::denied("the key is of nobody who is a custodian of this vault: name the right one");
     let (number, custodian) = record.custodian(key.public()).ok_or_else(stranger)?;
     let thumbprint = custodian.certificate.thumbprint();
     let sealed = domain.shares.iter().find(|share| share.thumbprint == thumbprint).ok_or_else(stranger)?;
-    let decrypt = |cipher: &[u8]| key.decrypt(Scheme::OaepSha256, cipher).ok();
-    let share = open_share(sealed, decrypt).map_err(|e| Failure::check(e.to_string()))?;
+    let share = key.share(sealed)?.map_err(|e| Failure::check(e.to_string()))?;
     if usize::from(share.number()) == number && share.digest() == custodian.share {
         return Ok((number, share));
     }

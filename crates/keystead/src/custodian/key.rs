@@ -1,228 +1,89 @@
-//! A custodian's private key, in PEM.
+//! A custodian's private key: in a file, or in a PKCS#11 token that it never leaves.
 
+use super::card::Card;
 use crate::exit::Failure;
-use crate::secret_file;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use keystead_crypto::CryptoError;
-use keystead_crypto::rsa::PrivateKey;
-use keystead_crypto::signature;
-use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
-use std::fs::{File, OpenOptions};
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::path::{Path, PathBuf};
+use crate::hsm::owned::TokenArgs;
+use crate::pem;
+use keystead_crypto::rsa::{PrivateKey, Scheme};
+use keystead_custody::activation::Activation;
+use keystead_custody::confirmation::Confirmation;
+use keystead_custody::shares::Share;
+use keystead_custody::{DomainError, open_share};
+use keystead_formats::security_domain::WrappedKey;
+use std::path::PathBuf;
 use zeroize::Zeroizing;
 
 /// Which key, and what opens it.
 #[derive(clap::Args)]
-pub(crate) struct KeyArgs {
-    /// The private key, PEM; readable by its owner alone
+#[command(group = clap::ArgGroup::new("custodian_key").args(["key", "pkcs11"]).required(true))]
+pub(super) struct KeyArgs {
+    /// The custodian's private key, PEM; readable by its owner alone
     #[arg(long, value_name = "KEY.pem")]
-    key: PathBuf,
+    key: Option<PathBuf>,
     /// The passphrase of an encrypted key: the first line of this file
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "pkcs11")]
     passphrase_file: Option<PathBuf>,
+    #[command(flatten)]
+    token: TokenArgs,
 }
 
-const ENVIRONMENT: &str = "KEYSTEAD_CUSTODIAN_PASSPHRASE";
-
-/// The forms of a key, by the label of the PEM block.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Form {
-    Pkcs8,
-    Pkcs1,
-    EncryptedPkcs8,
-}
-
-impl Form {
-    const ALL: [Self; 3] = [Self::Pkcs8, Self::Pkcs1, Self::EncryptedPkcs8];
-
-    const fn label(self) -> &'static str {
-        match self {
-            Self::Pkcs8 => "PRIVATE KEY",
-            Self::Pkcs1 => "RSA PRIVATE KEY",
-            Self::EncryptedPkcs8 => "ENCRYPTED PRIVATE KEY",
-        }
-    }
-}
-
-/// Why a text has no key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum BadPem {
-    /// No block of a form that is known.
-    None,
-    /// Encrypted as OpenSSL did it before PKCS#8.
-    Traditional,
-    /// A block that is not base64 or has no end.
-    Damaged,
+/// A key that is open.
+pub(super) enum Key {
+    /// Read from a file.
+    File(Box<PrivateKey>),
+    /// In a token.
+    Card(Card),
 }
 
 impl KeyArgs {
-    /// Reads the key; asks for its passphrase where it needs one.
-    pub(crate) fn read(&self) -> Result<PrivateKey, Failure> {
-        let shown = self.key.display();
-        let text = secret_file::read(&self.key)?;
-        let (form, der) = block(&text).map_err(|why| refused(&self.key, why))?;
-        let read = match form {
-            Form::Pkcs8 => PrivateKey::from_pkcs8(&der),
-            Form::Pkcs1 => PrivateKey::from_pkcs1(&der),
-            Form::EncryptedPkcs8 => PrivateKey::from_encrypted_pkcs8(&der, self.passphrase()?.as_bytes()),
-        };
-        read.map_err(|e| match e {
-            CryptoError::NotDecrypted => Failure::denied(format!(
-                "{shown}: the passphrase does not open it, or it is encrypted in a way that is not known here \
-                 (PBES2 with AES-CBC and PBKDF2 over SHA-1 or SHA-256 is)"
-            )),
-            _ => Failure::usage(format!("{shown}: not an RSA key of 2048, 3072 or 4096 bits")),
-        })
-    }
-
-    /// Reads an approver's key, likewise.
-    pub(crate) fn approver(&self) -> Result<signature::PrivateKey, Failure> {
-        let shown = self.key.display();
-        let text = secret_file::read(&self.key)?;
-        let (form, der) = block(&text).map_err(|why| refused(&self.key, why))?;
-        let read = match form {
-            Form::Pkcs8 => signature::PrivateKey::from_pkcs8(&der),
-            Form::Pkcs1 => Err(CryptoError::BadKey),
-            Form::EncryptedPkcs8 => signature::PrivateKey::from_encrypted_pkcs8(&der, self.passphrase()?.as_bytes()),
-        };
-        read.map_err(|e| match e {
-            CryptoError::NotDecrypted => Failure::denied(format!(
-                "{shown}: the passphrase does not open it, or it is encrypted in a way that is not known here \
-                 (PBES2 with AES-CBC and PBKDF2 over SHA-1 or SHA-256 is)"
-            )),
-            _ => Failure::usage(format!("{shown}: not an Ed25519 or P-256 key")),
-        })
-    }
-
-    fn passphrase(&self) -> Result<Zeroizing<String>, Failure> {
-        if let Some(file) = &self.passphrase_file {
-            let bytes = secret_file::read(file)?;
-            let text = str::from_utf8(&bytes);
-            let text = text.map_err(|_| Failure::usage(format!("{} is not UTF-8", file.display())))?;
-            return Ok(Zeroizing::new(text.lines().next().unwrap_or_default().to_owned()));
+    /// Reads the key, or opens the token that it is in.
+    pub(super) fn open(&self) -> Result<Key, Failure> {
+        if let Some(module) = self.token.module() {
+            return Card::open(module, &self.token).map(Key::Card);
         }
-        let set = std::env::var_os(ENVIRONMENT).and_then(|value| value.into_string().ok());
-        set.map_or_else(|| ask(&self.key), |value| Ok(Zeroizing::new(value)))
+        let file = self.key.as_deref().ok_or_else(|| Failure::usage("give --key or --pkcs11"))?;
+        pem::read(file, self.passphrase_file.as_deref()).map(|key| Key::File(Box::new(key)))
     }
 }
 
-fn refused(file: &Path, why: BadPem) -> Failure {
-    let shown = file.display();
-    Failure::usage(match why {
-        BadPem::None => format!("{shown} has no private key in PEM: `openssl pkcs8 -topk8` makes one of other formats"),
-        BadPem::Traditional => {
-            format!("{shown} is encrypted in OpenSSL's old way: `openssl pkcs8 -topk8 -in {shown}` makes a newer file")
-        }
-        BadPem::Damaged => format!("{shown} is damaged: its PEM block cannot be read"),
-    })
-}
-
-/// The first private key in a text.
-fn block(text: &[u8]) -> Result<(Form, Zeroizing<Vec<u8>>), BadPem> {
-    let text = str::from_utf8(text).map_err(|_| BadPem::None)?;
-    let begins = |line: &str| {
-        let label = line.strip_prefix("-----BEGIN ")?.strip_suffix("-----")?;
-        Form::ALL.into_iter().find(|form| form.label() == label)
-    };
-    let mut lines = text.lines().map(str::trim_end);
-    let form = lines.by_ref().find_map(begins).ok_or(BadPem::None)?;
-    let end = format!("-----END {}-----", form.label());
-    let mut encoded = Zeroizing::new(String::with_capacity(text.len()));
-    for line in lines {
-        if line == end {
-            let der = STANDARD.decode(encoded.as_bytes()).map_err(|_| BadPem::Damaged)?;
-            return Ok((form, Zeroizing::new(der)));
-        }
-        if line.starts_with("Proc-Type:") {
-            return Err(BadPem::Traditional);
-        }
-        encoded.push_str(line);
-    }
-    Err(BadPem::Damaged)
-}
-
-/// Asks on the terminal, and does not show what is typed.
-fn ask(key: &Path) -> Result<Zeroizing<String>, Failure> {
-    let nobody = |_| {
-        Failure::usage(format!(
-            "{} is encrypted and there is no terminal to ask for its passphrase: give --passphrase-file, or set \
-             {ENVIRONMENT}",
-            key.display()
-        ))
-    };
-    let mut terminal = OpenOptions::new().read(true).write(true).open("/dev/tty").map_err(nobody)?;
-    let quiet = Quiet::new(terminal.try_clone().map_err(nobody)?);
-    let _ = write!(terminal, "Passphrase of {}: ", key.display());
-    let mut line = Zeroizing::new(String::with_capacity(1024));
-    let read = BufReader::new(&terminal).read_line(&mut line);
-    drop(quiet);
-    let _ = writeln!(terminal);
-    read.map_err(nobody)?;
-    Ok(Zeroizing::new(line.trim_end_matches(['\r', '\n']).to_owned()))
-}
-
-/// A terminal that shows nothing of what is typed, until this is dropped.
-struct Quiet {
-    terminal: File,
-    before: Option<Termios>,
-}
-
-impl Quiet {
-    fn new(terminal: File) -> Self {
-        let before = tcgetattr(&terminal).ok();
-        if let Some(mut quiet) = before.clone() {
-            quiet.local_modes.remove(LocalModes::ECHO);
-            let _ = tcsetattr(&terminal, OptionalActions::Flush, &quiet);
-        }
-        Self { terminal, before }
-    }
-}
-
-impl Drop for Quiet {
-    fn drop(&mut self) {
-        if let Some(before) = &self.before {
-            let _ = tcsetattr(&self.terminal, OptionalActions::Flush, before);
+impl Key {
+    /// Modulus and exponent.
+    pub(super) fn public(&self) -> (&[u8], &[u8]) {
+        match self {
+            Self::File(key) => key.public(),
+            Self::Card(card) => card.public(),
         }
     }
-}
 
-/// For fuzzing: a text with a key in it, or none.
-#[cfg(test)]
-pub(crate) fn fuzz(text: &[u8]) {
-    drop(block(text));
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn pem(label: &str, body: &str) -> String {
-        format!("Bag Attributes\n-----BEGIN {label}-----\r\n{body}\r\n-----END {label}-----\n")
+    /// Opens a share. The outer error is of a token that failed; the inner one of a share that is not this key's.
+    pub(super) fn share(&self, sealed: &WrappedKey) -> Result<Result<Share, DomainError>, Failure> {
+        let mut trouble = None;
+        let opened = open_share(sealed, |cipher| match self.decrypted(cipher) {
+            Ok(plain) => plain,
+            Err(failure) => {
+                trouble = Some(failure);
+                None
+            }
+        });
+        trouble.map_or(Ok(opened), Err)
     }
 
-    #[test]
-    fn the_first_key_in_a_file_is_read_by_its_label() {
-        for form in Form::ALL {
-            let (found, der) = block(pem(form.label(), "AQID\r\nBA==").as_bytes()).unwrap();
-            assert_eq!((found, der.as_slice()), (form, &[1, 2, 3, 4][..]));
+    fn decrypted(&self, cipher: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, Failure> {
+        match self {
+            Self::File(key) => Ok(key.decrypt(Scheme::OaepSha256, cipher).ok()),
+            Self::Card(card) => card.decrypt(cipher),
         }
-        let both = pem("CERTIFICATE", "AAAA") + &pem("PRIVATE KEY", "AQID");
-        assert_eq!(*block(both.as_bytes()).unwrap().1, [1, 2, 3]);
     }
 
-    #[test]
-    fn what_has_no_key_is_refused_by_name() {
-        for (text, why) in [
-            (String::new(), BadPem::None),
-            (pem("EC PRIVATE KEY", "AQID"), BadPem::None),
-            (pem("RSA PRIVATE KEY", "Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\nAQID"), BadPem::Traditional),
-            (pem("PRIVATE KEY", "AQID*"), BadPem::Damaged),
-            ("-----BEGIN PRIVATE KEY-----\nAQID\n".to_owned(), BadPem::Damaged),
-        ] {
-            assert_eq!(block(text.as_bytes()).err(), Some(why), "{text}");
+    /// Confirms the record.
+    pub(super) fn confirm(&self, record: &Activation) -> Result<Confirmation, Failure> {
+        match self {
+            Self::File(key) => Confirmation::sign(record, key).map_err(|e| Failure::unavailable(e.to_string())),
+            Self::Card(card) => {
+                let signature = card.sign(&Confirmation::message(record))?;
+                let signed = Confirmation::signed(record, card.public(), signature);
+                signed.map_err(|e| Failure::check(format!("what the token signed does not count: {e}")))
+            }
         }
-        assert_eq!(block(&[0xff]).err(), Some(BadPem::None));
     }
 }

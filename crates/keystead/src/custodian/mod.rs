@@ -1,12 +1,13 @@
 //! `keystead custodian`: what the holder of one key of a security domain does, on his own machine.
 //!
 //! - [`confirm`]: signs an activation record; [`answer`]: sends his share to a server that unseals
-//! - [`key`]: his private key; [`compare`]: words that he compares
+//! - [`key`]: his private key, in a file ([`crate::pem`]) or in a token ([`card`]); [`compare`]: words that he compares
 
 mod answer;
+mod card;
 mod compare;
 mod confirm;
-pub(crate) mod key;
+mod key;
 
 use crate::exit::Failure;
 use crate::output::OutputArgs;
@@ -16,7 +17,8 @@ use crate::output::OutputArgs;
 The key is PEM: PKCS#8 or PKCS#1, or PKCS#8 that is encrypted (PBES2, as
 `openssl genpkey -aes256` writes it). Its passphrase is read from
 --passphrase-file, else from the variable KEYSTEAD_CUSTODIAN_PASSPHRASE, else
-from the terminal. A share is never written anywhere in clear.")]
+from the terminal. Or the key is in a PKCS#11 token (--pkcs11), which it does
+not leave. A share is never written anywhere in clear.")]
 pub(crate) struct Args {
     #[command(subcommand)]
     command: Command,
@@ -27,9 +29,9 @@ pub(crate) struct Args {
 #[derive(clap::Subcommand)]
 enum Command {
     /// Confirm an activation record: compare its words, try the share, sign
-    Confirm(confirm::Confirm),
+    Confirm(Box<confirm::Confirm>),
     /// Answer the challenge of a server that unseals: encrypt the share to it
-    Answer(answer::Answers),
+    Answer(Box<answer::Answers>),
 }
 
 /// Runs one command.

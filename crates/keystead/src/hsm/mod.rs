@@ -1,8 +1,9 @@
 //! `keystead hsm`: what a PKCS#11 token is, can, and lets the holder of its PIN get.
 //!
 //! - [`settings`]: `[[hsm]]` of the configuration; [`softhsm`]: a token of one's own for `dev`
-//! - [`show`]: a token's description as a table
+//! - [`show`]: a token's description as a table; [`owned`]: a key in somebody's own token
 
+pub(crate) mod owned;
 pub(crate) mod settings;
 mod show;
 pub(crate) mod softhsm;

@@ -1,0 +1,92 @@
+//! RSA keys of the token's owner at work, in the token: a custodian's. They sign and decrypt one way each, and whether
+//! they may leave is of no interest.
+
+use super::public::{self, Hash};
+use super::rsa::{self, Oaep};
+use super::rv::{Class, Tried, Trouble};
+use super::seat::Seat;
+use super::token::Shared;
+use super::wrapped_export::found;
+use crate::call::Reply;
+use crate::error::HsmError;
+use crate::export::Wanted;
+use cryptoki::error::RvError;
+use cryptoki::object::{Attribute, AttributeType, ObjectClass, ObjectHandle};
+use cryptoki_sys::{CKF_DECRYPT, CKF_SIGN, CKM_RSA_PKCS_OAEP, CKM_RSA_PKCS_PSS};
+use keystead_model::{KeySpec, PublicKey, Size};
+
+const SIGNATURE: &str = "RSASSA-PSS with SHA-256 (CKM_RSA_PKCS_PSS)";
+const DECRYPTION: &str = "RSA-OAEP with SHA-256 (CKM_RSA_PKCS_OAEP)";
+const DIGEST_LEN: usize = 32;
+
+impl Shared {
+    /// The public half, as the token shows it beside the private one.
+    pub(super) fn owned_public(&self, seat: &Seat, wanted: &Wanted) -> Tried<Reply> {
+        owned(seat, wanted).map(|(_, public)| Reply::OwnedPublic(public))
+    }
+
+    /// RSASSA-PSS over a digest of SHA-256.
+    pub(super) fn owned_sign(&self, seat: &Seat, wanted: &Wanted, digest: &[u8]) -> Tried<Reply> {
+        let (key, _) = owned(seat, wanted)?;
+        if digest.len() != DIGEST_LEN || !self.mechanisms.can(CKM_RSA_PKCS_PSS, CKF_SIGN) {
+            return Err(cannot(SIGNATURE));
+        }
+        asks_once(seat, key)?;
+        let signed = rsa::sign_pss(seat, key, Hash::Sha256, digest);
+        signed.map(Reply::Bytes).map_err(|trouble| named(trouble, SIGNATURE))
+    }
+
+    /// RSAES-OAEP with SHA-256 for hash and MGF1.
+    pub(super) fn owned_decrypt(&self, seat: &Seat, wanted: &Wanted, cipher: &[u8]) -> Tried<Reply> {
+        let (key, public) = owned(seat, wanted)?;
+        if !self.mechanisms.can(CKM_RSA_PKCS_OAEP, CKF_DECRYPT) {
+            return Err(cannot(DECRYPTION));
+        }
+        asks_once(seat, key)?;
+        if !matches!(&public, PublicKey::Rsa { n, .. } if n.len() == cipher.len()) {
+            return Err(HsmError::DecryptFailed.into());
+        }
+        match Oaep::Sha256.decrypt(seat, key, cipher) {
+            Ok(plain) => Ok(Reply::Plain(plain)),
+            // SoftHSM2 says so of any hash but SHA-1.
+            Err(trouble) if trouble.code() == Some(RvError::ArgumentsBad) => Err(cannot(DECRYPTION)),
+            Err(trouble) if self.abilities.refusals.of_decryption(&trouble) => Err(HsmError::DecryptFailed.into()),
+            Err(trouble) => Err(named(trouble, DECRYPTION)),
+        }
+    }
+}
+
+fn cannot(what: &str) -> Trouble {
+    HsmError::NotSupported { what: what.to_owned() }.into()
+}
+
+/// What is refused as such is refused by the name of what was tried.
+fn named(trouble: Trouble, what: &str) -> Trouble {
+    match trouble.class() {
+        Class::Caller | Class::Data => trouble.told(what).into(),
+        _ => trouble,
+    }
+}
+
+/// A private RSA key of a size that custodians have, and its public half.
+fn owned(seat: &Seat, wanted: &Wanted) -> Tried<(ObjectHandle, PublicKey)> {
+    let key = found(seat, wanted, &[ObjectClass::PRIVATE_KEY])?;
+    let numbers = [AttributeType::Modulus, AttributeType::PublicExponent];
+    let public = public::rsa(&seat.session.get_attributes(key, &numbers)?);
+    let known = public.filter(|public| {
+        let PublicKey::Rsa { n, .. } = public else { return false };
+        u16::try_from(public::bits(n)).is_ok_and(|bits| KeySpec::of_size(Size::Modulus(bits)).is_some())
+    });
+    Ok((key, known.ok_or(HsmError::NotRsa)?))
+}
+
+/// A key that wants its PIN at each use is not for us: the PIN was for the login alone.
+fn asks_once(seat: &Seat, key: ObjectHandle) -> Tried<()> {
+    match seat.attribute(key, AttributeType::AlwaysAuthenticate) {
+        Ok(Some(Attribute::AlwaysAuthenticate(true))) => {
+            Err(cannot("keys that ask for their PIN at each use (CKA_ALWAYS_AUTHENTICATE)"))
+        }
+        Err(lost) if lost.is_lost() => Err(lost),
+        _ => Ok(()),
+    }
+}
