@@ -5,7 +5,7 @@ use crate::approval;
 use crate::audit::prove;
 use crate::key::{env_file, envelope, profile, words};
 use crate::output::time;
-use crate::pem as custodian_key;
+use crate::pem;
 use crate::vault::policy::FirstPolicy;
 use crate::watch::traces::context::Parent;
 use crate::{config, node_key, tls};
@@ -30,7 +30,7 @@ fn policy(data: &[u8]) {
 
 /// A custodian's key file.
 fn key_file(data: &[u8]) {
-    custodian_key::fuzz(data);
+    pem::fuzz(data);
 }
 
 /// A file with a proposal or a signature on one.
