@@ -33,4 +33,5 @@ pub use grantee::Grantee;
 pub use permit::{Ask, Denial, Ground, Mandate, Permit, Who};
 pub use policy::{Assignment, BadPolicy, Policy, PolicyDocument};
 pub use role::{Definition, Permission, Role};
+pub use standing::AdministersBy;
 pub use way_in::Known;

@@ -1,36 +1,47 @@
-//! Whether long work may go on: who began it must still have the right at each step.
+//! Whether long work may go on: who began it must still have, at each step, the right by which he began it.
+//!
+//! Who belongs to a group only a token says. So what is kept is what gave him the right (the group, not he), and of that
+//! it is asked whether it still does.
 
-use crate::grantee::Grantee;
-use crate::permit::Ground;
-use crate::policy::Policy;
-use keystead_identity::Principal;
-use keystead_model::{Action, Target};
+use crate::policy::{Assignment, Policy};
+use keystead_identity::{Caller, Principal};
+use keystead_model::{Action, AssignmentId, Target};
+use minicbor::bytes::ByteArray;
+use minicbor::{Decode, Encode};
 
-impl Policy {
-    /// Whether the ground on which this principal began something still stands. Who belongs to a group only a token
-    /// says, so of a group it is asked whether the group still has the right.
-    pub fn stands(&self, ground: &Ground, principal: &Principal, action: Action, target: &Target) -> bool {
-        match ground {
-            Ground::Role(id) => self
-                .assignments
-                .iter()
-                .any(|a| a.id == *id && a.role.actions.contains(&action) && a.scope.covers(target)),
-            Ground::Administrator => self.administers(principal),
-            Ground::OwnToken | Ground::Mandate(_) => false,
-        }
-    }
-
-    /// Whether this principal administers the vault. Likewise, a group stands for all who may be in it.
-    pub fn administers(&self, principal: &Principal) -> bool {
-        let names = |grantee: &Grantee| match grantee {
-            Grantee::Principal(named) => named == principal || of_group(named, principal),
-            Grantee::Id(id) => *id == principal.id(&self.directory),
-        };
-        self.administrators.iter().any(|named| named == principal || of_group(named, principal))
-            || self.assignments.iter().any(|a| a.administers() && names(&a.grantee))
-    }
+/// What makes somebody an administrator of the vault.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub enum AdministersBy {
+    /// He, or a group of his, stands in the document's list.
+    #[n(0)]
+    Listed(#[n(0)] Principal),
+    /// The assignment of this id, of the role that says so.
+    #[n(1)]
+    Assigned(#[n(0)] ByteArray<16>),
 }
 
-fn of_group(named: &Principal, principal: &Principal) -> bool {
-    named.is_group() && named.issuer() == principal.issuer()
+impl Policy {
+    /// Whether this assignment still gives the right.
+    pub fn stands(&self, assignment: AssignmentId, action: Action, target: &Target) -> bool {
+        let gives = |a: &Assignment| a.role.actions.contains(&action) && a.scope.covers(target);
+        self.assignments.iter().any(|a| a.id == assignment && gives(a))
+    }
+
+    /// By what the caller administers the vault, if he does.
+    pub fn administers_by(&self, caller: &Caller) -> Option<AdministersBy> {
+        let listed = self.administrators.iter().find(|named| caller.is(named));
+        listed.map(|named| AdministersBy::Listed(named.clone())).or_else(|| {
+            let mut assigned = self.assignments.iter().filter(|a| a.administers());
+            let by = assigned.find(|a| a.grantee.names(caller, &self.directory))?;
+            Some(AdministersBy::Assigned((*by.id.as_bytes()).into()))
+        })
+    }
+
+    /// Whether that still makes an administrator.
+    pub fn still_administers(&self, by: &AdministersBy) -> bool {
+        match by {
+            AdministersBy::Listed(named) => self.administrators.contains(named),
+            AdministersBy::Assigned(id) => self.assignments.iter().any(|a| *a.id.as_bytes() == **id && a.administers()),
+        }
+    }
 }

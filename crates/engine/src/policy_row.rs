@@ -61,6 +61,11 @@ impl Editing {
         self.believing(room, Edit::removed, value)
     }
 
+    /// It is what it once was. Somebody must be able to administer the vault after it, whoever could before.
+    pub(crate) fn restored<T>(self, room: &Room<'_>, value: T) -> Result<Effect<T>, Refusal> {
+        Self { administered: true, ..self }.believing(room, Edit::removed, value)
+    }
+
     /// A change of who callers are, with what it gives. Nothing that was verified before it is remembered after it.
     fn believing<T>(
         self,

@@ -235,6 +235,15 @@ pub(crate) struct ClockRecord {
     pub(crate) confirmed: Option<ByteArray<16>>,
 }
 
+/// That a key was purged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct PurgedRecord {
+    /// When the last of those that share this row was, ms since the epoch.
+    #[n(0)]
+    pub(crate) at: i64,
+}
+
 /// The vault's settings; what is absent was never changed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
@@ -313,6 +322,7 @@ pub mod fuzz {
         let _ = decode::<VaultRecord>(bytes);
         let _ = decode::<ClockRecord>(bytes);
         let _ = decode::<SettingsRecord>(bytes);
+        let _ = decode::<PurgedRecord>(bytes);
         let _ = crate::clock::note::ClockNote::parse(bytes);
         let _ = decode::<RootRotationRecord>(bytes);
         let _ = decode::<PathsRecord>(bytes);

@@ -19,6 +19,12 @@ mod used;
 
 pub(crate) use used::Used;
 
+/// Rows of versions read at a time.
+const PAGE: u16 = 500;
+
+/// Versions, and where the next page begins.
+pub(crate) type Versions = (Vec<KeyVersion>, Option<Version>);
+
 /// A key's row, opened.
 pub(crate) struct Key {
     pub(crate) kind: Kind,
@@ -169,25 +175,39 @@ impl<'a> Room<'a> {
         rows.iter().map(|row| self.key_of(row)).collect()
     }
 
-    /// A page of a key's versions, in the order of their ids.
-    pub(crate) async fn versions(&self, key: &Key, after: Option<Version>, n: u16) -> Result<Vec<KeyVersion>, Refusal> {
+    /// A page of a key's versions, in the order of their ids, and behind which the next one begins, if there may be
+    /// one: rows of other objects stand between them.
+    pub(crate) async fn versions(&self, key: &Key, after: Option<Version>, n: u16) -> Result<Versions, Refusal> {
         let rows = self.vault.store.versions(self.vault.info.id, Kind::KeyVersion, key.tag, after, n).await?;
-        rows.into_iter().filter_map(|row| self.open_version_row(key, row).transpose()).collect()
+        let next = rows.last().filter(|_| rows.len() >= usize::from(n)).and_then(|row| row.version);
+        let page = rows.into_iter().filter_map(|row| self.open_version_row(key, row).transpose());
+        Ok((page.collect::<Result<_, _>>()?, next))
+    }
+
+    /// Where versions stand under this tag, of whichever object, with their counters.
+    pub(crate) async fn version_rows(&self, tag: [u8; 32]) -> Result<Vec<(RowKey, u64)>, Refusal> {
+        let (mut all, mut after) = (Vec::new(), None);
+        loop {
+            let rows = self.vault.store.versions(self.vault.info.id, Kind::KeyVersion, tag, after, PAGE).await?;
+            all.extend(rows.iter().map(|row| (row.key(), row.counter)));
+            after = rows.last().filter(|_| rows.len() >= usize::from(PAGE)).and_then(|row| row.version);
+            if after.is_none() {
+                return Ok(all);
+            }
+        }
     }
 
     /// All versions of a key, if there are no more than `most`.
     pub(crate) async fn all_versions(&self, key: &Key, most: usize) -> Result<Vec<KeyVersion>, Refusal> {
-        const PAGE: u16 = 500;
         let (mut all, mut after) = (Vec::new(), None);
         loop {
-            let page = self.versions(key, after, PAGE).await?;
-            after = page.last().map(|v| v.version);
-            let done = page.len() < usize::from(PAGE);
+            let (page, next) = self.versions(key, after, PAGE).await?;
             all.extend(page);
             if all.len() > most {
                 return Err(Refusal::OverBound { what: "a key with more than 500 versions is not backed up" });
             }
-            if done {
+            after = next;
+            if after.is_none() {
                 return Ok(all);
             }
         }

@@ -3,15 +3,12 @@
 
 use crate::backoff::Backoff;
 use crate::commands::approval::RemoveProposal;
-use crate::commands::backup::ContinueBackup;
 use crate::commands::key::{NotifyExpiry, PurgeKey, RotateKey};
-use crate::commands::restore::ContinueRestore;
 use crate::error::{Refusal, TurnedAway};
 use crate::node::Instance;
 use crate::records::{KeyRecord, Work};
 use crate::room::Room;
-use crate::vault::{Open, Vault};
-use crate::whole::jobs;
+use crate::vault::Vault;
 use keystead_access::{Mandate, Who};
 use keystead_model::{Action, Moment, Name, Revision, Target, Time, VaultId};
 use keystead_store::{DueAt, Kind, Row};
@@ -22,8 +19,6 @@ const BATCH: u16 = 64;
 /// Rows looked at per beat, and pieces of work tried: the next beat goes on from there.
 const LOOKED_AT: usize = 4_096;
 const TRIED: usize = 64;
-/// Steps of one backup or restore per beat.
-const STEPS: usize = 8;
 
 /// How far the scheduler has come, from beat to beat.
 #[derive(Default)]
@@ -43,8 +38,6 @@ pub struct Beat {
     pub notified: usize,
     /// Deleted keys purged.
     pub purged: usize,
-    /// Steps of backups and restores.
-    pub steps: usize,
     /// Proposals whose time has passed.
     pub forgotten: usize,
     /// Purges, and proposals to be forgotten, that wait because of the clock.
@@ -104,11 +97,6 @@ impl Schedule {
             Done::Notified => &mut beat.notified,
             Done::Purged => &mut beat.purged,
             Done::Forgotten => &mut beat.forgotten,
-            Done::Steps(n) => {
-                beat.steps = beat.steps.saturating_add(n);
-                self.backoff.done(vault, row);
-                return n;
-            }
         };
         *count = count.saturating_add(1);
         self.backoff.done(vault, row);
@@ -122,8 +110,6 @@ enum Done {
     Purged,
     /// A proposal.
     Forgotten,
-    /// So many of a backup or a restore.
-    Steps(usize),
     Held,
     /// Tried, and not done.
     Refused,
@@ -139,8 +125,9 @@ enum Due {
 impl Vault {
     async fn due(self: &Arc<Self>, row: &Row, at: Moment) -> Result<Done, TurnedAway> {
         let Ok(open) = self.open() else { return Ok(Done::Nothing) };
+        // They have a beat of their own.
         if matches!(row.kind, Kind::Backup | Kind::Restore) {
-            return self.go_on(&open, row, at).await;
+            return Ok(Done::Nothing);
         }
         if row.kind == Kind::Proposal {
             return self.forget_proposal(&open, row, at).await;
@@ -177,31 +164,6 @@ impl Vault {
         let mandate = Mandate { action, target: Target::Vault, set_by, at: row.revision };
         let answer = self.run_as(Who::Mandate(mandate), RemoveProposal { id: row.id }, at).await?;
         Ok(self.done(Done::Forgotten, answer.into_parts().1))
-    }
-
-    /// Some steps of a backup or a restore, so that it does not wait for the next beat after each.
-    async fn go_on(self: &Arc<Self>, open: &Arc<Open>, row: &Row, at: Moment) -> Result<Done, TurnedAway> {
-        let Ok(set_by) = jobs::set_by(&Room::new(self, open, at), row) else { return Ok(Done::Nothing) };
-        let mut steps = 0_usize;
-        while steps < STEPS {
-            let action = if row.kind == Kind::Backup { Action::ContinueBackup } else { Action::ContinueRestore };
-            let mandate = Mandate { action, target: Target::Vault, set_by: set_by.clone(), at: row.revision };
-            let (who, job) = (Who::Mandate(mandate), row.id);
-            let answer = match row.kind {
-                Kind::Backup => self.run_as(who, ContinueBackup { job }, at).await?,
-                _ => self.run_as(who, ContinueRestore { job }, at).await?,
-            };
-            match answer.into_parts().1 {
-                Ok(more) => {
-                    steps = steps.saturating_add(1);
-                    if !more {
-                        break;
-                    }
-                }
-                Err(why) => return Ok(self.done(Done::Nothing, Err::<(), _>(why))),
-            }
-        }
-        Ok(Done::Steps(steps))
     }
 
     fn done<T>(&self, done: Done, result: Result<T, Refusal>) -> Done {

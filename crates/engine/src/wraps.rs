@@ -44,6 +44,7 @@ pub(crate) const fn is_sealed(kind: Kind) -> bool {
         | Kind::Settings
         | Kind::Backup
         | Kind::Restore
+        | Kind::Purged
         | Kind::RootRotation
         | Kind::Paths
         | Kind::Proposal => true,

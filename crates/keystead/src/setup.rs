@@ -291,6 +291,7 @@ impl Running {
         let beats = tokio::spawn(beat(Arc::clone(&self.instance), self.held, Arc::clone(&clock)));
         let sweeps = tokio::spawn(sweep(Arc::clone(&self.instance)));
         let turns = tokio::spawn(turn(Arc::clone(&self.instance)));
+        let wholes = tokio::spawn(whole(Arc::clone(&self.instance)));
         let following = self.follower.map(|follower| tokio::spawn(follower.run()));
         let port = self.port.map(|port| tokio::spawn(port.run(std::future::pending())));
         let ended = self.server.run(self.stop.received()).await;
@@ -300,6 +301,7 @@ impl Running {
         beats.abort();
         sweeps.abort();
         turns.abort();
+        wholes.abort();
         following.inspect(JoinHandle::abort);
         // Probes are answered until here, so that whoever watches sees the stop.
         port.inspect(JoinHandle::abort);
@@ -353,6 +355,16 @@ async fn sweep(instance: Arc<Instance>) {
     loop {
         every.tick().await;
         instance.sweep(moment(60)).await;
+    }
+}
+
+/// Goes on with backups and restores: they wait for their places.
+async fn whole(instance: Arc<Instance>) {
+    let mut every = tokio::time::interval(Duration::from_secs(1));
+    every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        every.tick().await;
+        instance.go_on_whole(|| moment(60)).await;
     }
 }
 

@@ -197,7 +197,18 @@ impl Store {
 
     /// Whether a row of one of these kinds was written by a later revision than this.
     pub async fn changed_since(&self, v: VaultId, kinds: &[Kind], revision: Revision) -> Result<bool, Unavailable> {
-        self.reader()?.changed_since(v, kinds, revision)
+        self.reader()?.changed_since(v, kinds, (revision, None))
+    }
+
+    /// The same, whatever the revision `but` wrote.
+    pub async fn changed_besides(
+        &self,
+        v: VaultId,
+        kinds: &[Kind],
+        since: Revision,
+        but: Revision,
+    ) -> Result<bool, Unavailable> {
+        self.reader()?.changed_since(v, kinds, (since, Some(but)))
     }
 
     /// Up to `n` rows of all vaults that are due at `now`, the earliest first, behind `after`.

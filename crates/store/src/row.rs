@@ -76,6 +76,8 @@ kinds! {
     Restore = 21,
     /// The security domain's file, encrypted to its custodians.
     SecurityDomain = 22,
+    /// That keys were purged: what is removed leaves no other row behind.
+    Purged = 25,
 }
 
 /// One row. The store reads nothing in `sealed`; the clear columns select candidates and order writes.
@@ -139,6 +141,8 @@ pub struct Changes {
     pub removes: Vec<(RowKey, u64)>,
     /// Rows that were read and must still have this counter; 0 is absent.
     pub checks: Vec<(RowKey, u64)>,
+    /// The puts say what the rows before them said: those keep the revision that first said it.
+    pub unchanged: bool,
 }
 
 /// One vault, as the instance lists it.

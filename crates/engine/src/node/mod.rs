@@ -24,6 +24,7 @@ pub use quorum::{Answered, Asked};
 pub use tokens::Activation;
 
 use crate::admission::{Admission, Bounds, WrongProofs};
+use crate::backoff::Backoff;
 use crate::birth::{self, Domain};
 use crate::clear_row;
 use crate::clock::Clock;
@@ -150,6 +151,7 @@ pub struct Instance {
     pub(crate) schedule: tokio::sync::Mutex<Schedule>,
     pub(crate) sweeps: tokio::sync::Mutex<Sweeps>,
     pub(crate) turning: tokio::sync::Mutex<()>,
+    pub(crate) whole: tokio::sync::Mutex<Backoff>,
     transfers: offer::Transfers,
     asking: quorum::Asking,
     leftovers: erase::Leftovers,
@@ -174,20 +176,19 @@ impl Instance {
     /// Brings the journal up to the store, then opens what may be open. A vault that does not open starts sealed.
     pub async fn start(parts: Parts, at: Moment) -> Result<Arc<Self>, OperateError> {
         let wrong_proofs = Arc::new(WrongProofs::new(parts.bounds.wrong_proofs));
-        let (vaults, operating, schedule, sweeps, turning) = Default::default();
-        let (troubles, transfers, asking, leftovers) = Default::default();
         let instance = Self {
             parts,
-            vaults,
+            vaults: ArcSwap::default(),
             wrong_proofs,
-            troubles,
-            operating,
-            schedule,
-            sweeps,
-            turning,
-            transfers,
-            asking,
-            leftovers,
+            troubles: ArcSwap::default(),
+            operating: Default::default(),
+            schedule: Default::default(),
+            sweeps: Default::default(),
+            turning: Default::default(),
+            whole: Default::default(),
+            transfers: Default::default(),
+            asking: Default::default(),
+            leftovers: Default::default(),
         };
         instance.enrol(at).await?;
         instance.replay().await?;

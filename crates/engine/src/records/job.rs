@@ -3,6 +3,7 @@
 use super::KeyRecord;
 use super::whole::Counts;
 use crate::whole::place::PlaceRecord;
+use keystead_access::AdministersBy;
 use minicbor::bytes::{ByteArray, ByteVec};
 use minicbor::{Decode, Encode};
 
@@ -65,6 +66,9 @@ pub(crate) struct ByRecord {
     /// The role assignment; none: as an administrator of the vault.
     #[n(2)]
     pub(crate) assignment: Option<ByteArray<16>>,
+    /// By what he administers the vault, if he does.
+    #[n(3)]
+    pub(crate) administers: Option<AdministersBy>,
 }
 
 /// Why it failed.
@@ -107,7 +111,7 @@ pub(crate) struct BackupWork {
     pub(crate) at: AtRecord,
     #[n(3)]
     pub(crate) parts: u32,
-    /// The vault, live keys, deleted keys, live keys once more, the end: from 0.
+    /// The vault, live keys, deleted keys, live keys once more, the end, its name: from 0.
     #[n(4)]
     pub(crate) pass: u8,
     /// The tag of the last key that is whole.
@@ -175,6 +179,12 @@ pub(crate) struct RestoreWork {
     pub(crate) policy: bool,
     #[n(12)]
     pub(crate) done: Restored,
+    /// Whether changes since the backup may be taken back.
+    #[n(13)]
+    pub(crate) rollback: Option<bool>,
+    /// The vault's revision up to which it was asked whether any would be.
+    #[n(14)]
+    pub(crate) seen: Option<u64>,
 }
 
 /// A key of which a part was read.
@@ -186,6 +196,9 @@ pub(crate) struct RestoredKey {
     /// The object it is; none: it is passed over.
     #[n(1)]
     pub(crate) id: Option<ByteArray<16>>,
+    /// Whether it was there before: it must not go while it is written.
+    #[n(2)]
+    pub(crate) existed: Option<bool>,
 }
 
 /// What was done.

@@ -232,6 +232,11 @@ fn golden_proposal_records() {
 }
 
 #[test]
+fn golden_purged_record() {
+    is_golden!("purged-record-v1.hex", PurgedRecord { at: 1_900_000_000_000 });
+}
+
+#[test]
 fn golden_vault_record() {
     is_golden!(
         "vault-record-v1.hex",

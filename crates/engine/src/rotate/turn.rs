@@ -125,7 +125,8 @@ impl Instance {
         }
         let clear = minicbor::to_vec((seals.generation().0, puts.len())).map_err(|_| Refusal::Fault)?;
         let tags: Vec<_> = puts.iter().map(|row| row.lookup).collect();
-        let changes = Changes { puts, ..Changes::default() };
+        // They say what they said: to a restore, nothing was changed.
+        let changes = Changes { puts, unchanged: true, ..Changes::default() };
         let done = self.commit(vault, changes, (Action::RowsResealed, clear), at, || ()).await;
         tags.iter().for_each(|tag| open.keys.forget(tag));
         // It may have been opened anew meanwhile, for another token.

@@ -97,11 +97,26 @@ pub enum BackupError {
     /// The right is gone.
     #[error("whoever began it has no right to it any more")]
     Revoked,
-    /// Steps failed for a quarter of an hour.
+    /// The place did not answer for a quarter of an hour.
     #[error("it came no further for a quarter of an hour: {why}")]
     Stuck {
         /// What the last step failed with.
         why: String,
+    },
+    /// Something else than the place was in its way for a quarter of an hour.
+    #[error("it came no further for a quarter of an hour: {why}. Begin it again when the vault has less to do")]
+    NoProgress {
+        /// What the last step failed with.
+        why: String,
+    },
+    /// A stored row does not open.
+    #[error("a stored record of this vault is damaged: `keystead doctor` says which")]
+    RowDamaged,
+    /// What was written of a key is gone again.
+    #[error("the key '{name}' was purged while it was restored: begin the restore again")]
+    PurgedMeanwhile {
+        /// Which.
+        name: Name,
     },
 }
 
@@ -129,6 +144,9 @@ impl BackupError {
             Self::Revoked => 18,
             Self::Stuck { .. } => 19,
             Self::NoHsm => 20,
+            Self::NoProgress { .. } => 21,
+            Self::RowDamaged => 22,
+            Self::PurgedMeanwhile { .. } => 23,
         }
     }
 
@@ -149,6 +167,9 @@ impl BackupError {
             17 => "KeyNotFound",
             18 => "Forbidden",
             20 => "NoHsm",
+            21 => "NoProgress",
+            22 => "VaultDamaged",
+            23 => "KeyPurged",
             _ => "BackupFailed",
         }
     }

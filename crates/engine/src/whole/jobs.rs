@@ -8,7 +8,7 @@ use crate::error::Refusal;
 use crate::records;
 use crate::records::job::{ByRecord, ErrorRecord, JobRecord, JobsRecord, RecentJob};
 use crate::room::{Place, Room, row_binding};
-use keystead_access::{Ask, Ground, Permit, Who};
+use keystead_access::{AdministersBy, Ask, Ground, Permit, Policy, Who};
 use keystead_identity::Principal;
 use keystead_model::{Action, AssignmentId, ObjectId, Target as Scope, Time};
 use keystead_store::{Changes, Kind, Row, RowKey};
@@ -119,7 +119,7 @@ impl Jobs {
         let (kind, tag, due) = (kind_of(kind), tag(room, id), Some(room.at.now));
         let own = Place { kind, tag, version: None, id, counter: 1, due };
         let puts = vec![room.row(place, &jobs)?, room.row(own, record)?];
-        Ok(Changes { puts, removes, checks: Vec::new() })
+        Ok(Changes { puts, removes, ..Changes::default() })
     }
 }
 
@@ -146,11 +146,13 @@ pub(crate) async fn list(room: &Room<'_>) -> Result<Vec<JobView>, Refusal> {
 /// The record of a job that begins now.
 pub(crate) fn record<C: Ask, W>(
     permit: &Permit<C>,
-    now: Time,
+    room: &Room<'_>,
     (place, check): (PlaceRecord, bool),
     work: W,
 ) -> Result<JobRecord<W>, Refusal> {
     let Who::Caller(caller) = permit.who() else { return Err(Refusal::Fault) };
+    let (policy, now) = (room.open().policy.load(), room.at.now);
+    let administers = policy.administers_by(caller);
     let by = ByRecord {
         issuer: caller.principal().issuer().to_owned(),
         subject: caller.principal().subject().to_owned(),
@@ -158,6 +160,7 @@ pub(crate) fn record<C: Ask, W>(
             Ground::Role(id) => Some((*id.as_bytes()).into()),
             _ => None,
         },
+        administers,
     };
     Ok(JobRecord {
         state: JobState::Running.code(),
@@ -173,15 +176,34 @@ pub(crate) fn record<C: Ask, W>(
     })
 }
 
+/// Whether he who began it still administers the vault by what he administered it by. Jobs that were begun before it
+/// was kept have it from his own name alone.
+pub(crate) fn administers(policy: &Policy, by: &ByRecord) -> bool {
+    let own = || AdministersBy::Listed(Principal::new(&by.issuer, &by.subject));
+    policy.still_administers(&by.administers.clone().unwrap_or_else(own))
+}
+
 /// What is told of a job that begins now.
 pub(crate) fn begun<W>(kind: JobKind, id: ObjectId, record: &JobRecord<W>) -> JobView {
     view(kind, id, record)
 }
 
-/// Who began the job of this row.
-pub(crate) fn set_by(room: &Room<'_>, row: &Row) -> Result<String, Refusal> {
-    let by = opened::<JobRecord<Anything>>(room, row)?.by;
-    Ok(format!("{}|{}", by.issuer, by.subject))
+/// Who began the job of this row, and whether it came no further for too long.
+pub(crate) fn standing(room: &Room<'_>, row: &Row) -> Result<(String, bool), Refusal> {
+    let JobRecord { by, progressed, .. } = opened::<JobRecord<Anything>>(room, row)?;
+    Ok((format!("{}|{}", by.issuer, by.subject), is_stuck(progressed, room.at.now)))
+}
+
+fn is_stuck(progressed: i64, now: Time) -> bool {
+    now.0.saturating_sub(progressed) > PATIENCE
+}
+
+/// The row of the job that runs, if one does: only the newest can.
+pub(crate) async fn running(room: &Room<'_>) -> Result<Option<Row>, Refusal> {
+    let Some(newest) = Jobs::read(room).await?.record.recent.pop() else { return Ok(None) };
+    let kind = if newest.restore { Kind::Restore } else { Kind::Backup };
+    let at = RowKey { kind, lookup: tag(room, ObjectId::from_bytes(*newest.id)), version: None };
+    Ok(room.row_at(at).await?.filter(|row| row.due.is_some()))
 }
 
 fn view<W>(kind: JobKind, id: ObjectId, record: &JobRecord<W>) -> JobView {
@@ -205,11 +227,6 @@ impl<W> Job<W> {
         JobState::from_code(self.record.state) == JobState::Running
     }
 
-    /// Who began it.
-    pub(crate) fn by(&self) -> Principal {
-        Principal::new(&self.record.by.issuer, &self.record.by.subject)
-    }
-
     /// Where its backup is.
     pub(crate) fn target(&self, room: &Room<'_>) -> Result<Target, BackupError> {
         let vault = room.vault();
@@ -218,24 +235,24 @@ impl<W> Job<W> {
 
     /// Who began it must still have the right.
     pub(crate) fn still_permitted(&self, room: &Room<'_>, action: Action, scope: &Scope) -> Result<(), BackupError> {
-        let by = &self.record.by;
-        let ground = match by.assignment {
-            Some(id) => Ground::Role(AssignmentId::from_bytes(*id)),
-            None => Ground::Administrator,
+        let (by, policy) = (&self.record.by, room.open().policy.load());
+        let stands = match by.assignment {
+            Some(id) => policy.stands(AssignmentId::from_bytes(*id), action, scope),
+            None => administers(&policy, by),
         };
-        let policy = room.open().policy.load();
-        policy.stands(&ground, &self.by(), action, scope).then_some(()).ok_or(BackupError::Revoked)
+        stands.then_some(()).ok_or(BackupError::Revoked)
     }
 
     /// What a step that failed makes of it: tried again for a while where that may help.
     pub(crate) fn given_up(&self, now: Time, why: Refusal) -> Result<BackupError, Refusal> {
         match why {
-            Refusal::Conflict => Err(why),
+            Refusal::Damaged => Ok(BackupError::RowDamaged),
+            Refusal::Backup(why @ BackupError::NoProgress { .. }) if is_stuck(self.record.progressed, now) => Ok(why),
+            Refusal::Backup(BackupError::NoProgress { .. }) => Err(Refusal::Conflict),
             Refusal::Backup(why) if !why.may_pass() => Ok(why),
-            why if now.0.saturating_sub(self.record.progressed) > PATIENCE => {
-                Ok(BackupError::Stuck { why: why.to_string() })
-            }
-            why => Err(why),
+            why if !is_stuck(self.record.progressed, now) => Err(why),
+            Refusal::Backup(why) => Ok(BackupError::Stuck { why: why.to_string() }),
+            why => Ok(BackupError::NoProgress { why: why.to_string() }),
         }
     }
 

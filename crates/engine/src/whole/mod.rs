@@ -6,9 +6,10 @@
 //!
 //! - [`place`]: where a backup lies; [`storage`]: how it gets there and back
 //! - `stream`: from records to frames and back
-//! - `jobs`: the rows; [`view`]: what their readers see
+//! - `beat`: what goes on with them; `jobs`: the rows; [`view`]: what their readers see
 //! - [`error`]: why there is no backup, or none that is restored
 
+mod beat;
 pub mod error;
 pub(crate) mod jobs;
 pub mod place;

@@ -12,8 +12,8 @@ use keystead_store::{Changes, Kind, OutboxRow, Row, RowKey};
 use std::sync::Arc;
 
 const HOUR: i64 = 3_600_000;
-const HELD: Beat = Beat { rotated: 0, notified: 0, purged: 0, forgotten: 0, steps: 0, held: 1 };
-const PURGED: Beat = Beat { rotated: 0, notified: 0, purged: 1, forgotten: 0, steps: 0, held: 0 };
+const HELD: Beat = Beat { rotated: 0, notified: 0, purged: 0, forgotten: 0, held: 1 };
+const PURGED: Beat = Beat { rotated: 0, notified: 0, purged: 1, forgotten: 0, held: 0 };
 
 fn days(n: i64) -> Time {
     T0.plus_millis(n * DAY)

@@ -38,3 +38,6 @@ mod support;
 mod tokens;
 mod uses;
 mod whole;
+mod whole_changes;
+mod whole_policy;
+mod whole_steps;

@@ -55,11 +55,12 @@ pub(crate) struct Node {
     limits: Limits,
 }
 
-/// Backups of small parts, in a directory beside the node's.
+/// Backups of small parts, or of what the file `part` says, in a directory beside the node's.
 fn storage(dir: &Path) -> Storage {
+    let part = std::fs::read_to_string(dir.join("part")).map_or(2 << 10, |bytes| bytes.parse().unwrap());
     let nobody: keystead_engine::Objects =
         Arc::new(|_| Box::pin(async { Err(BackupError::NotAllowed { host: "any host".to_owned() }) }));
-    Storage::new(Some(dir.join("backups")), nobody).in_parts_of(2 << 10)
+    Storage::new(Some(dir.join("backups")), nobody).in_parts_of(part)
 }
 
 /// A moment with half a minute to spare.

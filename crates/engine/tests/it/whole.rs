@@ -9,34 +9,34 @@ use keystead_engine::{
 use keystead_model::{Action, CipherAlgorithm, KeySpec, ObjectId, SignAlgorithm, Time};
 use std::path::PathBuf;
 
-const CONTAINER: &str = "https://dev.localhost:8443/backups";
+pub(crate) const CONTAINER: &str = "https://dev.localhost:8443/backups";
 
-fn place() -> BackupPlace {
+pub(crate) fn place() -> BackupPlace {
     BackupPlace { container: CONTAINER.to_owned(), token: None }
 }
 
-fn start() -> StartBackup {
+pub(crate) fn start() -> StartBackup {
     StartBackup { to: place(), check: false }
 }
 
 /// Backups are named by their time.
-async fn begin(node: &Node) -> JobView {
+pub(crate) async fn begin(node: &Node) -> JobView {
     let n = node.run(ListBackups).await.unwrap().len() as i64;
     node.run_as(OFFICER, start(), Time(T0.0 + n * 10)).await.unwrap()
 }
 
-fn restore(folder: &str) -> StartRestore {
+pub(crate) fn restore(folder: &str) -> StartRestore {
     StartRestore { from: place(), folder: folder.to_owned(), check: false, rollback: false }
 }
 
-fn one(named: &str, folder: &str) -> RestoreKeyFromBackup {
+pub(crate) fn one(named: &str, folder: &str) -> RestoreKeyFromBackup {
     RestoreKeyFromBackup { name: name(named), from: place(), folder: folder.to_owned() }
 }
 
 /// Beats until the job has ended.
-async fn ended(node: &Node, job: &JobView) -> JobView {
+pub(crate) async fn ended(node: &Node, job: &JobView) -> JobView {
     for second in 1..400 {
-        node.instance.tick(at(Time(T0.0 + second * 1_000))).await.unwrap();
+        node.instance.go_on_whole(|| at(Time(T0.0 + second * 1_000))).await;
         let view = match job.kind {
             keystead_engine::JobKind::Backup => node.run(ReadBackup { job: job.id }).await.unwrap(),
             keystead_engine::JobKind::Restore => node.run(ReadRestore { job: job.id }).await.unwrap(),
@@ -52,7 +52,7 @@ async fn ended(node: &Node, job: &JobView) -> JobView {
 }
 
 /// A backup that succeeds: its folder.
-async fn backed_up(node: &Node) -> String {
+pub(crate) async fn backed_up(node: &Node) -> String {
     let begun = begin(node).await;
     assert_eq!((begun.state, begun.folder.clone()), (JobState::Running, None));
     let view = ended(node, &begun).await;
@@ -60,30 +60,30 @@ async fn backed_up(node: &Node) -> String {
     view.folder.unwrap().strip_prefix(CONTAINER).unwrap().trim_start_matches('/').to_owned()
 }
 
-async fn restored(node: &Node, ask: StartRestore) -> JobView {
+pub(crate) async fn restored(node: &Node, ask: StartRestore) -> JobView {
     let begun = node.run(ask).await.unwrap();
     let view = ended(node, &begun).await;
     assert_eq!((view.state, &view.error), (JobState::Succeeded, &None), "{view:?}");
     view
 }
 
-fn file(node: &Node, folder: &str) -> PathBuf {
+pub(crate) fn file(node: &Node, folder: &str) -> PathBuf {
     node.dir.path().join("backups/backups").join(folder).join("vault.ksbackup")
 }
 
-async fn sign(node: &Node, named: &str) -> KeyResult {
+pub(crate) async fn sign(node: &Node, named: &str) -> KeyResult {
     let ask = Sign { key: key(named), algorithm: SignAlgorithm::Es256, digest: vec![7; 32] };
     node.run(ask).await.unwrap()
 }
 
-async fn is_signed(node: &Node, named: &str, by: &KeyResult) -> bool {
+pub(crate) async fn is_signed(node: &Node, named: &str, by: &KeyResult) -> bool {
     let (signature, digest) = (by.value.to_vec(), vec![7; 32]);
     let ask = Verify { key: version(named, by.version), algorithm: SignAlgorithm::Es256, digest, signature };
     node.run(ask).await.unwrap()
 }
 
 /// Forty keys, one of them with many versions and one deleted: several parts.
-async fn filled() -> Node {
+pub(crate) async fn filled() -> Node {
     let node = Node::new().await;
     for n in 0..38 {
         let tagged = CreateKey { tags: tags(&[("n", &n.to_string())]), ..create(&format!("k{n}"), KeySpec::EcP256) };
@@ -312,7 +312,7 @@ async fn a_backup_and_a_restore_go_on_after_a_stop_at_every_step() {
         // The commit of a step is lost, or its answer is; then the node stops.
         let busy = keystead_store::fault::CommitFault::Before(keystead_store::CommitError::Busy);
         node.faults.fail_commit(1 + second as u64 % 3 * 3, busy);
-        node.instance.tick(at(Time(T0.0 + second * 1_000))).await.unwrap();
+        node.instance.go_on_whole(|| at(Time(T0.0 + second * 1_000))).await;
         node = node.restart().await;
         (stops, second) = (stops + 1, second + 1);
         folder = node.run(ReadBackup { job: begun.id }).await.unwrap().folder;
@@ -328,7 +328,7 @@ async fn a_backup_and_a_restore_go_on_after_a_stop_at_every_step() {
     while state == JobState::Running {
         let full = keystead_store::fault::CommitFault::Spent(keystead_store::CommitError::DiskFull);
         node.faults.fail_commit(1 + second as u64 % 3 * 3, full);
-        node.instance.tick(at(Time(T0.0 + second * 1_000))).await.unwrap();
+        node.instance.go_on_whole(|| at(Time(T0.0 + second * 1_000))).await;
         node = node.restart().await;
         second += 1;
         state = node.run(ReadRestore { job: begun.id }).await.unwrap().state;
@@ -347,7 +347,7 @@ async fn a_key_that_changes_while_it_is_copied_comes_back_whole() {
     let mut second = 0;
     while node.run(ReadBackup { job: begun.id }).await.unwrap().state == JobState::Running {
         second += 1;
-        node.instance.tick(at(Time(T0.0 + second * 1_000))).await.unwrap();
+        node.instance.go_on_whole(|| at(Time(T0.0 + second * 1_000))).await;
         let n = second % 38;
         let named = format!("k{n}");
         match second % 3 {
@@ -398,7 +398,7 @@ async fn whoever_began_it_must_still_have_the_right_at_each_step() {
     let own = all.iter().find(|a| a.role == role && a.principal == id(OFFICER)).unwrap();
     let remove = keystead_engine::DeleteRoleAssignment { scope: own.scope.clone(), id: own.id };
     node.run_as(USER, remove, T0).await.unwrap();
-    node.instance.tick(at(T0)).await.unwrap();
+    node.instance.go_on_whole(|| at(T0)).await;
     let view = node.run_as(USER, ReadBackup { job: begun.id }, T0).await.unwrap();
     assert_eq!((view.state, view.error.unwrap().0), (JobState::Failed, "Forbidden"));
     let left = node.dir.path().join("backups/backups");

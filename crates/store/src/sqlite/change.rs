@@ -183,6 +183,7 @@ fn change_rows(conn: &Connection, v: VaultId, changes: &Changes, revision: Revis
             0 => false,
             1 => insert(conn, v, row, revision)?,
             _ if follows_a_removed(changes, row) => insert(conn, v, row, revision)?,
+            _ if changes.unchanged => update_in_place(conn, v, row, revision)?,
             _ => update(conn, v, row, revision)?,
         })?;
     }
@@ -225,6 +226,13 @@ fn insert(conn: &Connection, v: VaultId, row: &Row, revision: Revision) -> Resul
 
 fn update(conn: &Connection, v: VaultId, row: &Row, revision: Revision) -> Result<bool, CommitError> {
     let sql = "UPDATE item SET counter = ?6, revision = ?7, due = ?8, sealed = ?9
+         WHERE vault = ?1 AND kind = ?2 AND lookup = ?3 AND version = ?4 AND id = ?5 AND counter = ?6 - 1";
+    write(conn, sql, v, row, revision)
+}
+
+/// As [`update`], of a row that keeps its revision.
+fn update_in_place(conn: &Connection, v: VaultId, row: &Row, revision: Revision) -> Result<bool, CommitError> {
+    let sql = "UPDATE item SET counter = ?6, revision = min(revision, ?7), due = ?8, sealed = ?9
          WHERE vault = ?1 AND kind = ?2 AND lookup = ?3 AND version = ?4 AND id = ?5 AND counter = ?6 - 1";
     write(conn, sql, v, row, revision)
 }

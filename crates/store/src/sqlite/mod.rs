@@ -167,8 +167,13 @@ impl Sqlite {
         self.read(|conn| read::count(conn, v, kinds))
     }
 
-    pub(crate) fn changed_since(&self, v: VaultId, kinds: &[Kind], revision: Revision) -> Result<bool, Unavailable> {
-        self.read(|conn| read::changed_since(conn, v, kinds, revision))
+    pub(crate) fn changed_since(
+        &self,
+        v: VaultId,
+        kinds: &[Kind],
+        since: (Revision, Option<Revision>),
+    ) -> Result<bool, Unavailable> {
+        self.read(|conn| read::changed_since(conn, v, kinds, since))
     }
 
     pub(crate) fn due(&self, now: Time, after: Option<DueAt>, n: u16) -> Result<Vec<(VaultId, Row)>, Unavailable> {

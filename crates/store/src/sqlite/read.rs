@@ -144,12 +144,13 @@ pub(super) fn changed_since(
     conn: &Connection,
     v: VaultId,
     kinds: &[Kind],
-    revision: Revision,
+    (since, but): (Revision, Option<Revision>),
 ) -> rusqlite::Result<bool> {
-    let sql = "SELECT EXISTS (SELECT 1 FROM item WHERE vault = ?1 AND kind = ?2 AND revision > ?3)";
+    let sql = "SELECT EXISTS (SELECT 1 FROM item WHERE vault = ?1 AND kind = ?2 AND revision > ?3 AND revision <> ?4)";
+    let (since, but) = (since.0.cast_signed(), but.map_or(-1, |but| but.0.cast_signed()));
     let mut found = conn.prepare_cached(sql)?;
     for kind in kinds {
-        if found.query_row(params![v.as_bytes(), kind.code(), revision.0.cast_signed()], |r| r.get(0))? {
+        if found.query_row(params![v.as_bytes(), kind.code(), since, but], |r| r.get(0))? {
             return Ok(true);
         }
     }

@@ -45,6 +45,24 @@ async fn a_write_that_read_something_else_conflicts_and_changes_nothing() {
 }
 
 #[tokio::test]
+async fn a_row_that_says_what_it_said_keeps_its_revision() {
+    let b = Bench::new().await;
+    let first = b.put(row(1, 1)).await.revision;
+    let unchanged = Changes { unchanged: true, ..puts([row(1, 2), row(2, 1)]) };
+    let second = b.store.commit(V, unchanged, record().0).await.unwrap().revision;
+    let (old, new) = (b.store.get(V, key(1)).await.unwrap().unwrap(), b.store.get(V, key(2)).await.unwrap().unwrap());
+    assert_eq!((old.counter, old.revision), (2, first));
+    assert_eq!((new.counter, new.revision), (1, second), "what was not there has none to keep");
+    let stale = Changes { unchanged: true, ..puts([row(1, 2)]) };
+    assert_eq!(b.store.commit(V, stale, record().0).await, Err(CommitError::Conflict));
+    let kinds = [old.kind];
+    let besides = async |since, but| b.store.changed_besides(V, &kinds, since, but).await.unwrap();
+    assert!(b.store.changed_since(V, &kinds, first).await.unwrap());
+    assert!(!besides(first, second).await, "whatever that one wrote");
+    assert!(besides(Revision(0), second).await);
+}
+
+#[tokio::test]
 async fn what_was_read_as_it_stands_can_be_written_removed_and_checked() {
     let b = Bench::new().await;
     b.put(row(1, 1)).await;

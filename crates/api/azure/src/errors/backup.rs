@@ -20,6 +20,8 @@ pub(super) fn refused(why: &E) -> Reply {
         }
         // No code that clients repeat: the disk stays full.
         E::Full => Reply::error(StatusCode::CONFLICT, "Conflict", Some(code), text),
-        E::Unreachable { .. } | E::Stuck { .. } => unavailable(&text, 5),
+        E::PurgedMeanwhile { .. } => Reply::error(StatusCode::CONFLICT, "Conflict", Some(code), text),
+        E::RowDamaged => forbidden(code, &text),
+        E::Unreachable { .. } | E::Stuck { .. } | E::NoProgress { .. } => unavailable(&text, 5),
     }
 }

@@ -21,6 +21,8 @@ use keystead_store::{Kind, RowKey};
 
 /// Keys and versions read at a time.
 const PAGE: u16 = 32;
+/// The pass behind the last: all parts are at their place.
+pub(super) const WRITTEN: u8 = 5;
 
 /// One part on its way.
 pub(super) struct Copying<'a, 'r> {
@@ -44,8 +46,8 @@ impl<'a, 'r> Copying<'a, 'r> {
         (self.writer.out, self.writer.at)
     }
 
-    /// Fills the part; true once the backup is whole.
-    pub(super) async fn fill(&mut self, part: usize) -> Result<bool, Refusal> {
+    /// Fills the part.
+    pub(super) async fn fill(&mut self, part: usize) -> Result<(), Refusal> {
         while self.writer.out.len() < part {
             let more = match self.work.pass {
                 0 => {
@@ -59,7 +61,8 @@ impl<'a, 'r> Copying<'a, 'r> {
                     self.writer.flush();
                     let trailer = Trailer { counts: self.work.counts, before: self.writer.at.before };
                     self.writer.end(&Item::Trailer(trailer))?;
-                    return Ok(true);
+                    self.work.pass = WRITTEN;
+                    return Ok(());
                 }
             };
             if !more {
@@ -69,7 +72,7 @@ impl<'a, 'r> Copying<'a, 'r> {
             }
         }
         self.writer.flush();
-        Ok(false)
+        Ok(())
     }
 
     fn begun_at(&self) -> Result<Revision, Refusal> {
@@ -120,15 +123,13 @@ impl<'a, 'r> Copying<'a, 'r> {
     async fn versions(&mut self, key: &Key, mut inside: CopiedKey, part: usize) -> Result<(), Refusal> {
         loop {
             let after = inside.after.map(|v| Version::from_bytes(*v));
-            let page = self.room.versions(key, after, PAGE).await?;
+            let (page, next) = self.room.versions(key, after, PAGE).await?;
             for version in &page {
                 let copied = self.version(version).await?;
                 inside.whole |= copied && *version.version.as_bytes() == *inside.newest;
-                inside.after = Some((*version.version.as_bytes()).into());
             }
-            if page.len() < usize::from(PAGE) {
-                return self.end(&inside);
-            }
+            let Some(next) = next else { return self.end(&inside) };
+            inside.after = Some((*next.as_bytes()).into());
             if self.writer.out.len() >= part {
                 self.work.inside = Some(inside);
                 return Ok(());

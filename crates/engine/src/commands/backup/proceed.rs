@@ -1,14 +1,14 @@
 //! The next part of a backup that was begun.
 
-use super::copy::Copying;
+use super::copy::{Copying, WRITTEN};
 use crate::commands::ask;
 use crate::error::Refusal;
 use crate::records::job::BackupWork;
 use crate::records::whole::Counts;
 use crate::room::Room;
 use crate::run::{Effect, Execute};
-use crate::whole::JobKind;
 use crate::whole::jobs::{self, Job};
+use crate::whole::{BackupError, JobKind};
 use keystead_access::Permit;
 use keystead_model::{Action, ObjectId, Target};
 use keystead_store::Changes;
@@ -17,6 +17,8 @@ use keystead_store::Changes;
 pub(crate) struct ContinueBackup {
     /// Which.
     pub(crate) job: ObjectId,
+    /// Why it came no further for too long: it ends.
+    pub(crate) stuck: Option<String>,
 }
 ask!(ContinueBackup, ContinueBackup, |c| Target::Vault);
 
@@ -27,7 +29,11 @@ impl Execute for ContinueBackup {
         let job = jobs::find(room, JobKind::Backup, permit.ask().job).await?;
         let mut job = job.filter(Job::is_running).ok_or(Refusal::Conflict)?;
         let (id, now, mut note) = (job.row.id, room.at.now, None);
-        if let Err(why) = step(room, &mut job).await {
+        let done = match &permit.ask().stuck {
+            Some(why) => Err(BackupError::NoProgress { why: why.clone() }.into()),
+            None => step(room, &mut job).await,
+        };
+        if let Err(why) = done {
             let why = job.given_up(now, why)?;
             if let Ok(target) = job.target(room) {
                 room.vault().storage.abandon(&target).await;
@@ -53,8 +59,14 @@ async fn step(room: &Room<'_>, job: &mut Job<BackupWork>) -> Result<(), Refusal>
         return Ok(());
     }
     let work = job.record.work.as_mut().ok_or(Refusal::Damaged)?;
+    if work.pass >= WRITTEN {
+        // By itself, so that it can be done again: once it has its name, nothing can be written to it.
+        storage.finish(&target, work.parts, work.at.byte).await?;
+        job.end(room.at.now, None);
+        return Ok(());
+    }
     let mut copying = Copying::new(room, job.row.id, work);
-    let done = copying.fill(storage.part()).await?;
+    copying.fill(storage.part()).await?;
     let (mut bytes, next) = copying.into_part();
     let mut at = work.at.byte;
     if work.parts == 0 {
@@ -64,10 +76,6 @@ async fn step(room: &Room<'_>, job: &mut Job<BackupWork>) -> Result<(), Refusal>
     storage.put(&target, (work.parts, at), bytes).await?;
     (work.at, work.parts) = (next, work.parts.saturating_add(1));
     job.record.details = Some(details(&work.counts));
-    if done {
-        storage.finish(&target, work.parts, work.at.byte).await?;
-        job.end(room.at.now, None);
-    }
     Ok(())
 }
 

@@ -57,7 +57,7 @@ impl Execute for StartBackup {
             counts: Counts::default(),
         };
         let note = format!("to {}", place.folder_url());
-        let record = jobs::record(permit, now, (place, ask.check), work)?;
+        let record = jobs::record(permit, room, (place, ask.check), work)?;
         let changes = jobs.begin(room, JobKind::Backup, id, &record).await?;
         Ok(Effect::change(jobs::begun(JobKind::Backup, id, &record), changes).about(id, None).note(note))
     }

@@ -154,7 +154,9 @@ async fn take_use(room: &Room<'_>, used: &Usable) -> Result<Option<(Changes, Own
     let row = room.row(Place::next_version(v), &record)?;
     // The key must still be live: deleting it leaves its versions as they are.
     let live = RowKey { kind: Kind::Key, lookup: v.tag, version: None };
-    Ok(Some((Changes { puts: vec![row], checks: vec![(live, v.head)], ..Changes::default() }, turn)))
+    // A use is no change of the key, which a restore would take back.
+    let changes = Changes { puts: vec![row], checks: vec![(live, v.head)], unchanged: true, ..Changes::default() };
+    Ok(Some((changes, turn)))
 }
 
 fn result(

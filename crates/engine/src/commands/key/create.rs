@@ -163,8 +163,8 @@ fn changes(
     let reserved = RowKey { kind: Kind::DeletedKey, lookup: tag, version: None };
     Ok(Changes {
         puts: vec![room.row(head, &key)?, room.row(place, record)?],
-        removes: Vec::new(),
         checks: vec![(reserved, 0)],
+        ..Changes::default()
     })
 }
 

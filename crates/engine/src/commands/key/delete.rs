@@ -46,7 +46,8 @@ pub(crate) fn moved(room: &Room<'_>, key: &Key, to: Kind, record: &KeyRecord) ->
         counter: key.counter.saturating_add(1),
         due: record.due(),
     };
-    Ok(Changes { puts: vec![room.row(place, record)?], removes: vec![(key.at(), key.counter)], checks: Vec::new() })
+    let (puts, removes) = (vec![room.row(place, record)?], vec![(key.at(), key.counter)]);
+    Ok(Changes { puts, removes, ..Changes::default() })
 }
 
 /// The view of a key that is deleted; `None` if it was purged since its row was read.

@@ -55,9 +55,8 @@ impl Execute for ListVersions {
         let Some(head) = room.key(Kind::Key, &ask.name).await? else {
             return Ok(Effect::read(Page { items: Vec::new(), next: None }));
         };
-        let versions = room.versions(&head, PageToken::version(ask.after)?, u16::from(ask.limit)).await?;
-        let full = versions.len() >= usize::from(ask.limit);
-        let next = versions.last().filter(|_| full).map(|v| PageToken::Version(v.version));
+        let (versions, next) = room.versions(&head, PageToken::version(ask.after)?, u16::from(ask.limit)).await?;
+        let next = next.map(PageToken::Version);
         let items = versions.iter().map(|v| room.view(v)).collect();
         Ok(Effect::read(Page { items, next }).about(head.id, None))
     }

@@ -1,14 +1,15 @@
 //! Remove a deleted key for good.
 
+use crate::birth::singleton;
 use crate::commands::ask;
 use crate::error::Refusal;
-use crate::records::Work;
-use crate::room::{KeyVersion, Room};
+use crate::records::{PurgedRecord, Work};
+use crate::room::{Key, Place, Room};
 use crate::run::{Effect, Execute};
 use crate::vault::Open;
 use keystead_access::{Ask as _, Operation, Permit, Policy, Rule, Who};
 use keystead_model::{Name, Target, Version};
-use keystead_store::{Changes, Kind, RowKey};
+use keystead_store::{Changes, Kind, Row, RowKey};
 use serde_json::json;
 
 /// Removes a deleted key and all its versions. Older copies of the disk stay openable by whoever can open their root.
@@ -32,10 +33,9 @@ impl Execute for PurgeKey {
             return Err(Refusal::PurgeProtected);
         }
         let mut removes = vec![(key.at(), key.counter)];
-        let versions = room.all_versions(&key, usize::MAX).await?;
-        let at = |v: &KeyVersion| RowKey { kind: Kind::KeyVersion, lookup: v.tag, version: Some(v.version) };
-        removes.extend(versions.iter().map(|v| (at(v), v.counter)));
-        let changes = Changes { removes, ..Changes::default() };
+        // With what a restore that came to no end left under the name.
+        removes.extend(room.version_rows(key.tag).await?);
+        let changes = Changes { puts: vec![mark(room, &key).await?], removes, ..Changes::default() };
         let purged: Vec<Version> = changes.removes.iter().filter_map(|(at, _)| at.version).collect();
         let forget = move |open: &Open, _| {
             for version in purged {
@@ -45,4 +45,15 @@ impl Execute for PurgeKey {
         };
         Ok(Effect::change((), changes).about(key.id, None).after(forget))
     }
+}
+
+/// The row by which a restore learns that something was purged: what is removed leaves no other behind. There are 256
+/// of them, so that purges seldom wait for each other.
+async fn mark(room: &Room<'_>, key: &Key) -> Result<Row, Refusal> {
+    let mut lookup = singleton(Kind::Purged);
+    let ([mark, ..], [first, ..]) = (&mut lookup, &key.tag);
+    *mark = *first;
+    let at = RowKey { kind: Kind::Purged, lookup, version: None };
+    let stands = room.row_at(at).await?;
+    room.row(Place::behind(at, stands.as_ref()), &PurgedRecord { at: room.at.now.0 })
 }

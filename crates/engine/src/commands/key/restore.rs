@@ -72,7 +72,7 @@ async fn rows(
     let head = Place { kind: Kind::Key, tag, version: None, id, counter: 1, due: key.due() };
     puts.push(room.row(head, &key)?);
     let free = RowKey { kind: Kind::DeletedKey, lookup: tag, version: None };
-    Ok((newest, Changes { puts, removes: Vec::new(), checks: vec![(free, 0)] }))
+    Ok((newest, Changes { puts, checks: vec![(free, 0)], ..Changes::default() }))
 }
 
 /// The version with its material sealed to this vault's root again.

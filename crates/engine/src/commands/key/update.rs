@@ -69,7 +69,7 @@ fn with_head(
         let puts = vec![row, room.row(Place::next(&head), &head.record)?];
         return Ok(Changes { puts, ..Changes::default() });
     }
-    Ok(Changes { puts: vec![row], removes: Vec::new(), checks: vec![(head.at(), head.counter)] })
+    Ok(Changes { puts: vec![row], checks: vec![(head.at(), head.counter)], ..Changes::default() })
 }
 
 /// `updated` must be seen to move, and clients see whole seconds.

@@ -8,14 +8,14 @@ use crate::error::Refusal;
 use crate::records::backup::{BackupId, BackupVersion};
 use crate::records::job::{RestoreWork, RestoredKey};
 use crate::records::whole::{Item, KeyEnd};
-use crate::records::{DeletionRecord, KeyRecord};
+use crate::records::{DeletionRecord, KeyRecord, VersionRecord};
 use crate::room::{Key, Place, Room};
 use crate::whole::BackupError;
 use crate::whole::stream::Opened;
 use keystead_crypto::sealed::Sealer;
 use keystead_custody::BackupKey;
 use keystead_model::{Name, ObjectId, Version};
-use keystead_store::{Changes, Kind, RowKey};
+use keystead_store::{Changes, Kind, Row, RowKey};
 use std::collections::BTreeSet;
 
 /// One step on its way.
@@ -29,10 +29,15 @@ pub(super) struct Applying<'a, 'r> {
 }
 
 impl<'a, 'r> Applying<'a, 'r> {
-    pub(super) fn new(room: &'a Room<'r>, work: &'a mut RestoreWork) -> Self {
+    pub(super) fn new(room: &'a Room<'r>, work: &'a mut RestoreWork) -> Result<Self, Refusal> {
         let material = BackupKey::from_bytes(&work.key.0).material();
         let id = BackupId { vault: room.domain(), id: *work.backup };
-        Self { room, id, material, work, changes: Changes::default(), touched: BTreeSet::new() }
+        // The key that this step goes on with is one that it writes.
+        let mut touched = BTreeSet::new();
+        if let Some(inside) = &work.inside {
+            touched.insert(room.tag(&inside.head.name()?));
+        }
+        Ok(Self { room, id, material, work, changes: Changes::default(), touched })
     }
 
     /// What it changes, and whether the whole vault is restored.
@@ -61,6 +66,7 @@ impl<'a, 'r> Applying<'a, 'r> {
         let altered = || BackupError::Altered { frame };
         for item in &opened.items {
             match item {
+                Item::Key(_) if self.work.inside.is_some() => return Err(altered().into()),
                 Item::Key(key) => self.begin(&key.record).await?,
                 Item::Version(version) => {
                     let inside = self.work.inside.clone().ok_or_else(altered)?;
@@ -87,14 +93,13 @@ impl<'a, 'r> Applying<'a, 'r> {
     async fn begin(&mut self, head: &KeyRecord) -> Result<(), Refusal> {
         let name = head.name()?;
         let wanted = self.work.only.as_deref().map(Name::parse).is_none_or(|only| only.as_ref() == Ok(&name));
-        let id = match wanted {
-            false => None,
-            true => Some(match self.existing(&name).await? {
-                Some(key) => *key.id.as_bytes(),
-                None => keystead_crypto::random(),
-            }),
-        };
-        self.work.inside = Some(RestoredKey { head: head.clone(), id: id.map(Into::into) });
+        let existing = if wanted { self.existing(&name).await? } else { None };
+        let id = wanted.then(|| match &existing {
+            Some(key) => *key.id.as_bytes(),
+            None => keystead_crypto::random(),
+        });
+        let existed = existing.is_some().then_some(true);
+        self.work.inside = Some(RestoredKey { head: head.clone(), id: id.map(Into::into), existed });
         Ok(())
     }
 
@@ -114,8 +119,7 @@ impl<'a, 'r> Applying<'a, 'r> {
         record.material = room.protection().reseal(from, to, stored.record.stored(), room.at.deadline).await?;
         let place = match &there {
             Some(there) => {
-                // What was used since stays used.
-                record.uses_reserved = record.uses_reserved.max(there.record.uses_reserved);
+                stays(&mut record, &there.record);
                 Place::next_version(there)
             }
             None => {
@@ -136,9 +140,15 @@ impl<'a, 'r> Applying<'a, 'r> {
 
     /// The key's own row, now that its versions are there.
     async fn end(&mut self, inside: RestoredKey, end: KeyEnd) -> Result<(), Refusal> {
-        let Some(id) = inside.id.map(|id| ObjectId::from_bytes(*id)).filter(|_| end.whole) else { return Ok(()) };
+        let Some(id) = inside.id.map(|id| ObjectId::from_bytes(*id)) else { return Ok(()) };
         let (room, name) = (self.room, inside.head.name()?);
         let existing = self.existing(&name).await?;
+        if !end.whole {
+            return self.left(existing.filter(|key| key.id == id));
+        }
+        if (existing.is_none() && inside.existed == Some(true)) || !self.has_newest(&inside.head, id).await? {
+            return Err(BackupError::PurgedMeanwhile { name }.into());
+        }
         if existing.as_ref().is_some_and(|key| key.id != id) {
             // Another key got the name meanwhile.
             self.work.done.kept = self.work.done.kept.saturating_add(1);
@@ -170,12 +180,40 @@ impl<'a, 'r> Applying<'a, 'r> {
         Ok(())
     }
 
+    /// A key that the backup knows and cannot bring back, as one that is resident in a token: it stays as it is, and is
+    /// written again, so that it does not count as one that the backup has not.
+    fn left(&mut self, existing: Option<Key>) -> Result<(), Refusal> {
+        if let Some(key) = existing.filter(|_| self.work.only.is_none()) {
+            self.changes.puts.push(self.room.row(Place::next(&key), &key.record)?);
+        }
+        Ok(())
+    }
+
+    /// Whether the newest version is among what is written, or stored.
+    async fn has_newest(&self, head: &KeyRecord, id: ObjectId) -> Result<bool, Refusal> {
+        let (tag, newest) = (self.room.tag(&head.name()?), Some(head.newest()));
+        let written = |row: &Row| row.kind == Kind::KeyVersion && (row.lookup, row.version) == (tag, newest);
+        if self.changes.puts.iter().any(written) {
+            return Ok(true);
+        }
+        let at = RowKey { kind: Kind::KeyVersion, lookup: tag, version: newest };
+        Ok(self.room.row_at(at).await?.is_some_and(|row| row.id == id))
+    }
+
     /// As the backup says. A deleted key gets its whole retention anew: nothing is purged because it was restored.
     fn as_it_was(&self, head: KeyRecord) -> KeyRecord {
         let days = u32::from(self.room.vault().info().retention_days);
         let purge_at = self.room.at.now.plus_days(days);
         let deletion = head.deletion.map(|d| DeletionRecord { purge_at: purge_at.0, ..d });
         KeyRecord { deletion, ..head }
+    }
+}
+
+/// What a restore does not undo in a version that is there: its uses, and what was settled for good.
+fn stays(record: &mut VersionRecord, there: &VersionRecord) {
+    record.uses_reserved = record.uses_reserved.max(there.uses_reserved);
+    if there.release.as_ref().is_some_and(|release| release.immutable) {
+        (record.exportable, record.release) = (there.exportable, there.release.clone());
     }
 }
 

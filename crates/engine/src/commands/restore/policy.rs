@@ -4,14 +4,14 @@ use super::proceed::{ContinueRestore, Step};
 use super::source::Source;
 use crate::error::Refusal;
 use crate::policy_row::Editing;
-use crate::records::job::{AtRecord, RestoreWork};
+use crate::records::job::{AtRecord, ByRecord, RestoreWork};
 use crate::records::whole::{Item, VaultItem};
 use crate::room::Room;
-use crate::whole::BackupError;
 use crate::whole::place::Target;
+use crate::whole::{BackupError, jobs};
 use keystead_access::{Grantee, Permit, PolicyDocument};
 use keystead_custody::BackupKey;
-use keystead_identity::Principal;
+use keystead_identity::{NotBefore, Principal};
 use keystead_store::Changes;
 
 /// What was done besides, in words.
@@ -24,7 +24,7 @@ pub(super) async fn restore(
     permit: &Permit<ContinueRestore>,
     room: &Room<'_>,
     target: &Target,
-    (work, by): (&RestoreWork, &Principal),
+    (work, by): (&RestoreWork, &ByRecord),
 ) -> Result<(Step, Said), Refusal> {
     let done = || Step::Done(Changes::default());
     if !work.policy {
@@ -38,21 +38,33 @@ pub(super) async fn restore(
     };
     let mut document = here(*vault, &room.open().issuer.info().iss);
     let mut editing = Editing::of(permit, room).await?;
-    if !editing.edit.before().administers(by) {
+    if !jobs::administers(editing.edit.before(), by) {
         return Ok((done(), Some(LEFT.to_owned())));
     }
     // Who approves is not taken from a copy: an older one could have fewer, or somebody who was removed.
     document.approvals = editing.document().approvals.clone();
+    still_revoked(&mut document.callers.not_before, &editing.document().callers.not_before);
     if *editing.document() == document {
         return Ok((done(), None));
     }
     *editing.document() = document;
-    match editing.removed(room, false) {
+    match editing.restored(room, false) {
         Ok(effect) => Ok((Step::Policy(Box::new(effect)), Some("The policy was restored".to_owned()))),
         Err(why @ (Refusal::PolicyRefused(_) | Refusal::Role(_))) => {
             Ok((done(), Some(format!("The policy was left as it is: {why}"))))
         }
         Err(why) => Err(why),
+    }
+}
+
+/// Tokens that were revoked since stay so: of two times the later counts.
+fn still_revoked(restored: &mut Vec<NotBefore>, now: &[NotBefore]) {
+    for since in now {
+        let same = |n: &&mut NotBefore| (&n.issuer, &n.subject) == (&since.issuer, &since.subject);
+        match restored.iter_mut().find(same) {
+            Some(known) => known.time = known.time.max(since.time),
+            None => restored.push(since.clone()),
+        }
     }
 }
 
@@ -81,4 +93,67 @@ fn here(from: VaultItem, iss: &str) -> PolicyDocument {
     policy.callers.not_before.iter_mut().for_each(|n| rename(&mut n.issuer));
     policy.directory.iter_mut().for_each(rename);
     policy
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::records::VaultRecord;
+    use keystead_access::policy::AssignmentDocument;
+
+    fn not_before(issuer: &str, subject: Option<&str>, time: i64) -> NotBefore {
+        NotBefore { issuer: issuer.to_owned(), subject: subject.map(str::to_owned), time }
+    }
+
+    fn item(policy: PolicyDocument) -> VaultItem {
+        let vault = VaultRecord {
+            name: "pay".to_owned(),
+            kind: "vault".to_owned(),
+            status: "active".to_owned(),
+            authorities: Vec::new(),
+            custody: "file".to_owned(),
+            created: 0,
+            retention_days: 7,
+            tenant: "adfs".to_owned(),
+        };
+        VaultItem { vault, purge_protection: false, hsm: None, iss: "there".to_owned(), policy }
+    }
+
+    #[test]
+    fn principals_of_the_own_issuer_become_those_of_the_vault_that_restores() {
+        let assignment = |principal: Principal| AssignmentDocument {
+            id: [1; 16],
+            scope: "/".to_owned(),
+            principal: principal.into(),
+            role: "r".to_owned(),
+        };
+        let policy = |own: &str| {
+            let mut document = PolicyDocument {
+                administrators: vec![
+                    Principal::new(own, "a"),
+                    Principal::group(own, "g"),
+                    Principal::new("other", "a"),
+                ],
+                assignments: vec![assignment(Principal::new(own, "a")), assignment(Principal::new("other", "a"))],
+                directory: Some(own.to_owned()),
+                ..PolicyDocument::default()
+            };
+            document.callers.not_before = vec![not_before(own, Some("a"), 1), not_before("other", None, 2)];
+            document
+        };
+        assert!(here(item(policy("there")), "here") == policy("here"));
+        let elsewhere = PolicyDocument { directory: Some("other".to_owned()), ..policy("there") };
+        assert_eq!(here(item(elsewhere), "here").directory.as_deref(), Some("other"));
+    }
+
+    #[test]
+    fn of_two_revocations_the_later_counts() {
+        let mut restored = vec![not_before("i", None, 5), not_before("i", Some("s"), 9)];
+        still_revoked(
+            &mut restored,
+            &[not_before("i", None, 7), not_before("i", Some("s"), 3), not_before("j", None, 1)],
+        );
+        let all = [not_before("i", None, 7), not_before("i", Some("s"), 9), not_before("j", None, 1)];
+        assert_eq!(restored, all);
+    }
 }

@@ -1,13 +1,13 @@
 //! The next part of a restore that was begun.
 
-use super::{policy, steps};
+use super::{older, policy, steps};
 use crate::commands::ask;
 use crate::error::Refusal;
 use crate::records::job::{RestoreWork, Restored};
 use crate::room::Room;
 use crate::run::{Effect, Execute};
-use crate::whole::JobKind;
 use crate::whole::jobs::{self, Job};
+use crate::whole::{BackupError, JobKind};
 use keystead_access::Permit;
 use keystead_model::{Action, Name, ObjectId, Target};
 use keystead_store::Changes;
@@ -16,6 +16,8 @@ use keystead_store::Changes;
 pub(crate) struct ContinueRestore {
     /// Which.
     pub(crate) job: ObjectId,
+    /// Why it came no further for too long: it ends.
+    pub(crate) stuck: Option<String>,
 }
 ask!(ContinueRestore, ContinueRestore, |c| Target::Vault);
 
@@ -36,7 +38,7 @@ impl Execute for ContinueRestore {
         let job = jobs::find(room, JobKind::Restore, permit.ask().job).await?;
         let mut job = job.filter(Job::is_running).ok_or(Refusal::Conflict)?;
         let (id, now) = (job.row.id, room.at.now);
-        let (effect, error) = match step(permit, room, &mut job).await {
+        let (effect, error) = match proceeded(permit, room, &mut job).await {
             Ok(Step::More(changes)) => (Effect::change(true, changes), None),
             Ok(Step::Done(changes)) => {
                 job.end(now, None);
@@ -60,9 +62,20 @@ impl Execute for ContinueRestore {
     }
 }
 
+async fn proceeded(
+    permit: &Permit<ContinueRestore>,
+    room: &Room<'_>,
+    job: &mut Job<RestoreWork>,
+) -> Result<Step, Refusal> {
+    match &permit.ask().stuck {
+        Some(why) => Err(BackupError::NoProgress { why: why.clone() }.into()),
+        None => step(permit, room, job).await,
+    }
+}
+
 async fn step(permit: &Permit<ContinueRestore>, room: &Room<'_>, job: &mut Job<RestoreWork>) -> Result<Step, Refusal> {
     let target = job.target(room)?;
-    let (check, first) = (job.record.check, job.row.revision);
+    let check = job.record.check;
     let only = job.record.work.as_ref().and_then(|work| work.only.as_deref()).map(Name::parse);
     let (action, scope) = match only {
         Some(Ok(name)) => (Action::RestoreKeyFromBackup, Target::Key(name)),
@@ -70,15 +83,18 @@ async fn step(permit: &Permit<ContinueRestore>, room: &Room<'_>, job: &mut Job<R
         None => (Action::StartRestore, Target::Vault),
     };
     job.still_permitted(room, action, &scope)?;
-    let by = job.by();
+    let (by, own) = (job.record.by.clone(), job.row.revision);
     let work = job.record.work.as_mut().ok_or(Refusal::Damaged)?;
-    work.since.get_or_insert(first.0);
+    work.since.get_or_insert(own.0);
     let (step, said) = match work.phase {
         0 => (steps::read(room, &target, work, check).await?, None),
         1 => (steps::restore(room, &target, work).await?, None),
         2 => (steps::sweep(room, work).await?, None),
         _ => policy::restore(permit, room, &target, (work, &by)).await?,
     };
+    if work.phase > 0 {
+        older::still_none(room, own, work).await?;
+    }
     job.record.details = Some(details(work, check, said));
     Ok(step)
 }

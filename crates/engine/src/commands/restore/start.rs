@@ -1,5 +1,6 @@
 //! Begin to restore from a backup of the whole vault.
 
+use super::older;
 use crate::commands::ask;
 use crate::error::Refusal;
 use crate::records::job::{AtRecord, JobKey, RestoreWork, Restored};
@@ -12,8 +13,7 @@ use crate::whole::{BackupError, BackupPlace, JobKind, JobView};
 use keystead_access::{Ask, Operation, Permit, Policy, Rule, Who};
 use keystead_custody::BackupKey;
 use keystead_formats::backup::{Header, MAX_START, Said};
-use keystead_model::{Name, ObjectId, Revision, Target, VaultId};
-use keystead_store::Kind;
+use keystead_model::{Name, ObjectId, Target};
 use serde_json::json;
 
 /// Begins to restore the whole vault: keys become what they were, those that the backup has not are deleted,
@@ -67,7 +67,7 @@ impl Execute for StartRestore {
             Who::Caller(caller) => room.open().policy.load().is_administrator(caller),
             Who::Mandate(_) => false,
         };
-        let older = from.is_older(room, by_administrator).await?;
+        let older = older::is_older(room, &from.said, by_administrator).await?;
         let (backup, vault) = (from.said.revision, room.revision().await?.0);
         if older && !ask.rollback && !ask.check {
             return Err(BackupError::Older { backup, vault }.into());
@@ -78,7 +78,8 @@ impl Execute for StartRestore {
             (false, false) => "nothing was changed since",
         };
         let note = format!("{}; {how}", from.both(room).await);
-        begin(permit, room, (jobs, from), (ask.check, by_administrator, None), note).await
+        let how = How { check: ask.check, policy: by_administrator, rollback: ask.rollback, only: None };
+        begin(permit, room, (jobs, from), how, note).await
     }
 }
 
@@ -96,15 +97,25 @@ impl Execute for RestoreKeyFromBackup {
         let jobs = Jobs::none_runs(room).await?;
         let from = Found::at(room, &ask.from, &ask.folder).await?;
         let note = from.both(room).await;
-        begin(permit, room, (jobs, from), (false, false, Some(ask.name.as_str().to_owned())), note).await
+        let only = Some(ask.name.as_str().to_owned());
+        let how = How { check: false, policy: false, rollback: false, only };
+        begin(permit, room, (jobs, from), how, note).await
     }
+}
+
+/// What is to be done with a backup.
+struct How {
+    check: bool,
+    policy: bool,
+    rollback: bool,
+    only: Option<String>,
 }
 
 async fn begin<C: Ask>(
     permit: &Permit<C>,
     room: &Room<'_>,
     (jobs, from): (Jobs, Found),
-    (check, policy, only): (bool, bool, Option<String>),
+    how: How,
     note: String,
 ) -> Result<Effect<JobView>, Refusal> {
     let id = ObjectId::from_bytes(keystead_crypto::random());
@@ -118,12 +129,14 @@ async fn begin<C: Ask>(
         since: None,
         after: None,
         inside: None,
-        only,
+        only: how.only,
         found: false,
-        policy,
+        policy: how.policy,
         done: Restored::default(),
+        rollback: how.rollback.then_some(true),
+        seen: None,
     };
-    let record = jobs::record(permit, room.at.now, (from.place, check), work)?;
+    let record = jobs::record(permit, room, (from.place, how.check), work)?;
     let changes = jobs.begin(room, JobKind::Restore, id, &record).await?;
     Ok(Effect::change(jobs::begun(JobKind::Restore, id, &record), changes).about(id, None).note(note))
 }
@@ -151,20 +164,6 @@ impl Found {
         let key = BackupKey::unwrap(&room.open().blobs, domain, *said.id, &header.said, &header.wrapped_key);
         let key = key.map_err(|_| BackupError::Altered { frame: 0 })?;
         Ok(Self { place, header: start, said, key })
-    }
-
-    /// Whether the vault has anything that a restore would take back.
-    async fn is_older(&self, room: &Room<'_>, policy: bool) -> Result<bool, Refusal> {
-        let vault = room.vault();
-        let mut kinds = vec![Kind::Key, Kind::DeletedKey];
-        // Revisions of another vault say nothing here: there, any key is newer.
-        let own = VaultId::from_bytes(*self.said.vault) == vault.info().id;
-        let since = if own { Revision(self.said.revision) } else { Revision(0) };
-        if own {
-            kinds.push(Kind::KeyVersion);
-            kinds.extend(policy.then_some(Kind::Policy));
-        }
-        Ok(vault.store.changed_since(vault.info().id, &kinds, since).await?)
     }
 
     /// Both checkpoints, for the record.

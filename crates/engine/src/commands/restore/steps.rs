@@ -94,10 +94,14 @@ fn look(room: &Room<'_>, work: &mut RestoreWork, opened: &Opened) -> Option<Resu
 /// Restores the next part.
 pub(super) async fn restore(room: &Room<'_>, target: &Target, work: &mut RestoreWork) -> Result<Step, Refusal> {
     let mut source = source(room, target, work);
-    let mut applying = Applying::new(room, work);
+    let work_at = work.at;
+    let mut applying = Applying::new(room, work)?;
     while !source.had_enough() {
         let opened = source.next().await?;
         if !applying.takes(&opened, source.at.number)? {
+            if source.at == work_at {
+                return Err(BackupError::Altered { frame: source.at.number }.into());
+            }
             // A key that this step wrote already: what it reads is not yet what is stored.
             break;
         }

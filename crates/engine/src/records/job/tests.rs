@@ -3,7 +3,9 @@
 
 use super::*;
 use crate::records::{decode, encode};
+use keystead_access::AdministersBy;
 use keystead_formats::backup::Header;
+use keystead_identity::Principal;
 
 fn golden(text: &str) -> Vec<u8> {
     hex::decode(text.split_whitespace().collect::<String>()).unwrap()
@@ -37,7 +39,7 @@ fn at() -> AtRecord {
 const COUNTS: Counts = Counts { keys: 1, deleted: 2, versions: 3, left_out: 4 };
 
 fn job<W>(work: Option<W>) -> JobRecord<W> {
-    let by = ByRecord { issuer: "i".to_owned(), subject: "s".to_owned(), assignment: None };
+    let by = ByRecord { issuer: "i".to_owned(), subject: "s".to_owned(), assignment: None, administers: None };
     JobRecord {
         state: 1,
         started: 100,
@@ -71,7 +73,7 @@ fn golden_backup_jobs() {
         counts: COUNTS,
     };
     let issuer = "https://dev/1".to_owned();
-    let by = ByRecord { issuer, subject: "officer".to_owned(), assignment: Some([7; 16].into()) };
+    let by = ByRecord { issuer, subject: "officer".to_owned(), assignment: Some([7; 16].into()), administers: None };
     let running = JobRecord { by, details: Some("said".to_owned()), ..job(Some(work)) };
     is_golden(include_str!("../../../tests/golden/backup-job-v1.hex"), &running);
     let place = PlaceRecord { container: "https://a/b".to_owned(), folder: "f".to_owned(), token: None };
@@ -100,13 +102,21 @@ fn golden_restore_jobs() {
         counts: COUNTS,
         since: Some(77),
         after: Some([9; 32].into()),
-        inside: Some(RestoredKey { head, id: Some([14; 16].into()) }),
+        inside: Some(RestoredKey { head, id: Some([14; 16].into()), existed: None }),
         only: Some("Payments".to_owned()),
         found: true,
         policy: true,
         done: Restored { versions: 5, kept: 6, deleted: 7 },
+        rollback: None,
+        seen: None,
     };
-    is_golden(include_str!("../../../tests/golden/restore-job-v1.hex"), &job(Some(work)));
+    is_golden(include_str!("../../../tests/golden/restore-job-v1.hex"), &job(Some(work.clone())));
+    let inside = work.inside.clone().map(|inside| RestoredKey { existed: Some(true), ..inside });
+    let later = RestoreWork { inside, rollback: Some(true), seen: Some(78), ..work };
+    let administers = Some(AdministersBy::Listed(Principal::new("i", "s")));
+    let first = job(Some(later));
+    let second = JobRecord { by: ByRecord { administers, ..first.by.clone() }, ..first };
+    is_golden(include_str!("../../../tests/golden/restore-job-v2.hex"), &second);
     let jobs = JobsRecord {
         recent: vec![RecentJob { id: [1; 16].into(), restore: false }, RecentJob { id: [2; 16].into(), restore: true }],
     };

@@ -11,6 +11,20 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, Instant};
 
+/// How a backup or a restore ended.
+fn ended(hsm: &mut crate::support::Vault, what: &str, job: &serde_json::Value) -> serde_json::Value {
+    let pending = format!("/{what}/{}/pending", job["jobId"].as_str().unwrap_or_else(|| panic!("{job}")));
+    let until = Instant::now() + Duration::from_secs(30);
+    loop {
+        let status = hsm.call("GET", &pending, None).unwrap().ok();
+        if status["status"] != "InProgress" {
+            return status;
+        }
+        assert!(Instant::now() < until, "{status}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
 #[test]
 fn resident_keys_work_have_no_backup_and_leave_the_token_with_the_purge() {
     let place = Place::new();
@@ -34,18 +48,17 @@ fn resident_keys_work_have_no_backup_and_leave_the_token_with_the_purge() {
     assert!(refused.message().contains("resident key never leaves its HSM"), "{}", refused.message());
     let to = json!({ "storageResourceUri": format!("https://localhost:{}/backups", place.hsm_port) });
     let job = hsm.call("POST", "/backup", Some(&to)).unwrap().json();
-    let pending = format!("/backup/{}/pending", job["jobId"].as_str().unwrap());
-    let until = Instant::now() + Duration::from_secs(30);
-    let whole = loop {
-        let status = hsm.call("GET", &pending, None).unwrap().ok();
-        if status["status"] != "InProgress" {
-            break status;
-        }
-        assert!(Instant::now() < until, "{status}");
-        std::thread::sleep(Duration::from_millis(100));
-    };
+    let whole = ended(&mut hsm, "backup", &job);
     let said = "Number of key versions backed up: 0, resident in the HSM and not backed up: 3";
     assert_eq!(whole["statusDetails"], said, "{whole}");
+    // A restore leaves them as they are: it has nothing to put in their place.
+    let folder = whole["azureStorageBlobContainerUri"].as_str().unwrap().rsplit_once('/').unwrap().1.to_owned();
+    let from = json!({ "sasTokenParameters": to, "folderToRestore": folder });
+    let job = hsm.call("PUT", "/restore", Some(&from)).unwrap().json();
+    let restored = ended(&mut hsm, "restore", &job);
+    assert_eq!(restored["status"], "Succeeded", "{restored}");
+    assert!(!restored["statusDetails"].as_str().unwrap().contains("deleted"), "{restored}");
+    hsm.sign("ec", &[7; 32]).unwrap().ok();
     let keys = || token.labels().into_iter().filter(|label| label.starts_with("keystead key ")).collect::<Vec<_>>();
     let all = keys();
     assert!(all.len() == 3 && all.iter().all(|label| *label == all[0] && label.len() == 13 + 32), "{all:?}");

@@ -259,7 +259,7 @@ impl Stage {
 
     /// Beats until no backup and no restore runs.
     async fn none_runs(&self) {
-        while self.node.instance.tick(moment(now())).await.unwrap().steps > 0 {}
+        while self.node.instance.go_on_whole(|| moment(now())).await > 0 {}
     }
 
     /// A backup of the whole vault that has ended, or a look at one: its job, and its folder.

@@ -1,0 +1,90 @@
+//! The policy of a whole backup: who brings it back, and what of it stays as it is.
+
+use crate::support::*;
+use crate::whole::{backed_up, ended, restore, restored};
+use keystead_access::AssignmentView;
+use keystead_engine::{
+    BUILT_IN, BackupError, CreateRoleAssignment, DeleteRoleAssignment, JobState, ReadRestore, Refusal, RevokeTokens,
+    Sign, StartRestore,
+};
+use keystead_identity::Principal;
+use keystead_model::{Guid, KeySpec, SignAlgorithm, Target, Time};
+
+/// Managed HSM Restore User.
+const ROLE: &str = "6efe6056-5259-49d2-8b3d-d3d73544b20b";
+
+fn rollback(folder: &str) -> StartRestore {
+    StartRestore { rollback: true, ..restore(folder) }
+}
+
+/// The user's role on keys.
+async fn dismiss(node: &Node) {
+    let remove = DeleteRoleAssignment { scope: Target::Keys, id: Guid::from_bytes([3; 16]) };
+    node.run(remove).await.unwrap();
+}
+
+async fn user_signs(node: &Node) -> bool {
+    let ask = Sign { key: key("k"), algorithm: SignAlgorithm::Es256, digest: vec![7; 32] };
+    node.run_as(USER, ask, T0).await.is_ok()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_administrators_restore_brings_the_policy_back_and_revoked_tokens_stay_revoked() {
+    let node = Node::new().await;
+    node.run(create("k", KeySpec::EcP256)).await.unwrap();
+    let revoke = |subject: &str| RevokeTokens {
+        issuer: BUILT_IN.to_owned(),
+        subject: Some(subject.to_owned()),
+        before: Some(T0),
+    };
+    node.run(revoke("before")).await.unwrap();
+    let folder = backed_up(&node).await;
+    dismiss(&node).await;
+    node.run(revoke("since")).await.unwrap();
+    node.run_as(OFFICER, RevokeTokens { before: None, ..revoke("before") }, Time(T0.0 + 5_000)).await.unwrap();
+    assert!(!user_signs(&node).await);
+    let refused = node.run(restore(&folder)).await;
+    assert!(matches!(refused, Err(Refusal::Backup(BackupError::Older { .. }))), "{refused:?}");
+    let view = restored(&node, rollback(&folder)).await;
+    assert!(view.details.unwrap().ends_with("The policy was restored"));
+    assert!(user_signs(&node).await);
+    let policy = node.run(keystead_engine::ReadPolicy).await.unwrap_or_else(|e| panic!("{e}"));
+    let revoked = policy.document.callers.not_before;
+    let time = |subject: &str| revoked.iter().find(|n| n.subject.as_deref() == Some(subject)).map(|n| n.time);
+    assert_eq!((time("before"), time("since")), (Some(T0.0 + 6_000), Some(T0.0)));
+    node.stop_and_verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn anybody_elses_restore_leaves_the_policy_as_it_is() {
+    let node = Node::new().await;
+    node.run(create("k", KeySpec::EcP256)).await.unwrap();
+    let folder = backed_up(&node).await;
+    let iss = node.vault().issuer().unwrap().iss;
+    let principal = Principal::new(iss.as_str(), subject(STRANGER)).id(&iss);
+    let (id, role) = (Guid::from_bytes([0x66; 16]), ROLE.parse().unwrap());
+    let assignment = AssignmentView { id, scope: Target::Vault, role, principal };
+    node.run(CreateRoleAssignment { assignment }).await.unwrap();
+    dismiss(&node).await;
+    let begun = node.run_as(STRANGER, restore(&folder), T0).await.unwrap();
+    let view = ended(&node, &begun).await;
+    assert_eq!(view.state, JobState::Succeeded, "{view:?}");
+    assert!(view.details.unwrap().contains("only an administrator's restore brings it back"));
+    assert!(!user_signs(&node).await);
+    node.stop_and_verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_that_is_taken_while_a_restore_runs_is_not_given_back() {
+    let node = Node::new().await;
+    node.run(create("k", KeySpec::EcP256)).await.unwrap();
+    let folder = backed_up(&node).await;
+    let begun = node.run(restore(&folder)).await.unwrap();
+    dismiss(&node).await;
+    let view = ended(&node, &begun).await;
+    assert_eq!((view.state, view.error.unwrap().0), (JobState::Failed, "BackupOlder"));
+    assert!(!user_signs(&node).await);
+    let again = node.run(ReadRestore { job: begun.id }).await.unwrap();
+    assert_eq!(again.state, JobState::Failed);
+    node.stop_and_verify().await;
+}

@@ -1,0 +1,86 @@
+//! The steps of backups and restores: each can be done again, none is tried for ever, and nothing waits for them.
+
+use crate::support::*;
+use crate::whole::{backed_up, begin, ended, restore, restored};
+use keystead_engine::{JobState, ListVersions, ReadBackup, RotateKey, StartRestore};
+use keystead_model::{KeySpec, Moment, Time};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+/// A moment whose deadline has passed.
+fn over(now: Time) -> Moment {
+    Moment { now, deadline: Instant::now() - std::time::Duration::from_secs(1) }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_that_was_cut_off_after_it_got_its_name_ends_well() {
+    for nth in 1..8 {
+        let node = Node::new().await;
+        node.run(create("k", KeySpec::EcP256)).await.unwrap();
+        let begun = begin(&node).await;
+        let busy = keystead_store::fault::CommitFault::Before(keystead_store::CommitError::Busy);
+        node.faults.fail_commit(nth, busy);
+        let view = ended(&node, &begun).await;
+        assert_eq!((view.state, &view.error), (JobState::Succeeded, &None), "{nth}: {view:?}");
+        let node = node.restart().await;
+        let folder = view.folder.unwrap().rsplit_once('/').unwrap().1.to_owned();
+        restored(&node, restore(&folder)).await;
+    }
+}
+
+/// The first copy ends and the second begins in one step.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_comes_twice_in_one_step_is_restored() {
+    for part in ["16384", "32768", "65536", "131072"] {
+        let node = Node::new().await;
+        for _ in 0..80 {
+            node.run(create("many", KeySpec::EcP256)).await.unwrap();
+        }
+        let begun = begin(&node).await;
+        // Two steps.
+        let asked = AtomicUsize::new(0);
+        node.instance.go_on_whole(|| if asked.fetch_add(1, Ordering::SeqCst) < 4 { at(T0) } else { over(T0) }).await;
+        assert_eq!(node.run(ReadBackup { job: begun.id }).await.unwrap().state, JobState::Running);
+        node.run(RotateKey { name: name("many") }).await.unwrap();
+        let folder = ended(&node, &begun).await.folder.unwrap().rsplit_once('/').unwrap().1.to_owned();
+        std::fs::write(node.dir.path().join("part"), part).unwrap();
+        let node = node.restart().await;
+        restored(&node, StartRestore { rollback: true, ..restore(&folder) }).await;
+        let many = node.run(ListVersions { name: name("many"), after: None, limit: 100 }).await.unwrap();
+        assert_eq!(many.items.len(), 81);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn work_whose_steps_take_too_long_is_given_up_after_a_quarter_of_an_hour() {
+    let node = Node::new().await;
+    node.run(create("k", KeySpec::EcP256)).await.unwrap();
+    let begun = begin(&node).await;
+    let beat = async |now: Time| {
+        let asked = AtomicUsize::new(0);
+        let moment = || match asked.fetch_add(1, Ordering::SeqCst) {
+            // The step's own.
+            2 => over(now),
+            _ => at(now),
+        };
+        node.instance.go_on_whole(moment).await;
+        node.run(ReadBackup { job: begun.id }).await.unwrap()
+    };
+    assert_eq!(beat(T0).await.state, JobState::Running);
+    assert_eq!(beat(Time(T0.0 + 14 * 60_000)).await.state, JobState::Running);
+    let view = beat(Time(T0.0 + 16 * 60_000)).await;
+    assert_eq!((view.state, view.error.map(|(word, _)| word)), (JobState::Failed, Some("NoProgress")));
+    backed_up(&node).await;
+    node.stop_and_verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_due_does_not_wait_for_a_backup() {
+    let node = Node::new().await;
+    node.run(create("k", KeySpec::EcP256)).await.unwrap();
+    let begun = begin(&node).await;
+    node.instance.tick(at(Time(T0.0 + 1_000))).await.unwrap();
+    let view = node.run(ReadBackup { job: begun.id }).await.unwrap();
+    assert_eq!((view.state, view.details), (JobState::Running, None), "it has a beat of its own");
+    assert!(node.instance.go_on_whole(|| at(Time(T0.0 + 1_000))).await > 0);
+}
