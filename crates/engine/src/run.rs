@@ -246,8 +246,8 @@ impl<'a> Run<'a> {
         run.refuse(permit, Refusal::Conflict).await
     }
 
-    /// The command itself, if it has the approvals it needs, within the deadline, and then whether the keys it used may still be used; a panic in it is
-    /// a fault of ours, and is recorded.
+    /// The command itself, if it has the approvals it needs, within the deadline, and then whether the keys it used may
+    /// still be used; a panic in it is a fault of ours, and is recorded.
     async fn execute<C: Command>(&self, permit: &Permit<C>) -> Result<Effect<C::Output>, Refusal> {
         let lane = self.place.as_ref().map(Place::lane).unwrap_or_default();
         let room = Room::new(self.vault, &self.open, self.at).in_lane(lane);
@@ -321,7 +321,7 @@ impl Run<'_> {
     {
         let Effect { value, about, note, changes, status, policy, alone, after, used } = effect;
         // No other generation of the root begins to seal before this is committed.
-        let gate = Gate::of(&self.open, alone.is_some()).await;
+        let gate = Entry::of(&self.open, alone.is_some()).await;
         if !self.vault.still_open(&self.open) {
             return Err(TurnedAway::Sealed);
         }
@@ -413,12 +413,12 @@ impl Run<'_> {
 }
 
 /// Changes are committed beside each other, but for those that must be alone.
-enum Gate<'a> {
+enum Entry<'a> {
     Beside { _held: RwLockReadGuard<'a, ()> },
     Alone { _held: RwLockWriteGuard<'a, ()> },
 }
 
-impl<'a> Gate<'a> {
+impl<'a> Entry<'a> {
     async fn of(open: &'a Open, alone: bool) -> Self {
         match alone {
             false => Self::Beside { _held: open.gate.read().await },

@@ -8,7 +8,7 @@ use crate::error::{Refusal, TurnedAway};
 use crate::node::Instance;
 use crate::records::{KeyRecord, Work};
 use crate::room::Room;
-use crate::vault::Vault;
+use crate::vault::{Open, Vault};
 use keystead_access::{Mandate, Who};
 use keystead_model::{Action, Moment, Name, Revision, Target, Time, VaultId};
 use keystead_store::{DueAt, Kind, Row};

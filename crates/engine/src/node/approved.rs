@@ -34,13 +34,13 @@ impl Approvable<'_> {
     /// As approvers see it.
     fn operation(self) -> Operation {
         // The record says what was done; here it is still to be.
-        let (rule, done, name, parameters) = match self {
+        let (rules, done, name, parameters): (&'static [Rule], _, _, _) = match self {
             Self::PathRemoval(path) => {
-                (Rule::PathRemoval, Action::PathRemoved, "vault/path/remove", json!({ "path": path }))
+                (&[Rule::PathRemoval], Action::PathRemoved, "vault/path/remove", json!({ "path": path }))
             }
-            Self::Erasure => (Rule::Erase, Action::VaultErased, "vault/erase", json!({})),
+            Self::Erasure => (&[Rule::Erase], Action::VaultErased, "vault/erase", json!({})),
         };
-        Operation { name, ..Operation::new(&[rule], done, &Target::Vault, &parameters) }
+        Operation { name, ..Operation::new(rules, done, &Target::Vault, &parameters) }
     }
 
     /// What is recorded of the proposal, and what it is about.

@@ -159,7 +159,7 @@ impl Instance {
         };
         let clear = clear.map_err(|_| Refusal::Fault)?;
         puts.extend(approved.row);
-        let changes = Changes { puts, removes, checks: approved.check.into_iter().collect() };
+        let changes = Changes { puts, removes, checks: approved.check.into_iter().collect(), ..Changes::default() };
         self.commit_as(operation, &vault, changes, (Action::PathRemoved, clear.clone()), at, || ()).await?;
         self.parts.store.scrub();
         if let Ok(path) = self.its_path(path)
