@@ -9,7 +9,8 @@ use crate::wraps;
 use keystead_custody::{BlobKey, DomainKey, DomainSecrets, WorkingKeys, WrappingKey};
 use keystead_store::Kind;
 
-/// The domain, in the heap, opened by the first unseal path that can. What stands in the clear must be what the vault sealed.
+/// The domain, in the heap, opened by the first unseal path that can. What stands in the clear must be what the
+/// vault sealed.
 pub(crate) async fn opened(room: &Room<'_>) -> Result<Box<DomainSecrets>, Refusal> {
     let vault = room.vault();
     let key = wraps::domain(vault, &vault.paths).await.map_err(SecurityDomainError::of)?;
