@@ -9,8 +9,9 @@ use crate::wraps;
 use keystead_custody::{BlobKey, DomainKey, DomainSecrets, WorkingKeys, WrappingKey};
 use keystead_store::Kind;
 
-/// The domain, opened by the first unseal path that can. What stands in the clear must be what the vault sealed.
-pub(crate) async fn opened(room: &Room<'_>) -> Result<DomainSecrets, Refusal> {
+/// The domain, in the heap, opened by the first unseal path that can. What stands in the clear must be what the
+/// vault sealed.
+pub(crate) async fn opened(room: &Room<'_>) -> Result<Box<DomainSecrets>, Refusal> {
     let vault = room.vault();
     let key = wraps::domain(vault, &vault.paths).await.map_err(SecurityDomainError::of)?;
     let none = || SecurityDomainError::Failed { why: "no configured unseal path wraps the domain's key".to_owned() };
@@ -22,7 +23,7 @@ pub(crate) async fn opened(room: &Room<'_>) -> Result<DomainSecrets, Refusal> {
         opening::sealed(vault, room.records(), Kind::Secrets).await.map_err(SecurityDomainError::of)?;
     let wrapping = wrapping(room, &key, &secrets).await?;
     let blob = BlobKey::from_bytes(&opening::blob_key(&secrets));
-    Ok(DomainSecrets { key, working: WorkingKeys { domain: room.domain(), blob, wrapping } })
+    Ok(Box::new(DomainSecrets { key, working: WorkingKeys { domain: room.domain(), blob, wrapping } }))
 }
 
 /// The key of its HSM, or the one that came along with its domain.

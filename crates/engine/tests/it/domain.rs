@@ -87,7 +87,8 @@ async fn a_commit_that_fails_leaves_the_domain_and_one_of_unknown_outcome_seals_
     node.stop_and_verify().await;
 }
 
-/// Also where the vault cannot be read once more after the commit: it is sealed then, and opens with what was committed.
+/// Also where the vault cannot be read once more after the commit: it is sealed then, and opens with what was
+/// committed.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_read_that_fails_leaves_one_domain_or_the_other() {
     let node = Node::new().await;
