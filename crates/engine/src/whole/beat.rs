@@ -13,11 +13,10 @@ use keystead_access::{Mandate, Who};
 use keystead_model::{Action, Moment, Target};
 use keystead_store::{Kind, Row};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-/// Steps of one vault in a beat, and how long one may have taken for another to follow: the others wait for the next.
+/// Steps of one vault in a beat, and after how many ms none follows: other vaults wait for the next beat.
 const STEPS: usize = 8;
-const BEAT: Duration = Duration::from_secs(2);
+const BEAT: i64 = 2_000;
 
 impl Instance {
     /// Goes on with what backups and restores there are. Gives how many steps were done.
@@ -52,9 +51,13 @@ impl Instance {
 
 /// Some steps of one vault.
 async fn go_on(vault: &Arc<Vault>, row: &Row, moment: &(impl Fn() -> Moment + Sync)) -> Result<usize, String> {
-    let (begun, mut steps) = (Instant::now(), 0_usize);
-    while steps < STEPS && begun.elapsed() < BEAT {
-        match step(vault, row, None, moment()).await.map_err(|e| e.to_string())? {
+    let (mut begun, mut steps) = (None, 0_usize);
+    while steps < STEPS {
+        let at = moment();
+        if at.now.0.saturating_sub(begun.get_or_insert(at.now).0) > BEAT {
+            break;
+        }
+        match step(vault, row, None, at).await.map_err(|e| e.to_string())? {
             Ok(more) => {
                 steps = steps.saturating_add(1);
                 if !more {

@@ -3,14 +3,10 @@
 use crate::support::*;
 use crate::whole::{backed_up, begin, ended, restore, restored};
 use keystead_engine::{JobState, ListVersions, ReadBackup, RotateKey, StartRestore};
-use keystead_model::{KeySpec, Moment, Time};
+use keystead_model::{KeySpec, Time};
+use keystead_store::CommitError;
+use keystead_store::fault::CommitFault;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
-
-/// A moment whose deadline has passed.
-fn over(now: Time) -> Moment {
-    Moment { now, deadline: Instant::now() - std::time::Duration::from_secs(1) }
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backup_that_was_cut_off_after_it_got_its_name_ends_well() {
@@ -18,7 +14,7 @@ async fn a_backup_that_was_cut_off_after_it_got_its_name_ends_well() {
         let node = Node::new().await;
         node.run(create("k", KeySpec::EcP256)).await.unwrap();
         let begun = begin(&node).await;
-        let busy = keystead_store::fault::CommitFault::Before(keystead_store::CommitError::Busy);
+        let busy = CommitFault::Before(CommitError::Busy);
         node.faults.fail_commit(nth, busy);
         let view = ended(&node, &begun).await;
         assert_eq!((view.state, &view.error), (JobState::Succeeded, &None), "{nth}: {view:?}");
@@ -37,9 +33,10 @@ async fn a_key_that_comes_twice_in_one_step_is_restored() {
             node.run(create("many", KeySpec::EcP256)).await.unwrap();
         }
         let begun = begin(&node).await;
-        // Two steps.
+        // Two steps, then the beat is over.
         let asked = AtomicUsize::new(0);
-        node.instance.go_on_whole(|| if asked.fetch_add(1, Ordering::SeqCst) < 4 { at(T0) } else { over(T0) }).await;
+        let now = || if asked.fetch_add(1, Ordering::SeqCst) < 4 { T0 } else { Time(T0.0 + 10_000) };
+        node.instance.go_on_whole(|| at(now())).await;
         assert_eq!(node.run(ReadBackup { job: begun.id }).await.unwrap().state, JobState::Running);
         node.run(RotateKey { name: name("many") }).await.unwrap();
         let folder = ended(&node, &begun).await.folder.unwrap().rsplit_once('/').unwrap().1.to_owned();
@@ -52,18 +49,16 @@ async fn a_key_that_comes_twice_in_one_step_is_restored() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn work_whose_steps_take_too_long_is_given_up_after_a_quarter_of_an_hour() {
+async fn work_that_others_always_come_before_is_given_up_after_a_quarter_of_an_hour() {
     let node = Node::new().await;
     node.run(create("k", KeySpec::EcP256)).await.unwrap();
     let begun = begin(&node).await;
     let beat = async |now: Time| {
-        let asked = AtomicUsize::new(0);
-        let moment = || match asked.fetch_add(1, Ordering::SeqCst) {
-            // The step's own.
-            2 => over(now),
-            _ => at(now),
-        };
-        node.instance.go_on_whole(moment).await;
+        // As often as a step is tried.
+        for nth in 1..=5 {
+            node.faults.fail_commit(nth, CommitFault::Before(CommitError::Conflict));
+        }
+        node.instance.go_on_whole(|| at(now)).await;
         node.run(ReadBackup { job: begun.id }).await.unwrap()
     };
     assert_eq!(beat(T0).await.state, JobState::Running);
