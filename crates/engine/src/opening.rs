@@ -22,6 +22,7 @@ use keystead_protection::StoredKey;
 use keystead_store::{Kind, Row, RowKey};
 use minicbor::Decode;
 use std::sync::Arc;
+use zeroize::Zeroizing;
 
 /// Reads and opens everything a vault needs to be open. `stored` is the status that stands in the clear.
 pub(crate) async fn open(vault: &Vault, roots: &Roots, stored: VaultStatus, at: Moment) -> Result<Open, OperateError> {
@@ -54,7 +55,10 @@ pub(crate) async fn open(vault: &Vault, roots: &Roots, stored: VaultStatus, at: 
     let trust = Trust::new(issuer::trusted(vault.info(), &issuer), &document);
     let index = Mac::new(&secrets.index_key);
     let domain = secrets.domain.as_ref().map_or(vault.info().id, |domain| VaultId::from_bytes(domain.id));
-    let keys = VaultKeys { index, blobs: blobs(&secrets), domain };
+    let blob = blob_key(&secrets);
+    let blobs = Sealer::new(&blob, Usage::Backup, BLOB_GENERATION);
+    let checks = Mac::new(&hmac_sha256(&blob, &[b"keystead check values 1"]));
+    let keys = VaultKeys { index, blobs, checks, domain };
     let purge_protection = secrets.purge_protection.unwrap_or(false);
     let protection = vault.hsms.protection(vault.info().id, &vault.protection, secrets.hsm.as_ref());
     let issuer = BuiltInIssuer::new(issuer, key);
@@ -78,14 +82,13 @@ async fn activated_with(vault: &Vault, secrets: &SecretsRecord) -> Result<(), Op
 
 /// A vault that was made before there were backups has no blob key of its own: it gets one from its index key. The
 /// first byte is no kind's code, so that it is no lookup tag.
-fn blobs(secrets: &SecretsRecord) -> Sealer {
-    const BLOB_GENERATION: u32 = 1;
-    let derived = || zeroize::Zeroizing::new(hmac_sha256(&secrets.index_key, &[&[0], b"keystead blob key"]));
-    match &secrets.blob_key {
-        Some(key) => Sealer::new(&key.0, Usage::Backup, BLOB_GENERATION),
-        None => Sealer::new(&derived(), Usage::Backup, BLOB_GENERATION),
-    }
+fn blob_key(secrets: &SecretsRecord) -> Zeroizing<[u8; 32]> {
+    let derived = || hmac_sha256(&secrets.index_key, &[&[0], b"keystead blob key"]);
+    Zeroizing::new(secrets.blob_key.as_ref().map_or_else(derived, |key| key.0))
 }
+
+/// A blob key has one generation.
+const BLOB_GENERATION: u32 = 1;
 
 pub(crate) async fn row(vault: &Vault, kind: Kind) -> Result<Row, OperateError> {
     let at = RowKey { kind, lookup: singleton(kind), version: None };

@@ -4,6 +4,7 @@
 //!   [`certificate`] what it reads again
 //! - [`vault`], [`path`], [`unseal`], [`doctor`]: the operator's commands over the local socket ([`socket`])
 //! - [`domain`], [`custodian`]: the customer's and his custodians', offline
+//! - [`rehearse`]: whether what the customer keeps would bring his vault back
 //! - [`key`], [`role`], [`audit`], [`backup`]: a client's commands over HTTPS; [`policy`]: an administrator's
 //! - [`hsm`]: PKCS#11 tokens; [`byok`]: keys on their way into a vault
 //! - [`clock_note`]: what is kept of the clock over a restart
@@ -38,6 +39,7 @@ mod output;
 mod path;
 mod paths;
 mod policy;
+mod rehearse;
 mod role;
 mod secret_file;
 mod serve;
@@ -97,6 +99,8 @@ enum Command {
     Doctor(doctor::Args),
     /// Make the security domain of a vault, offline
     Domain(domain::Args),
+    /// Try on a machine of your own whether domain, custodians and backup bring a vault back
+    Rehearse(Box<rehearse::Args>),
     /// Hold one key of a security domain: confirm an activation, answer a challenge
     Custodian(custodian::Args),
     /// Create and use keys
@@ -163,6 +167,7 @@ fn run(cli: Cli) -> Result<(), exit::Failure> {
         Command::Unseal(args) => runtime()?.block_on(unseal::run(args)),
         Command::Doctor(args) => runtime()?.block_on(doctor::run(args)),
         Command::Domain(args) => domain::run(args),
+        Command::Rehearse(args) => runtime()?.block_on(rehearse::run(*args)),
         Command::Custodian(args) => custodian::run(args),
         Command::Key(args) => runtime()?.block_on(key::run(args)),
         Command::Role(args) => runtime()?.block_on(role::run(args)),

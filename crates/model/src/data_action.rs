@@ -84,7 +84,7 @@ data_actions! {
     DomainUpload = 29, "Microsoft.KeyVault/managedHsm/securitydomain/upload/action" => [];
     DomainUploadRead = 30, "Microsoft.KeyVault/managedHsm/securitydomain/upload/read" => [];
     DomainTransferKeyRead = 31, "Microsoft.KeyVault/managedHsm/securitydomain/transferkey/read" => [];
-    BackupStart = 32, "Microsoft.KeyVault/managedHsm/backup/start/action" => [StartBackup];
+    BackupStart = 32, "Microsoft.KeyVault/managedHsm/backup/start/action" => [StartBackup, ReadInventory];
     BackupStatus = 33, "Microsoft.KeyVault/managedHsm/backup/status/action" => [ReadBackup];
     RestoreStart = 34, "Microsoft.KeyVault/managedHsm/restore/start/action" =>
         [StartRestore, RestoreKeyFromBackup];

@@ -3,6 +3,7 @@
 //! - [`routes`]: the table at a vault's authority
 //! - [`logs`]: logs, checkpoints and tiles, for anybody; [`records`]: names and details, for who may read them
 //! - [`policy`]: who is believed, and [`clock`]: whether the clock is, for administrators
+//! - [`inventory`]: what a vault holds, signed, for who may back it up
 //! - [`health`]: a vault's state; [`ready`]: whether requests can be served, and why not
 //! - [`operator`]: what the operator may do *to* vaults, over the unix socket; he has no role *in* any
 //! - [`errors`]: one match for each way a request can fail
@@ -15,6 +16,7 @@ pub mod errors;
 #[doc(hidden)]
 pub mod fuzz;
 pub mod health;
+pub mod inventory;
 pub mod logs;
 pub mod operator;
 pub mod policy;

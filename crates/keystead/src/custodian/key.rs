@@ -57,6 +57,11 @@ enum BadPem {
 }
 
 impl KeyArgs {
+    /// Of a custodian, where several are at one machine.
+    pub(crate) const fn of(key: PathBuf, passphrase_file: Option<PathBuf>) -> Self {
+        Self { key, passphrase_file }
+    }
+
     /// Reads the key; asks for its passphrase where it needs one.
     pub(crate) fn read(&self) -> Result<PrivateKey, Failure> {
         let shown = self.key.display();

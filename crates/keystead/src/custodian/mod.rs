@@ -5,7 +5,7 @@
 
 mod answer;
 mod compare;
-mod confirm;
+pub(crate) mod confirm;
 pub(crate) mod key;
 
 use crate::exit::Failure;

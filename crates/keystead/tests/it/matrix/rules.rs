@@ -177,6 +177,7 @@ pub(crate) fn rules() -> Vec<Rule> {
         rule(&put, "/keys/{name}/restore", "keys/restore-from-backup", ADMINISTRATORS, 202, WholeBackup, RESTORE),
         rule(&get, "/restore/{job}/pending", "restore/read", ADMINISTRATORS, 200, OwnJob, ""),
         rule(&get, "/keystead/v1/backups", "backup/read", ADMINISTRATORS, 200, Nothing, ""),
+        rule(&get, "/keystead/v1/inventory", "backup/inventory", ADMINISTRATORS, 200, Nothing, ""),
         rule(&get, "/keystead/v1/audit/records", "audit/read", &[Auditor], 200, Nothing, ""),
         rule(&post, "/keystead/v1/vault/seal", "vault/seal", &[Administrator], 204, Nothing, ""),
         rule(&get, "/keystead/v1/clock", "clock/read", ADMINISTRATORS, 200, Nothing, ""),
