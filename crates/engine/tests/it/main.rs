@@ -14,6 +14,7 @@ mod clock;
 mod faults;
 mod fuzz;
 mod imports;
+mod inventory;
 mod journal;
 mod keys;
 mod lists;

@@ -1,9 +1,10 @@
 //! `keystead domain`: the security domain of a vault, made by the customer on a machine of his own, without a network.
 //!
 //! - [`new`]: makes one; [`recover`]: gives one to another vault; [`show`]: what one says, for people to compare
-//! - [`files`]: where its parts stand; [`opened`]: its custodians open it here
+//! - [`files`]: where its parts stand; [`opened`]: its custodians open it here, or [`gather`] from elsewhere
 
 pub(crate) mod files;
+mod gather;
 mod new;
 pub(crate) mod opened;
 pub(crate) mod recover;

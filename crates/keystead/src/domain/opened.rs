@@ -1,6 +1,6 @@
 //! A security domain that its custodians open on one machine of the customer's: to recover it, or to rehearse that.
 
-use super::files;
+use super::{files, gather};
 use crate::custodian::confirm::own_share;
 use crate::custodian::key::KeyArgs;
 use crate::exit::Failure;
@@ -12,11 +12,17 @@ use std::path::{Path, PathBuf};
 #[derive(clap::Args)]
 pub(crate) struct QuorumArgs {
     /// A custodian's private key, PEM; repeat: as many as the quorum says
-    #[arg(long, value_name = "KEY.pem", required = true)]
+    #[arg(long, value_name = "KEY.pem", required_unless_present = "challenge")]
     key: Vec<PathBuf>,
     /// The passphrase of encrypted keys, the first line: one file for all, or one for each key in their order
     #[arg(long, value_name = "FILE")]
     passphrase_file: Vec<PathBuf>,
+    /// A new file with a challenge for custodians at other machines, whose answers are waited for
+    #[arg(long, value_name = "FILE", requires = "answers")]
+    challenge: Option<PathBuf>,
+    /// The directory into which their answers are put
+    #[arg(long, value_name = "DIR", requires = "challenge")]
+    answers: Option<PathBuf>,
 }
 
 /// A domain that was opened.
@@ -41,6 +47,10 @@ impl QuorumArgs {
             let named = |failure: Failure| failure.about(key.display());
             let (_, share) = own_share(&record, &domain, &key_of).map_err(named)?;
             shares.add(share).map_err(|e| named(Failure::denied(e.to_string())))?;
+        }
+        if let (Some(challenge), Some(answers)) = (&self.challenge, &self.answers) {
+            let missing = usize::from(record.quorum.required()).saturating_sub(self.key.len());
+            gather::gather(&record, &mut shares, missing, (challenge, answers))?;
         }
         let secrets = open_domain(&domain, &shares)
             .map_err(|e| Failure::denied(format!("the security domain of '{}' stays shut: {e}", record.name)))?;

@@ -99,6 +99,8 @@ pub(super) struct Outcome {
 /// A comparison on its way.
 pub(super) struct Comparison {
     left: Option<Keys>,
+    /// The key that was seen last.
+    last: Option<String>,
     /// The key whose versions are being seen, as far as they were not.
     now: Option<(String, BTreeMap<String, Version>)>,
     outcome: Outcome,
@@ -109,20 +111,21 @@ const TOLD: usize = 10_000;
 
 impl Comparison {
     pub(super) fn with(keys: Keys) -> Self {
-        Self { left: Some(keys), now: None, outcome: Outcome::default() }
+        Self { left: Some(keys), last: None, now: None, outcome: Outcome::default() }
     }
 
     /// Nothing is known of what was there.
     pub(super) fn without() -> Self {
-        Self { left: None, now: None, outcome: Outcome::default() }
+        Self { left: None, last: None, now: None, outcome: Outcome::default() }
     }
 
     /// The next object of the vault that was restored.
     pub(super) fn see(&mut self, object: Object) {
-        let goes_on = self.now.as_ref().is_some_and(|(name, _)| *name == object.name);
+        let goes_on = self.last.as_deref() == Some(&object.name);
         let (of, versions) = split(object);
         if !goes_on {
             self.end_key();
+            self.last = Some(of.name.clone());
             self.outcome.keys = self.outcome.keys.saturating_add(1);
             self.begin_key(&of);
         }
@@ -249,7 +252,7 @@ mod tests {
         let was = vec![key("a", &["1", "2"], false), key("gone", &["1"], false), key("c", &["1"], false)];
         let mut changed = key("c", &["1"], false);
         (changed.deleted, changed.versions[0].enabled) = (true, false);
-        let is = vec![key("a", &["1", "3"], false), key("new", &["1"], false), changed];
+        let is = vec![key("a", &["1", "3"], false), key("new", &["1"], true), key("new", &["2"], false), changed];
         let some = |id: &str| Some(id.to_owned());
         assert_eq!(
             compared(was, is),
@@ -274,10 +277,11 @@ mod tests {
     #[test]
     fn without_an_inventory_only_what_does_not_work_is_told() {
         let mut comparison = Comparison::without();
-        comparison.see(key("a", &["1"], false));
+        comparison.see(key("a", &["1"], true));
+        comparison.see(key("a", &["2"], false));
         comparison.failed("a".to_owned(), "1".to_owned(), "no".to_owned());
         let outcome = comparison.end();
-        assert_eq!((outcome.keys, outcome.versions, outcome.failed, outcome.count), (1, 1, 1, 1));
+        assert_eq!((outcome.keys, outcome.versions, outcome.failed, outcome.count), (1, 2, 1, 1));
         assert_eq!(outcome.differences[0].what, What::DoesNotWork);
     }
 }

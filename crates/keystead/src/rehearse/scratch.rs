@@ -51,7 +51,15 @@ impl Directory {
 
 impl Drop for Directory {
     fn drop(&mut self) {
-        if !self.keep && std::fs::remove_dir_all(&self.path).is_err() {
+        // What was broken off may be writing its last.
+        let gone = |_| {
+            let gone = std::fs::remove_dir_all(&self.path).is_ok() || !self.path.exists();
+            if !gone {
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            gone
+        };
+        if !self.keep && !(0..20).any(gone) {
             output::note(&format!("remove {} yourself: it could not be removed", self.path.display()));
         }
     }

@@ -7,6 +7,7 @@ mod configuration;
 mod memory;
 mod paths;
 mod quorum;
+mod recovery;
 mod rotation;
 
 use crate::support::{Http, Place, Reply};

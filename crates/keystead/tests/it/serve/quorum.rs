@@ -10,18 +10,18 @@ use std::process::Output;
 use std::thread::sleep;
 use std::time::Duration;
 
-const SIGN: &str = r#"{"alg":"ES256","value":"BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc"}"#;
+pub(super) const SIGN: &str = r#"{"alg":"ES256","value":"BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc"}"#;
 const CUSTODIANS: [&str; 3] = ["alice", "bob", "carol"];
 
-fn good(output: Output) -> String {
+pub(super) fn good(output: Output) -> String {
     assert!(output.status.success(), "{output:?}");
     String::from_utf8(output.stdout).unwrap()
 }
 
 /// Who makes the vault `pay`, has its custodians' keys, and the secret of its client.
-struct Customer {
-    site: Site,
-    client: Value,
+pub(super) struct Customer {
+    pub(super) site: Site,
+    pub(super) client: Value,
 }
 
 impl Customer {
@@ -29,7 +29,7 @@ impl Customer {
         Self::of(Site::new())
     }
 
-    fn of(site: Site) -> Self {
+    pub(super) fn of(site: Site) -> Self {
         for name in CUSTODIANS {
             let (key, certificate) = (format!("{name}.key.pem"), format!("{name}.pem"));
             let subject = format!("/CN={name}");
@@ -51,18 +51,18 @@ impl Customer {
         Self { site, client }
     }
 
-    fn file(&self, name: &str) -> String {
+    pub(super) fn file(&self, name: &str) -> String {
         self.site.place.beside(name).to_str().unwrap().to_owned()
     }
 
-    fn create(&self) -> Output {
+    pub(super) fn create(&self) -> Output {
         let authority = format!("pay.localhost:{}", self.site.place.port);
         let words = ["create", "pay", "--custody", "quorum", "--authority", &authority, "--retention", "7"];
         self.site.vault(&words)
     }
 
     /// `domain new` with the offer that the server makes now.
-    fn make_domain(&self, out: &str) {
+    pub(super) fn make_domain(&self, out: &str) {
         let offer = format!("{out}.offer.json");
         good(self.site.vault(&["offer", "pay", "--out", &offer]));
         let custodians = ["--custodian", "alice.pem", "--custodian", "bob.pem", "--custodian", "carol.pem"];
@@ -70,11 +70,11 @@ impl Customer {
         good(self.site.place.cli(&[&["domain", "new"], &custodians[..], &rest].concat()));
     }
 
-    fn record(&self, domain: &str) -> Activation {
+    pub(super) fn record(&self, domain: &str) -> Activation {
         Activation::parse(&fs::read(self.site.place.beside(domain).join("activation.json")).unwrap()).unwrap()
     }
 
-    fn confirm(&self, name: &str, domain: &str) -> String {
+    pub(super) fn confirm(&self, name: &str, domain: &str) -> String {
         let (key, out) = (format!("{name}.key.pem"), format!("{name}.confirmation"));
         let words = words(&self.record(domain).digest());
         let files = ["--record", domain, "--domain", domain, "--key", &key, "--words", &words, "--out", &out];
@@ -83,23 +83,23 @@ impl Customer {
     }
 
     /// To the challenge in this file; the file with the answer.
-    fn answer(&self, name: &str, challenge: &str) -> String {
+    pub(super) fn answer(&self, name: &str, challenge: &str) -> String {
         let (key, out) = (format!("{name}.key.pem"), format!("{name}.{challenge}.answer"));
         let files = ["--challenge", challenge, "--domain", "domain", "--key", &key, "--out", &out];
         good(self.site.place.cli(&[&["custodian", "answer"], &files[..]].concat()));
         out
     }
 
-    fn unseal(&self, words: &[&str]) -> Output {
+    pub(super) fn unseal(&self, words: &[&str]) -> Output {
         self.site.operator("unseal", &[&["pay"], words].concat())
     }
 
-    fn shown(&self) -> Value {
+    pub(super) fn shown(&self) -> Value {
         serde_json::from_str(&good(self.site.vault(&["show", "pay", "--output", "json"]))).unwrap()
     }
 
     /// A vault that was activated, with a key.
-    fn activated(&self) -> (Running, String) {
+    pub(super) fn activated(&self) -> (Running, String) {
         let running = self.site.start();
         good(self.create());
         self.make_domain("domain");
