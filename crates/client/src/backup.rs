@@ -1,5 +1,6 @@
 //! Calls about backups of the whole vault, as in Managed HSM.
 
+use bytes::Bytes;
 use hyper::Method;
 use keystead_model::Name;
 use serde::{Deserialize, Serialize};
@@ -157,6 +158,15 @@ impl Client {
     pub async fn backup_jobs(&self) -> Answer<Vec<ListedJob>> {
         let done = self.call(Method::GET, "/keystead/v1/backups", Body::none()).await?;
         Ok(json::<Jobs>(done)?.map(|jobs| jobs.value))
+    }
+
+    /// A page of the vault's inventory: the line of its file. `after`: the member `next` of the page before.
+    pub async fn inventory_page(&self, after: Option<&str>) -> Answer<Bytes> {
+        if !after.unwrap_or_default().bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.') {
+            return Err(ClientError::BadArgument("a page of an inventory begins where the one before says"));
+        }
+        let after = after.map(|place| format!("?after={place}")).unwrap_or_default();
+        self.call(Method::GET, &format!("/keystead/v1/inventory{after}"), Body::none()).await
     }
 
     async fn job(&self, kind: &str, id: &str) -> Answer<BackupJob> {

@@ -74,7 +74,9 @@ pub use clock::note::{BadNote, ClockNote};
 pub use clock::{Clock, Doubt, Why, last_recorded};
 pub use commands::approval::{ListProposals, Propose, ReadProposal, VoteOnProposal, WriteApprovals};
 pub use commands::audit::{AuditEntry, ReadAudit};
-pub use commands::backup::{ListBackups, ReadBackup, StartBackup};
+pub use commands::backup::{
+    BadPlace, InventoryPage, InventoryPlace, ListBackups, ReadBackup, ReadInventory, StartBackup,
+};
 pub use commands::client::{AddCredential, CreateClient, CreatedClient, NewCredential, RemoveClient, RemoveCredential};
 pub use commands::clock::{ClockView, ConfirmClock, ReadClock};
 pub use commands::domain::{

@@ -25,9 +25,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use zeroize::Zeroizing;
 
-/// Blob keys have no generations.
-const BLOB_GENERATION: u32 = 1;
-
 /// Reads and opens everything a vault needs to be open. `stored` is the status that stands in the clear.
 pub(crate) async fn open(vault: &Vault, roots: &Roots, stored: VaultStatus, at: Moment) -> Result<Open, OperateError> {
     let root = roots.newest().ok_or(OperateError::Damaged)?;
@@ -59,8 +56,10 @@ pub(crate) async fn open(vault: &Vault, roots: &Roots, stored: VaultStatus, at: 
     let trust = Trust::new(issuer::trusted(vault.info(), &issuer), &document);
     let index = Mac::new(&secrets.index_key);
     let domain = secrets.domain.as_ref().map_or(vault.info().id, |domain| VaultId::from_bytes(domain.id));
-    let blobs = Sealer::new(&blob_key(&secrets), Usage::Backup, BLOB_GENERATION);
-    let keys = VaultKeys { index, blobs, domain };
+    let blob = blob_key(&secrets);
+    let blobs = Sealer::new(&blob, Usage::Backup, BLOB_GENERATION);
+    let checks = Mac::new(&hmac_sha256(&blob, &[b"keystead check values 1"]));
+    let keys = VaultKeys { index, blobs, checks, domain };
     let purge_protection = secrets.purge_protection.unwrap_or(false);
     let protection = vault.hsms.protection(vault.info().id, &vault.protection, secrets.hsm.as_ref());
     let issuer = BuiltInIssuer::new(issuer, key);
@@ -108,6 +107,9 @@ pub(crate) async fn anew(vault: &Vault, before: &Arc<Open>, at: Moment) {
         }
     }
 }
+
+/// A blob key has one generation.
+const BLOB_GENERATION: u32 = 1;
 
 pub(crate) async fn row(vault: &Vault, kind: Kind) -> Result<Row, OperateError> {
     let at = RowKey { kind, lookup: singleton(kind), version: None };

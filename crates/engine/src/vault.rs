@@ -69,6 +69,8 @@ pub struct Open {
     pub(crate) gate: tokio::sync::RwLock<()>,
     pub(crate) rotation: Mutex<Option<Rotation>>,
     pub(crate) blobs: Sealer,
+    /// Makes the check values of symmetric keys, the same in every vault of the domain.
+    pub(crate) checks: Mac,
     /// To which backups are bound.
     pub(crate) domain: VaultId,
     pub(crate) purge_protection: bool,
@@ -93,6 +95,7 @@ pub struct Open {
 pub(crate) struct VaultKeys {
     pub(crate) index: Mac,
     pub(crate) blobs: Sealer,
+    pub(crate) checks: Mac,
     pub(crate) domain: VaultId,
 }
 
@@ -115,6 +118,7 @@ impl Open {
             gate: tokio::sync::RwLock::default(),
             rotation: Mutex::new(rotation),
             blobs: keys.blobs,
+            checks: keys.checks,
             domain: keys.domain,
             purge_protection,
             protection,

@@ -2,6 +2,7 @@
 
 use crate::backup::{Header, Piece, piece};
 use crate::byok::{KekId, TransferBlob};
+use crate::inventory::SignedPage;
 use crate::jwe::Jwe;
 use crate::security_domain::{RestoreBlob, SecurityDomain};
 
@@ -20,6 +21,13 @@ pub fn backup(bytes: &[u8]) {
     }
     if let Piece::Frame { sealed, .. } = piece(bytes) {
         assert!(sealed.len() < bytes.len());
+    }
+}
+
+/// A page of an inventory.
+pub fn inventory(bytes: &[u8]) {
+    if let Ok((signed, page)) = SignedPage::parse(bytes) {
+        assert_eq!(SignedPage::parse(signed.to_line().as_bytes()), Ok((signed, page)));
     }
 }
 
@@ -56,6 +64,11 @@ mod tests {
             changed[at] = byte;
             super::byok(&changed);
             super::byok(&WHOLE.as_bytes()[..at]);
+            let mut page = include_bytes!("../tests/golden/inventory-v1.json").to_vec();
+            super::inventory(&page);
+            page[at] = byte;
+            super::inventory(&page);
+            super::inventory(&random);
         }
 
         #[test]

@@ -43,6 +43,11 @@ impl Failure {
         Self { code: DONE, message: message.into() }
     }
 
+    /// The same, about something that is named.
+    pub(crate) fn about(self, what: impl std::fmt::Display) -> Self {
+        Self { message: format!("{what}: {}", self.message), ..self }
+    }
+
     /// What to do, for whoever says it elsewhere.
     pub(crate) fn into_message(self) -> String {
         self.message

@@ -4,6 +4,7 @@
 //!   [`certificate`] what it reads again
 //! - [`vault`], [`path`], [`unseal`], [`doctor`]: the operator's commands over the local socket ([`socket`])
 //! - [`domain`], [`custodian`]: the customer's and his custodians', offline
+//! - [`rehearse`]: whether what the customer keeps would bring his vault back
 //! - [`key`], [`role`], [`audit`], [`backup`]: a client's commands over HTTPS; [`policy`]: an administrator's
 //! - [`approval`]: approvers' signatures
 //! - [`hsm`]: PKCS#11 tokens; [`byok`]: keys on their way into a vault
@@ -41,6 +42,7 @@ mod path;
 mod paths;
 mod pem;
 mod policy;
+mod rehearse;
 mod role;
 mod secret_file;
 mod serve;
@@ -100,6 +102,8 @@ enum Command {
     Doctor(doctor::Args),
     /// Make the security domain of a vault, offline
     Domain(domain::Args),
+    /// Try on a machine of your own whether domain, custodians and backup bring a vault back
+    Rehearse(Box<rehearse::Args>),
     /// Hold one key of a security domain: confirm an activation, answer a challenge
     Custodian(custodian::Args),
     /// Create and use keys
@@ -168,6 +172,7 @@ fn run(cli: Cli) -> Result<(), exit::Failure> {
         Command::Unseal(args) => runtime()?.block_on(unseal::run(args)),
         Command::Doctor(args) => runtime()?.block_on(doctor::run(args)),
         Command::Domain(args) => domain::run(args),
+        Command::Rehearse(args) => runtime()?.block_on(rehearse::run(*args)),
         Command::Custodian(args) => custodian::run(args),
         Command::Key(args) => runtime()?.block_on(key::run(args)),
         Command::Role(args) => runtime()?.block_on(role::run(args)),

@@ -15,6 +15,40 @@ pub(crate) fn write(file: &Path, bytes: &[u8]) -> Result<(), Failure> {
     finish(file, done, || fs::remove_file(&temporary))
 }
 
+/// A new file that is written bit by bit. It has its name once it is whole, and is gone if it never is.
+pub(crate) struct NewFile {
+    temporary: PathBuf,
+    path: PathBuf,
+    out: File,
+}
+
+impl NewFile {
+    pub(crate) fn create(path: &Path) -> Result<Self, Failure> {
+        let temporary = beside(path)?;
+        let out = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary);
+        match out {
+            Ok(out) => Ok(Self { temporary, path: path.to_owned(), out }),
+            Err(e) => Err(refused(path, &e)),
+        }
+    }
+
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        self.out.write_all(bytes).map_err(|e| refused(&self.path, &e))
+    }
+
+    /// Durable when it returns.
+    pub(crate) fn finish(self) -> Result<(), Failure> {
+        let done = self.out.sync_all().and_then(|()| publish(&self.temporary, &self.path));
+        done.map_err(|e| refused(&self.path, &e))
+    }
+}
+
+impl Drop for NewFile {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.temporary);
+    }
+}
+
 /// Writes a new directory with these files, all or none.
 pub(crate) fn write_directory(directory: &Path, files: &[(&str, &[u8])]) -> Result<(), Failure> {
     let temporary = beside(directory)?;
@@ -58,14 +92,18 @@ fn publish(temporary: &Path, path: &Path) -> io::Result<()> {
 fn finish(path: &Path, done: io::Result<()>, undo: impl FnOnce() -> io::Result<()>) -> Result<(), Failure> {
     let Err(e) = done else { return Ok(()) };
     let _ = undo();
+    Err(refused(path, &e))
+}
+
+fn refused(path: &Path, e: &io::Error) -> Failure {
     let shown = path.display();
-    Err(match e.kind() {
+    match e.kind() {
         io::ErrorKind::AlreadyExists => {
             Failure::usage(format!("{shown} is there already, and is not overwritten: name another, or move it away"))
         }
         io::ErrorKind::NotFound => Failure::usage(format!("cannot write {shown}: its directory does not exist")),
         _ => Failure::unavailable(format!("cannot write {shown}: {e}")),
-    })
+    }
 }
 
 #[cfg(test)]

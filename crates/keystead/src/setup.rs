@@ -14,7 +14,7 @@ use crate::{node_key, storage, syslog, tls};
 use keystead_audit::{FileSink, Journal, Node, Pump, Sink};
 use keystead_custody::UnsealPath;
 use keystead_engine::{Bounds, Clock, Hsms, Instance, Issuers, Parts};
-use keystead_model::{Moment, Time};
+use keystead_model::{Moment, NodeId, Time};
 use keystead_protection::Protection;
 use keystead_server::{Fetcher, Limits, Outgoing, Server, TlsIdentity, tls_config};
 use keystead_store::Store;
@@ -75,6 +75,31 @@ pub(crate) struct Running {
     _lock: std::fs::File,
 }
 
+/// A node to which nobody listens.
+pub(crate) struct Unheard {
+    pub(crate) instance: Arc<Instance>,
+    store: Store,
+    journal: Journal,
+    _lock: std::fs::File,
+}
+
+/// What a node is made of, however it is reached.
+struct Rooms {
+    instance: Arc<Instance>,
+    store: Store,
+    journal: Journal,
+    id: NodeId,
+    keeper: Keeper,
+}
+
+impl Unheard {
+    /// Makes all of it durable and lets go of the files.
+    pub(crate) async fn close(self) {
+        self.journal.close().await;
+        self.store.close().await;
+    }
+}
+
 impl Setup {
     /// Makes the directory and takes it: one process at a time.
     pub(crate) fn prepare(data: &Path, lines: LogSection, traces: Option<traces::Settings>) -> Result<Self, Failure> {
@@ -115,10 +140,13 @@ impl Setup {
         })
     }
 
-    /// Opens store and journal, opens the vaults that may be open, binds the listeners.
-    pub(crate) async fn start(mut self) -> Result<Running, Failure> {
-        // Before anything says that the server is ready: who waits for that may tell it to stop at once.
-        let stop = StopSignals::new()?;
+    /// Opens store and journal, and the vaults that may be open. Nothing listens.
+    pub(crate) async fn node(self) -> Result<Unheard, Failure> {
+        let Rooms { instance, store, journal, .. } = self.rooms().await?;
+        Ok(Unheard { instance, store, journal, _lock: self.lock })
+    }
+
+    async fn rooms(&self) -> Result<Rooms, Failure> {
         let store = self.store().await?;
         let node = node_key::load_or_create(&self.data.join("node.key"), &store).await?;
         let id = node.node;
@@ -140,6 +168,14 @@ impl Setup {
         let instance = Instance::start(parts, moment(120))
             .await
             .map_err(|e| Failure::unavailable(format!("cannot start: {e}")))?;
+        Ok(Rooms { instance, store, journal, id, keeper })
+    }
+
+    /// The node, and its listeners.
+    pub(crate) async fn start(mut self) -> Result<Running, Failure> {
+        // Before anything says that the server is ready: who waits for that may tell it to stop at once.
+        let stop = StopSignals::new()?;
+        let Rooms { instance, store, journal, id, keeper } = self.rooms().await?;
         instance.trouble("memory", self.unlocked.map(str::to_owned));
         let pumps = Arc::new(self.pumps(&journal)?);
         let (traces, ratio) = match self.traces.take() {

@@ -119,6 +119,8 @@ actions! {
     ContinueBackup = 55, "backup/continue";
     /// The next part of a restore that was begun.
     ContinueRestore = 56, "restore/continue";
+    /// List all that a vault holds, signed, for a rehearsal of its recovery.
+    ReadInventory = 58, "backup/inventory";
     /// List and read role assignments.
     ReadRoleAssignments = 60, "role-assignments/read";
     /// Give a principal a role.

@@ -88,7 +88,7 @@ data_actions! {
     DomainUploadRead = 30, "Microsoft.KeyVault/managedHsm/securitydomain/upload/read" => [ReadSecurityDomain];
     DomainTransferKeyRead = 31, "Microsoft.KeyVault/managedHsm/securitydomain/transferkey/read" =>
         [TransferKey];
-    BackupStart = 32, "Microsoft.KeyVault/managedHsm/backup/start/action" => [StartBackup];
+    BackupStart = 32, "Microsoft.KeyVault/managedHsm/backup/start/action" => [StartBackup, ReadInventory];
     BackupStatus = 33, "Microsoft.KeyVault/managedHsm/backup/status/action" => [ReadBackup];
     RestoreStart = 34, "Microsoft.KeyVault/managedHsm/restore/start/action" =>
         [StartRestore, RestoreKeyFromBackup];

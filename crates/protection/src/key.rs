@@ -74,6 +74,12 @@ impl OpenKey {
         }
     }
 
+    /// An authentication code of what is kept of it, which tells nothing of the key to whoever has not the code's: by
+    /// it two copies are known to be the same. Of a resident key nothing is kept.
+    pub fn check_value(&self, by: &keystead_crypto::Mac, of: &[u8]) -> Result<[u8; 32], KeyError> {
+        Ok(by.of(&[of, &self.encoded()?]))
+    }
+
     /// As a token wants it, if it is a token's.
     pub(crate) fn held(&self) -> Option<&Held> {
         match &self.place {

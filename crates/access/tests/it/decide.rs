@@ -11,12 +11,13 @@ use Action::*;
 const SCOPES: [&str; 5] = ["/", "/keys", "/keys/a", "/keys/A", "/keys/b"];
 const ROLES: [&str; 5] = [OFFICER, USER, SERVICE, READER, POLICY_ADMINISTRATOR];
 /// What administrators of the vault may do.
-const ADMINISTRATION: [Action; 33] = [
+const ADMINISTRATION: [Action; 34] = [
     DownloadSecurityDomain,
     ReadSecurityDomain,
     TransferKey,
     UploadSecurityDomain,
     StartBackup,
+    ReadInventory,
     ReadBackup,
     StartRestore,
     ReadRestore,
@@ -82,8 +83,8 @@ fn gives(role: &str, action: Action) -> bool {
         | AddCredential | RemoveCredential | AddAuthority | RemoveAuthority | RevokeTokens | WriteSettings
         | WriteApprovals | ReadProposals | VoteOnProposal | ProposeOperation | RemoveProposal => false,
         DownloadSecurityDomain | ReadSecurityDomain | TransferKey | UploadSecurityDomain => false,
-        StartBackup | ReadBackup | StartRestore | ReadRestore | RestoreKeyFromBackup | ContinueBackup
-        | ContinueRestore => false,
+        StartBackup | ReadInventory | ReadBackup | StartRestore | ReadRestore | RestoreKeyFromBackup
+        | ContinueBackup | ContinueRestore => false,
         NotifyExpiry | IssueToken | VaultCreated | VaultUnsealed | VaultSealed | NodeEnrolled | TurnedAway
         | VaultActivated | TokenEnrolled | OrphansDestroyed | ClockDoubted | VaultErased | RootRotationBegun
         | RowsResealed | RootDestroyed | RootRotated | PathAdded | PathRemoved | PathProven | PathTested

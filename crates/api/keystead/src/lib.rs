@@ -4,6 +4,7 @@
 //! - [`logs`]: logs, checkpoints and tiles, for anybody; [`records`]: names and details, for who may read them
 //! - [`policy`]: who is believed, and [`clock`]: whether the clock is, for administrators
 //! - [`approvals`]: what was proposed to the approvers, and their votes
+//! - [`inventory`]: what a vault holds, signed, for who may back it up
 //! - [`health`]: a vault's state; [`ready`]: whether requests can be served, and why not
 //! - [`operator`]: what the operator may do *to* vaults, over the unix socket; he has no role *in* any
 //! - [`errors`]: one match for each way a request can fail
@@ -17,6 +18,7 @@ pub mod errors;
 #[doc(hidden)]
 pub mod fuzz;
 pub mod health;
+pub mod inventory;
 pub mod logs;
 pub mod operator;
 pub mod policy;

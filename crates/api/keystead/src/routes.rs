@@ -1,6 +1,6 @@
 //! The table at a vault's authority.
 
-use crate::{backups, clock, errors, health, logs, ready, records};
+use crate::{backups, clock, errors, health, inventory, logs, ready, records};
 use hyper::{Method, StatusCode};
 use keystead_api_table::{Body, Context, OpenRoute, Pattern, Protocol, Route, route};
 use keystead_engine::{ListBackups, ListProposals, SealVault};
@@ -24,6 +24,7 @@ fn routes() -> Vec<Route> {
         route(Method::GET, "/keystead/v1/audit/records", records::parse, StatusCode::OK, records::format),
         route(Method::POST, "/keystead/v1/vault/seal", |_| Ok(SealVault), StatusCode::NO_CONTENT, nothing),
         route(Method::GET, "/keystead/v1/backups", |_| Ok(ListBackups), StatusCode::OK, backups::list),
+        route(Method::GET, "/keystead/v1/inventory", inventory::parse, StatusCode::OK, inventory::format),
         route(Method::GET, "/keystead/v1/clock", clock::read, StatusCode::OK, clock::shown),
         route(Method::POST, "/keystead/v1/clock/confirm", clock::confirm, StatusCode::OK, clock::shown),
     ]
@@ -112,6 +113,7 @@ mod tests {
             ("/keystead/v1/audit/records", "audit/read"),
             ("/keystead/v1/vault/seal", "vault/seal"),
             ("/keystead/v1/backups", "backup/read"),
+            ("/keystead/v1/inventory", "backup/inventory"),
             ("/keystead/v1/clock", "clock/read"),
             ("/keystead/v1/clock/confirm", "clock/confirm"),
             ("/keystead/v1/approvals", "approvals/read"),

@@ -26,6 +26,11 @@ impl Body {
         Self::of(Some("application/json; charset=utf-8"), bytes.into())
     }
 
+    /// JSON that is written already.
+    pub fn written_json(text: String) -> Self {
+        Self::of(Some("application/json; charset=utf-8"), text.into())
+    }
+
     /// No body, and no content type.
     pub const fn empty() -> Self {
         Self::of(None, Bytes::new())

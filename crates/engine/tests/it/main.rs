@@ -16,6 +16,7 @@ mod domain;
 mod faults;
 mod fuzz;
 mod imports;
+mod inventory;
 mod journal;
 mod keys;
 mod lists;

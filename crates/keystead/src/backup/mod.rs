@@ -1,9 +1,10 @@
 //! `keystead backup` and `keystead restore`: the whole vault, over HTTPS.
 //!
 //! - [`restore`]: back from a backup; [`place`]: where it is; [`wait`]: until the work has ended
-//! - [`header`]: what a file of a backup says in the clear
+//! - [`header`]: what a file of a backup says in the clear; [`inventory`]: what the vault holds, signed
 
 mod header;
+mod inventory;
 mod place;
 pub(crate) mod restore;
 mod wait;
@@ -59,6 +60,8 @@ enum Command {
     Show(Show),
     /// Read a whole backup and prove it; nothing is changed
     Verify(Verify),
+    /// List all that the vault holds, signed, for `keystead rehearse`
+    Inventory(inventory::Inventory),
     /// List the newest backups and restores
     List,
 }
@@ -139,6 +142,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
             let done = session.client.backup_job(&job.unwrap_or_default()).await;
             wait::print(&session, &done.map_err(|e| session.shown.failure(&e))?)
         }
+        Command::Inventory(c) => c.run(&common).await,
         Command::List => list(&common.session().await?).await,
     }
 }

@@ -10,7 +10,7 @@ use tokio::runtime::Runtime;
 use zeroize::Zeroizing;
 
 /// A token that is open, and which key of it. Its worker ends with this.
-pub(super) struct Card {
+pub(crate) struct Card {
     runtime: Runtime,
     client: Client,
     wanted: Wanted,

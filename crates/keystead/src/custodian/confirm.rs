@@ -24,7 +24,7 @@ With a key in a token: --pkcs11 /usr/lib/opensc-pkcs11.so --label alice
 
 Read what is shown: it is what the vault will be. The words must be those that
 the others see. Your share is opened and tried, and goes nowhere.")]
-pub(super) struct Confirm {
+pub(crate) struct Confirm {
     /// The activation record, or the directory it stands in
     #[arg(long, value_name = "FILE|DIR")]
     record: PathBuf,
@@ -42,7 +42,7 @@ pub(super) struct Confirm {
 }
 
 impl Confirm {
-    pub(super) fn run(self, shown: OutputArgs) -> Result<(), Failure> {
+    pub(crate) fn run(self, shown: OutputArgs) -> Result<(), Failure> {
         let record = files::record(&self.record)?;
         let (domain, bytes) = files::security_domain(&self.domain)?;
         files::belongs(&record, &domain, &bytes)?;
@@ -65,7 +65,7 @@ impl Confirm {
 }
 
 /// The share of whoever has this key, if it is the one that the record names: his number, and the share.
-pub(super) fn own_share(record: &Activation, domain: &SecurityDomain, key: &Key) -> Result<(usize, Share), Failure> {
+pub(crate) fn own_share(record: &Activation, domain: &SecurityDomain, key: &Key) -> Result<(usize, Share), Failure> {
     let stranger = || Failure::denied("the key is of nobody who is a custodian of this vault: name the right one");
     let (number, custodian) = record.custodian(key.public()).ok_or_else(stranger)?;
     let thumbprint = custodian.certificate.thumbprint();

@@ -10,7 +10,7 @@ use keystead_custody::confirmation::Confirmation;
 use keystead_custody::shares::Share;
 use keystead_custody::{DomainError, open_share};
 use keystead_formats::security_domain::WrappedKey;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 /// Which key, and what opens it.
@@ -28,7 +28,7 @@ pub(super) struct KeyArgs {
 }
 
 /// A key that is open.
-pub(super) enum Key {
+pub(crate) enum Key {
     /// Read from a file.
     File(Box<PrivateKey>),
     /// In a token.
@@ -42,11 +42,16 @@ impl KeyArgs {
             return Card::open(module, &self.token).map(Key::Card);
         }
         let file = self.key.as_deref().ok_or_else(|| Failure::usage("give --key or --pkcs11"))?;
-        pem::read(file, self.passphrase_file.as_deref()).map(|key| Key::File(Box::new(key)))
+        Key::read(file, self.passphrase_file.as_deref())
     }
 }
 
 impl Key {
+    /// Of a custodian, where several are at one machine.
+    pub(crate) fn read(file: &Path, passphrase_file: Option<&Path>) -> Result<Self, Failure> {
+        pem::read(file, passphrase_file).map(|key| Self::File(Box::new(key)))
+    }
+
     /// Modulus and exponent.
     pub(super) fn public(&self) -> (&[u8], &[u8]) {
         match self {

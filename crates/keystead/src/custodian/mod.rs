@@ -6,8 +6,8 @@
 mod answer;
 mod card;
 mod compare;
-mod confirm;
-mod key;
+pub(crate) mod confirm;
+pub(crate) mod key;
 
 use crate::exit::Failure;
 use crate::output::OutputArgs;

@@ -1,9 +1,13 @@
 //! `keystead domain`: the security domain of a vault, made by the customer on a machine of his own, without a network.
 //!
-//! - [`new`]: makes one; [`show`]: what one says, for people to compare; [`files`]: where its parts stand
+//! - [`new`]: makes one; [`recover`]: gives one to another vault; [`show`]: what one says, for people to compare
+//! - [`files`]: where its parts stand; [`opened`]: its custodians open it here, or [`gather`] from elsewhere
 
 pub(crate) mod files;
+mod gather;
 mod new;
+pub(crate) mod opened;
+pub(crate) mod recover;
 pub(crate) mod show;
 
 use crate::exit::Failure;
@@ -21,6 +25,8 @@ pub(crate) struct Args {
 enum Command {
     /// Make the security domain and the activation record of a vault, offline
     New(Box<new::New>),
+    /// Give a security domain to a vault that waits, on another server: its custodians open it here, offline
+    Recover(Box<recover::Recover>),
     /// Show what a security domain or an activation record says, with the words to compare
     Show(show::Show),
 }
@@ -29,6 +35,7 @@ enum Command {
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     match args.command {
         Command::New(new) => new.run(args.output),
+        Command::Recover(recover) => recover.run(args.output),
         Command::Show(show) => show.run(args.output),
     }
 }

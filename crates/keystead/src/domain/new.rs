@@ -58,8 +58,7 @@ pub(crate) struct New {
 impl New {
     pub(crate) fn run(self, shown: OutputArgs) -> Result<(), Failure> {
         let custodians = self.custodian.iter().map(|file| certificate(file)).collect::<Result<Vec<_>, _>>()?;
-        let offer = TransferOffer::parse(&files::read(&self.transfer_key, MAX_OFFER)?)
-            .map_err(|e| refused(&self.transfer_key, e))?;
+        let offer = offer(&self.transfer_key)?;
         let policy = FirstPolicy::read(&self.policy)?;
         policy.check()?;
         let secrets = DomainSecrets::generate(offer.vault, self.hsm || offer.kind == VaultKind::Hsm);
@@ -71,7 +70,7 @@ impl New {
         drop(secrets);
         let record_bytes = record.to_bytes();
         new_files::write_directory(&self.out, &[(DOMAIN, &file), (RECORD, &record_bytes), (TRANSFER, &transfer)])?;
-        self.print(&record, &offer, shown)
+        print(&self.out, &record, &offer, shown)
     }
 
     fn record(
@@ -107,23 +106,29 @@ impl New {
         record.check().map_err(|e| Failure::usage(e.to_string()))?;
         Ok(record)
     }
+}
 
-    fn print(&self, record: &Activation, offer: &TransferOffer, shown: OutputArgs) -> Result<(), Failure> {
-        if shown.is_json() {
-            let (directory, node) = (self.out.display().to_string(), offer.node.words());
-            let record = Shown::of(record);
-            return output::json(&serde_json::json!({ "directory": directory, "node_words": node, "record": record }));
-        }
-        show::print(record)?;
-        output::text(&format!(
-            "\nWritten to {}. Before you go on:\n\
-             - The transfer key was signed by a node with the words\n    {}\n  \
-             Compare them with those that the server shows. If they differ, destroy the directory.\n\
-             - Give each custodian security-domain.json and activation.json: `keystead custodian confirm`.",
-            self.out.display(),
-            offer.node.words()
-        ))
+/// What was written, and what is to be compared before it is used.
+pub(super) fn print(out: &Path, record: &Activation, offer: &TransferOffer, shown: OutputArgs) -> Result<(), Failure> {
+    if shown.is_json() {
+        let (directory, node) = (out.display().to_string(), offer.node.words());
+        let record = Shown::of(record);
+        return output::json(&serde_json::json!({ "directory": directory, "node_words": node, "record": record }));
     }
+    show::print(record)?;
+    output::text(&format!(
+        "\nWritten to {}. Before you go on:\n\
+         - The transfer key was signed by a node with the words\n    {}\n  \
+         Compare them with those that the server shows. If they differ, destroy the directory.\n\
+         - Give each custodian security-domain.json and activation.json: `keystead custodian confirm`.",
+        out.display(),
+        offer.node.words()
+    ))
+}
+
+/// The offer in a file, if the node that it names signed it.
+pub(super) fn offer(file: &Path) -> Result<TransferOffer, Failure> {
+    TransferOffer::parse(&files::read(file, MAX_OFFER)?).map_err(|e| refused(file, e))
 }
 
 fn refused(file: &Path, why: BadOffer) -> Failure {

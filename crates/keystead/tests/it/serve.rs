@@ -8,6 +8,7 @@ mod erase;
 mod memory;
 mod paths;
 mod quorum;
+mod recovery;
 mod rotation;
 mod security_domain;
 

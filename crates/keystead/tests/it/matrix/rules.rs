@@ -186,6 +186,7 @@ pub(crate) fn rules() -> Vec<Rule> {
         rule(&post, SD_UPLOAD, "security-domain/upload", ADMINISTRATORS, 202, OwnDomain, "{domain}"),
         rule(&get, SD_UPLOADED, "security-domain/read", ADMINISTRATORS, 200, Nothing, ""),
         rule(&get, "/keystead/v1/backups", "backup/read", ADMINISTRATORS, 200, Nothing, ""),
+        rule(&get, "/keystead/v1/inventory", "backup/inventory", ADMINISTRATORS, 200, Nothing, ""),
         rule(&get, "/keystead/v1/audit/records", "audit/read", &[Auditor], 200, Nothing, ""),
         rule(&post, "/keystead/v1/vault/seal", "vault/seal", &[Administrator], 204, Nothing, ""),
         rule(&get, "/keystead/v1/clock", "clock/read", ADMINISTRATORS, 200, Nothing, ""),

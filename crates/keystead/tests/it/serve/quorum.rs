@@ -24,7 +24,7 @@ pub(super) fn good(output: Output) -> String {
 /// Who makes the vault `pay`, has its custodians' keys, and the secret of its client.
 pub(super) struct Customer {
     pub(super) site: Site,
-    client: Value,
+    pub(super) client: Value,
 }
 
 impl Customer {
@@ -32,7 +32,7 @@ impl Customer {
         Self::of(Site::new())
     }
 
-    fn of(site: Site) -> Self {
+    pub(super) fn of(site: Site) -> Self {
         for name in CUSTODIANS {
             let (key, certificate) = (format!("{name}.key.pem"), format!("{name}.pem"));
             let subject = format!("/CN={name}");
@@ -54,7 +54,7 @@ impl Customer {
         Self { site, client }
     }
 
-    fn file(&self, name: &str) -> String {
+    pub(super) fn file(&self, name: &str) -> String {
         self.site.place.beside(name).to_str().unwrap().to_owned()
     }
 
@@ -65,7 +65,7 @@ impl Customer {
     }
 
     /// `domain new` with the offer that the server makes now.
-    fn make_domain(&self, out: &str) {
+    pub(super) fn make_domain(&self, out: &str) {
         let offer = format!("{out}.offer.json");
         good(self.site.vault(&["offer", "pay", "--out", &offer]));
         let custodians = ["--custodian", "alice.pem", "--custodian", "bob.pem", "--custodian", "carol.pem"];
@@ -73,11 +73,11 @@ impl Customer {
         good(self.site.place.cli(&[&["domain", "new"], &custodians[..], &rest].concat()));
     }
 
-    fn record(&self, domain: &str) -> Activation {
+    pub(super) fn record(&self, domain: &str) -> Activation {
         Activation::parse(&fs::read(self.site.place.beside(domain).join("activation.json")).unwrap()).unwrap()
     }
 
-    fn confirm(&self, name: &str, domain: &str) -> String {
+    pub(super) fn confirm(&self, name: &str, domain: &str) -> String {
         let (key, out) = (format!("{name}.key.pem"), format!("{name}.confirmation"));
         let words = words(&self.record(domain).digest());
         let files = ["--record", domain, "--domain", domain, "--key", &key, "--words", &words, "--out", &out];
@@ -86,18 +86,18 @@ impl Customer {
     }
 
     /// To the challenge in this file; the file with the answer.
-    fn answer(&self, name: &str, challenge: &str) -> String {
+    pub(super) fn answer(&self, name: &str, challenge: &str) -> String {
         let (key, out) = (format!("{name}.key.pem"), format!("{name}.{challenge}.answer"));
         let files = ["--challenge", challenge, "--domain", "domain", "--key", &key, "--out", &out];
         good(self.site.place.cli(&[&["custodian", "answer"], &files[..]].concat()));
         out
     }
 
-    fn unseal(&self, words: &[&str]) -> Output {
+    pub(super) fn unseal(&self, words: &[&str]) -> Output {
         self.site.operator("unseal", &[&["pay"], words].concat())
     }
 
-    fn shown(&self) -> Value {
+    pub(super) fn shown(&self) -> Value {
         serde_json::from_str(&good(self.site.vault(&["show", "pay", "--output", "json"]))).unwrap()
     }
 

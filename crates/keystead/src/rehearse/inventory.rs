@@ -1,0 +1,97 @@
+//! The inventory of the live vault, read page by page: each signed by the node that it names, none missing.
+
+use super::compare::{Expected, Keys};
+use crate::exit::Failure;
+use keystead_crypto::ed25519;
+use keystead_custody::activation::{Activation, NodeIdentity};
+use keystead_formats::inventory::{MAX_PAGE, Page, SignedPage};
+use keystead_model::VaultId;
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::Path;
+
+/// What the live vault said.
+pub(super) struct Inventory {
+    pub(super) about: About,
+    pub(super) keys: Keys,
+}
+
+/// What it said of itself.
+pub(super) struct About {
+    pub(super) vault: String,
+    /// The vault's revision at the first page, and at the last.
+    pub(super) revision: (u64, u64),
+    pub(super) taken: i64,
+    /// The words of the node that signed.
+    pub(super) node_words: String,
+    /// Whether the activation record names it.
+    pub(super) node_known: bool,
+}
+
+impl Inventory {
+    /// All of it, if it is whole and of this domain.
+    pub(super) fn read(file: &Path, record: &Activation, domain: VaultId) -> Result<Self, Failure> {
+        let shown = file.display();
+        let failed = |e: std::io::Error| Failure::usage(format!("cannot read {shown}: {e}"));
+        let mut lines = BufReader::new(File::open(file).map_err(failed)?);
+        let (mut expected, mut first, mut last) = (Expected::default(), None::<Page>, None::<Page>);
+        let most = u64::try_from(MAX_PAGE).unwrap_or(u64::MAX).saturating_add(2);
+        loop {
+            let mut line = Vec::new();
+            if lines.by_ref().take(most).read_until(b'\n', &mut line).map_err(failed)? == 0 {
+                break;
+            }
+            let mut page = page(&line, domain).map_err(|failure| failure.about(shown.to_string()))?;
+            if !follows(&page, last.as_ref()) {
+                return Err(Failure::check(format!("{shown}: a page is missing, or is of another inventory")));
+            }
+            std::mem::take(&mut page.objects).into_iter().for_each(|object| expected.add(object));
+            first.get_or_insert_with(|| page.clone());
+            last = Some(page);
+        }
+        let (Some(first), Some(last)) = (first, last.filter(|page| page.next.is_none())) else {
+            return Err(Failure::check(format!("{shown}: the inventory is cut short: its last page is missing")));
+        };
+        let node = node(&last).ok_or_else(|| Failure::check(format!("{shown}: it names no node")))?;
+        let about = About {
+            vault: last.vault,
+            revision: (first.revision, last.revision),
+            taken: first.taken,
+            node_words: node.words(),
+            node_known: record.nodes.contains(&node),
+        };
+        Ok(Self { about, keys: expected.end() })
+    }
+}
+
+/// A page that its node signed, of this domain.
+fn page(line: &[u8], domain: VaultId) -> Result<Page, Failure> {
+    let (signed, page) = SignedPage::parse(line.trim_ascii_end()).map_err(|e| Failure::usage(e.to_string()))?;
+    let signs =
+        node(&page).is_some_and(|node| ed25519::verify(&node.key, &Page::message(&signed.text), &signed.signature));
+    if !signs {
+        return Err(Failure::check("the inventory was changed: the signature of a page does not hold; take another"));
+    }
+    if page.domain != domain.to_string() {
+        return Err(Failure::check(format!(
+            "the inventory is of a vault of the security domain {}, and the backup of {domain}",
+            page.domain
+        )));
+    }
+    Ok(page)
+}
+
+fn follows(page: &Page, before: Option<&Page>) -> bool {
+    match before {
+        None => page.after.is_none(),
+        Some(before) => {
+            let of = |page: &Page| (page.vault.clone(), page.node.clone(), page.node_key.clone());
+            page.after.is_some() && page.after == before.next && of(page) == of(before)
+        }
+    }
+}
+
+fn node(page: &Page) -> Option<NodeIdentity> {
+    let key = hex::decode(&page.node_key).ok()?.try_into().ok()?;
+    Some(NodeIdentity { id: page.node.parse().ok()?, key })
+}
