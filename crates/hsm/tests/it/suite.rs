@@ -7,6 +7,7 @@ mod imports;
 mod keys;
 mod loss;
 mod opening;
+mod owned;
 mod threads;
 
 /// Each of these functions as a test on SoftHSM2 and on Kryoptic.

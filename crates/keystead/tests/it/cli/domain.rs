@@ -1,6 +1,7 @@
 //! A security domain, made offline, confirmed by its custodians and opened with their answers.
 
 mod bed;
+mod cards;
 
 use super::{code, text};
 use bed::{Bed, NODE_SEED};

@@ -96,12 +96,12 @@ impl Token {
     }
 
     /// Its library.
-    pub(super) fn module(&self) -> PathBuf {
+    pub(crate) fn module(&self) -> PathBuf {
         self.maker.module()
     }
 
     /// `NAME=VALUE` that its library needs.
-    pub(super) fn environment(&self) -> String {
+    pub(crate) fn environment(&self) -> String {
         format!("{}={}", self.maker.variable(), self.configuration().display())
     }
 
@@ -110,7 +110,7 @@ impl Token {
     }
 
     /// The file with its PIN.
-    pub(super) fn pin(&self) -> PathBuf {
+    pub(crate) fn pin(&self) -> PathBuf {
         self.dir.join("pin")
     }
 
@@ -141,7 +141,7 @@ impl Token {
     }
 
     /// `pkcs11-tool` with the PIN, which must succeed: what it printed.
-    pub(super) fn with_pin(&self, words: &[&str]) -> String {
+    pub(crate) fn with_pin(&self, words: &[&str]) -> String {
         let login = ["--token-label", &self.label, "--login", "--pin", PIN];
         let (good, text) = self.run(self.tool().args(login).args(words));
         assert!(good, "{text}");
@@ -149,7 +149,7 @@ impl Token {
     }
 
     /// The labels of all keys in it, in order.
-    pub(super) fn labels(&self) -> Vec<String> {
+    pub(crate) fn labels(&self) -> Vec<String> {
         let listed = self.with_pin(&["--list-objects"]);
         let label = |line: &str| line.trim().strip_prefix("label:").map(|label| label.trim().to_owned());
         let mut all: Vec<_> = listed.lines().filter_map(label).collect();

@@ -1,5 +1,6 @@
 //! A vault whose domain its customer makes, and which only his custodians open.
 
+mod card;
 mod forgotten;
 
 use super::{Running, Site, private, said, stop};

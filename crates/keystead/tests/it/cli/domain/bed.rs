@@ -177,7 +177,7 @@ impl Bed {
         self.openssl(&["req", "-x509", "-key", key, "-subj", &format!("/CN={name}"), "-days", "30", "-out", out]);
     }
 
-    fn openssl(&self, args: &[&str]) {
+    pub(super) fn openssl(&self, args: &[&str]) {
         let done = self.place.program("openssl").args(args).output().unwrap();
         assert!(done.status.success(), "{args:?}: {}", String::from_utf8_lossy(&done.stderr));
     }
