@@ -95,7 +95,7 @@ pub use info::{IssuerInfo, VaultInfo};
 pub use issuer::resource;
 pub use issuers::{Fetch, Issuers};
 pub use keystead_audit::{Answer, TurnedAwayReason};
-pub use keystead_custody::challenge::BadChallenge;
+pub use keystead_custody::challenge::{Appointee, BadChallenge};
 pub use keystead_protection::{
     Assurance, BadKey, Description, Figures, ImportedKey, RsaNumbers, RsaPrimes, Standing, Token,
 };
@@ -103,7 +103,7 @@ pub use keystead_store::StoreState;
 pub use log::LogInfo;
 pub use node::{
     Activation, Answered, Asked, DomainActivation, Finding, Health, Instance, NODE_LOG, NewVault, NotActivated,
-    Offered, Parts, PathReport, PathView, PolicyReader, QuorumView, VaultSummary, Verdict,
+    Offered, Parts, PathReport, PathView, PolicyReader, QuorumView, Sort, VaultSummary, Verdict,
 };
 pub use operate::OperateError;
 pub use records::backup::BadBackup;

@@ -74,10 +74,34 @@ fn gives(role: &str, action: Action) -> bool {
         | AddCredential | RemoveCredential | AddAuthority | RemoveAuthority | RevokeTokens | WriteSettings => false,
         StartBackup | ReadBackup | StartRestore | ReadRestore | RestoreKeyFromBackup | ContinueBackup
         | ContinueRestore => false,
-        NotifyExpiry | IssueToken | VaultCreated | VaultUnsealed | VaultSealed | NodeEnrolled | TurnedAway
-        | VaultActivated | TokenEnrolled | OrphansDestroyed | ClockDoubted | RootRotationBegun | RowsResealed
-        | RootDestroyed | RootRotated | PathAdded | PathRemoved | PathProven | PathTested | TransferKeyMade
-        | QuorumAsked | ShareTaken | ShareRefused | DomainConfirmed => false,
+        NotifyExpiry
+        | IssueToken
+        | VaultCreated
+        | VaultUnsealed
+        | VaultSealed
+        | NodeEnrolled
+        | TurnedAway
+        | VaultActivated
+        | TokenEnrolled
+        | OrphansDestroyed
+        | ClockDoubted
+        | RootRotationBegun
+        | RowsResealed
+        | RootDestroyed
+        | RootRotated
+        | PathAdded
+        | PathRemoved
+        | PathProven
+        | PathTested
+        | TransferKeyMade
+        | QuorumAsked
+        | ShareTaken
+        | ShareRefused
+        | DomainConfirmed
+        | CustodiansReplaced
+        | ReplacementAsked
+        | AppointmentAsked
+        | AdministratorAppointed => false,
     }
 }
 

@@ -1,8 +1,10 @@
 //! `keystead vault`: what the operator does to vaults, over the server's local socket. He has no role inside any.
 //!
 //! - [`create`]: a new vault; [`rotate`]: another root; [`policy`]: the document that says who may do what in it
+//! - [`custodians`]: what its custodians agree on while it is open: others in their place, another administrator
 
 mod create;
+mod custodians;
 pub(crate) mod policy;
 mod quorum;
 mod rotate;
@@ -41,7 +43,10 @@ enum Command {
     #[command(after_help = "Example:\n  keystead vault enrol payments-hsm --token luna-2")]
     Enrol(Enrol),
     /// Write what a vault that waits says of itself, for `keystead domain new`
-    #[command(after_help = "Example:\n  keystead vault offer payments --out payments.offer.json")]
+    #[command(after_help = "\
+Examples:
+  keystead vault offer payments --out payments.offer.json
+  keystead vault offer payments --replace --out payments.others.json")]
     Offer(quorum::Offer),
     /// Store custodians' confirmations of a vault's activation record
     #[command(
@@ -62,6 +67,10 @@ enum Command {
     Unseal(Named),
     /// Replace a vault's root: make the next generation, reseal every row under it, destroy the one before
     RotateRoot(rotate::Rotate),
+    /// Replace the custodians of a vault, with their agreement: another domain, another root
+    ReplaceCustodians(custodians::Replace),
+    /// Make somebody an administrator of a vault, by the agreement of its custodians
+    Appoint(custodians::Appoint),
 }
 
 #[derive(clap::Args)]
@@ -109,6 +118,8 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
             show(&client, &v.name, args.output).await
         }
         Command::RotateRoot(rotate) => rotate.run(&client, args.output).await,
+        Command::ReplaceCustodians(replace) => replace.run(&client, args.output).await,
+        Command::Appoint(appoint) => appoint.run(&client, args.output).await,
     }
 }
 

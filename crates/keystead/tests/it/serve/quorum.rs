@@ -10,33 +10,38 @@ use std::process::Output;
 use std::thread::sleep;
 use std::time::Duration;
 
-const SIGN: &str = r#"{"alg":"ES256","value":"BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc"}"#;
+pub(super) const SIGN: &str = r#"{"alg":"ES256","value":"BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc"}"#;
 const CUSTODIANS: [&str; 3] = ["alice", "bob", "carol"];
 
-fn good(output: Output) -> String {
+pub(super) fn good(output: Output) -> String {
     assert!(output.status.success(), "{output:?}");
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// A custodian's key and certificate, beside the site.
+pub(super) fn custodian(site: &Site, name: &str) {
+    let (key, certificate) = (format!("{name}.key.pem"), format!("{name}.pem"));
+    let subject = format!("/CN={name}");
+    let words = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", &subject, "-days", "30"];
+    let files = ["-keyout", &key, "-out", &certificate];
+    good(site.place.program("openssl").args(words).args(files).output().unwrap());
+    private(&site.place.beside(&key), &fs::read_to_string(site.place.beside(&key)).unwrap());
+}
+
 /// Who makes the vault `pay`, has its custodians' keys, and the secret of its client.
-struct Customer {
-    site: Site,
-    client: Value,
+pub(super) struct Customer {
+    pub(super) site: Site,
+    pub(super) client: Value,
 }
 
 impl Customer {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self::of(Site::new())
     }
 
-    fn of(site: Site) -> Self {
+    pub(super) fn of(site: Site) -> Self {
         for name in CUSTODIANS {
-            let (key, certificate) = (format!("{name}.key.pem"), format!("{name}.pem"));
-            let subject = format!("/CN={name}");
-            let words = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", &subject, "-days", "30"];
-            let files = ["-keyout", &key, "-out", &certificate];
-            good(site.place.program("openssl").args(words).args(files).output().unwrap());
-            private(&site.place.beside(&key), &fs::read_to_string(site.place.beside(&key)).unwrap());
+            custodian(&site, name);
         }
         let secret = "correct-horse-battery-staple";
         let policy = format!(
@@ -51,18 +56,18 @@ impl Customer {
         Self { site, client }
     }
 
-    fn file(&self, name: &str) -> String {
+    pub(super) fn file(&self, name: &str) -> String {
         self.site.place.beside(name).to_str().unwrap().to_owned()
     }
 
-    fn create(&self) -> Output {
+    pub(super) fn create(&self) -> Output {
         let authority = format!("pay.localhost:{}", self.site.place.port);
         let words = ["create", "pay", "--custody", "quorum", "--authority", &authority, "--retention", "7"];
         self.site.vault(&words)
     }
 
     /// `domain new` with the offer that the server makes now.
-    fn make_domain(&self, out: &str) {
+    pub(super) fn make_domain(&self, out: &str) {
         let offer = format!("{out}.offer.json");
         good(self.site.vault(&["offer", "pay", "--out", &offer]));
         let custodians = ["--custodian", "alice.pem", "--custodian", "bob.pem", "--custodian", "carol.pem"];
@@ -70,11 +75,11 @@ impl Customer {
         good(self.site.place.cli(&[&["domain", "new"], &custodians[..], &rest].concat()));
     }
 
-    fn record(&self, domain: &str) -> Activation {
+    pub(super) fn record(&self, domain: &str) -> Activation {
         Activation::parse(&fs::read(self.site.place.beside(domain).join("activation.json")).unwrap()).unwrap()
     }
 
-    fn confirm(&self, name: &str, domain: &str) -> String {
+    pub(super) fn confirm(&self, name: &str, domain: &str) -> String {
         let (key, out) = (format!("{name}.key.pem"), format!("{name}.confirmation"));
         let words = words(&self.record(domain).digest());
         let files = ["--record", domain, "--domain", domain, "--key", &key, "--words", &words, "--out", &out];
@@ -83,23 +88,23 @@ impl Customer {
     }
 
     /// To the challenge in this file; the file with the answer.
-    fn answer(&self, name: &str, challenge: &str) -> String {
+    pub(super) fn answer(&self, name: &str, challenge: &str) -> String {
         let (key, out) = (format!("{name}.key.pem"), format!("{name}.{challenge}.answer"));
         let files = ["--challenge", challenge, "--domain", "domain", "--key", &key, "--out", &out];
         good(self.site.place.cli(&[&["custodian", "answer"], &files[..]].concat()));
         out
     }
 
-    fn unseal(&self, words: &[&str]) -> Output {
+    pub(super) fn unseal(&self, words: &[&str]) -> Output {
         self.site.operator("unseal", &[&["pay"], words].concat())
     }
 
-    fn shown(&self) -> Value {
+    pub(super) fn shown(&self) -> Value {
         serde_json::from_str(&good(self.site.vault(&["show", "pay", "--output", "json"]))).unwrap()
     }
 
     /// A vault that was activated, with a key.
-    fn activated(&self) -> (Running, String) {
+    pub(super) fn activated(&self) -> (Running, String) {
         let running = self.site.start();
         good(self.create());
         self.make_domain("domain");
@@ -116,7 +121,7 @@ fn only_a_quorum_of_custodians_opens_a_vault_whose_domain_its_customer_made() {
     let site = &customer.site;
     let running = site.start();
     good(customer.create());
-    assert_eq!((&customer.shown()["status"], &customer.shown()["custody"]), (&"inactive".into(), &"none".into()));
+    assert_eq!((&customer.shown()["status"], &customer.shown()["custody"]), (&"inactive".into(), &"quorum".into()));
     assert_eq!(site.call("pay", "t", "GET", "/keys", "").code(), "VaultNotActivated");
     customer.make_domain("domain");
     good(site.vault(&["activate", "pay", "--domain", "domain"]));
@@ -305,6 +310,21 @@ fn hsm_keys_of_a_vault_of_custodians_sign_after_each_unseal_and_a_second_token_n
     let running = site.start();
     let authority = format!("pay.localhost:{}", site.place.port);
     good(site.vault(&["create", "pay", "--kind", "hsm", "--custody", "quorum", "--authority", &authority]));
+    // Nothing but its custodians' domain activates it, also after a restart.
+    let plain = || site.vault(&["activate", "pay", "--hsm", "one", "--client", "a", "--role", "Key Vault Crypto User"]);
+    let refused = plain();
+    assert!(
+        !refused.status.success() && said(&refused).contains("waits for the domain of its custodians"),
+        "{refused:?}"
+    );
+    stop(running);
+    let running = site.start();
+    let refused = plain();
+    assert!(
+        !refused.status.success() && said(&refused).contains("waits for the domain of its custodians"),
+        "{refused:?}"
+    );
+    assert_eq!((&customer.shown()["status"], &customer.shown()["custody"]), (&"inactive".into(), &"quorum".into()));
     customer.make_domain("domain");
     let without = site.vault(&["activate", "pay", "--domain", "domain"]);
     assert!(!without.status.success() && said(&without).contains("HSM"), "{without:?}");
@@ -314,6 +334,9 @@ fn hsm_keys_of_a_vault_of_custodians_sign_after_each_unseal_and_a_second_token_n
     site.call("pay", &token, "POST", "/keys/k/sign", SIGN).ok();
     let enrolled = site.vault(&["enrol", "pay", "--token", "two"]);
     assert!(!enrolled.status.success() && said(&enrolled).contains("only its custodians have"), "{enrolled:?}");
+    // Its wrapping key would not be the new custodians'.
+    let others = site.vault(&["offer", "pay", "--replace"]);
+    assert!(others.status.code() == Some(3) && said(&others).contains("the vault has an HSM"), "{others:?}");
     stop(running);
     let running = site.start();
     assert_eq!(site.call("pay", &token, "GET", "/keys", "").code(), "VaultSealed");
