@@ -1,5 +1,6 @@
 //! What a vault that waits for its activation, or for other custodians, tells the customer: which vault it is, and the
-//! transfer key to which he encrypts what it needs. Signed by the node; that it is the right node, he learns by comparing words.
+//! transfer key to which he encrypts what it needs. Signed by the node; that it is the right node, he learns by
+//! comparing words.
 //!
 //! ```text
 //! {"keystead_transfer_offer": 1, "offer": text of JSON, "signature": hex}

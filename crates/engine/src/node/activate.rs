@@ -73,8 +73,8 @@ pub enum NotActivated {
     Policy(String),
     /// A domain that the vault has, or that was born with it.
     #[error(
-        "the domain has an id that is in use, and what is bound to it would be taken for the new one's: make the domain \
-         with an offer that `keystead vault offer --replace` wrote"
+        "the domain has an id that is in use, and what is bound to it would be taken for the new one's: make the \
+         domain with an offer that `keystead vault offer --replace` wrote"
     )]
     UsedDomain,
     /// There is no key for the tokens.

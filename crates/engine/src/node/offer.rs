@@ -1,5 +1,5 @@
-//! What a vault that waits for a domain says of itself: its transfer key, made when it is asked for. The key is in this memory alone,
-//! the same one until it was used or the process ends.
+//! What a vault that waits for a domain says of itself: its transfer key, made when it is asked for. The key is in
+//! this memory alone, the same one until it was used or the process ends.
 
 use super::Instance;
 use crate::error::Refusal;

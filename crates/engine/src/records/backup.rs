@@ -60,8 +60,8 @@ pub enum BadBackup {
     },
     /// Taken in another vault.
     #[error(
-        "the backup is of another security domain: restore it in the vault it was taken in, or, if the custodians of this \
-         one were replaced since, make a new one"
+        "the backup is of another security domain: restore it in the vault it was taken in, or, if the custodians of \
+         this one were replaced since, make a new one"
     )]
     Foreign,
     /// It does not open, or what it holds is not whole.

@@ -64,7 +64,7 @@ impl Instance {
         }
     }
 
-    /// With another domain, both generations are sealed to that one, so that nothing is left which the one before opens.
+    /// With another domain, both generations are sealed to that one: nothing is left which the one before opens.
     pub(super) async fn next(
         &self,
         vault: &Vault,
