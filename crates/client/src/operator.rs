@@ -302,8 +302,9 @@ impl OperatorClient {
     }
 
     /// What a vault that waits says of itself, for `keystead domain new`.
-    pub async fn transfer_offer(&self, name: &Name) -> Result<Done<OfferInfo>, ClientError> {
-        json(self.call(Method::POST, &format!("{VAULTS}/{name}/domain/offer"), Body::none()).await?)
+    pub async fn transfer_offer(&self, name: &Name, replace: bool) -> Result<Done<OfferInfo>, ClientError> {
+        let body = Body::json(&serde_json::json!({ "replace": replace }))?;
+        json(self.call(Method::POST, &format!("{VAULTS}/{name}/domain/offer"), body).await?)
     }
 
     /// Gives an inactive vault the domain of its custodians; the body is the API's.
@@ -320,6 +321,28 @@ impl OperatorClient {
     /// What the custodians of a sealed vault are asked.
     pub async fn ask_quorum(&self, name: &Name) -> Result<Done<AskedInfo>, ClientError> {
         json(self.call(Method::POST, &format!("{VAULTS}/{name}/unseal/challenge"), Body::none()).await?)
+    }
+
+    /// What the custodians of an open vault are asked before others replace them; the body is the API's.
+    pub async fn ask_replacement(&self, name: &Name, body: &impl Serialize) -> Result<Done<AskedInfo>, ClientError> {
+        json(self.call(Method::POST, &format!("{VAULTS}/{name}/custodians/challenge"), Body::json(body)?).await?)
+    }
+
+    /// Brings custodians' answers to that.
+    pub async fn answer_replacement(&self, name: &Name, answers: &[String]) -> Result<Done<AnsweredInfo>, ClientError> {
+        let body = Body::json(&serde_json::json!({ "answers": answers }))?;
+        json(self.call(Method::POST, &format!("{VAULTS}/{name}/custodians/answers"), body).await?)
+    }
+
+    /// What the custodians of an open vault are asked before somebody administers it; the body is the API's.
+    pub async fn ask_appointment(&self, name: &Name, body: &impl Serialize) -> Result<Done<AskedInfo>, ClientError> {
+        json(self.call(Method::POST, &format!("{VAULTS}/{name}/administrator/challenge"), Body::json(body)?).await?)
+    }
+
+    /// Brings custodians' answers to that.
+    pub async fn answer_appointment(&self, name: &Name, answers: &[String]) -> Result<Done<AnsweredInfo>, ClientError> {
+        let body = Body::json(&serde_json::json!({ "answers": answers }))?;
+        json(self.call(Method::POST, &format!("{VAULTS}/{name}/administrator/answers"), body).await?)
     }
 
     /// Brings custodians' answers.

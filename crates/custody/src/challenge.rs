@@ -1,10 +1,13 @@
-//! A quorum unseals from different machines: the server shows a challenge, signed by its node; a custodian opens his
-//! share and encrypts it to the challenge's single-use key. The share is never in clear on the wire or on a disk.
+//! A quorum acts from different machines: the server shows a challenge, signed by its node; a custodian opens his share
+//! and encrypts it to the challenge's single-use key. The share is never in clear on the wire or on a disk. What the
+//! shares are for stands in the challenge: an answer to one purpose is worth nothing for another.
 //!
 //! ```text
 //! challenge: version 1 byte (1) | CBOR map | Ed25519 signature 64
 //! map:       0 vault id 16, 1 domain public key 32, 2 single-use key 32 (X25519), 3 node id 16, 4 node key 32,
-//!            5 until when, ms since the epoch
+//!            5 until when, ms since the epoch, 6 purpose: 1 unseal, 2 replace, 3 appoint, 4 recover;
+//!            replace: 7 SHA-256 of the new activation record 32;
+//!            appoint: 8 issuer, 9 subject, 10 SHA-256 of the secret of a new client 32, if it is one
 //! answer:    version 1 byte (1) | SHA-256 of the challenge 32 | HPKE: encapsulated key 32 | ciphertext 64 | tag 16
 //! ```
 //!
@@ -19,13 +22,14 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use keystead_crypto::ed25519::{self, SigningKey};
 use keystead_crypto::{hpke, sha256};
 use keystead_model::{NodeId, Time, VaultId};
+use minicbor::bytes::ByteArray;
 use minicbor::{Decode, Encode};
 use zeroize::Zeroizing;
 
 /// What a custodian is asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Challenge {
-    /// Which vault is to be unsealed.
+    /// Which vault asks.
     pub vault: VaultId,
     /// Its domain.
     pub domain: DomainPublic,
@@ -35,6 +39,46 @@ pub struct Challenge {
     pub node: NodeIdentity,
     /// From then on it is not answered, and no answer is taken.
     pub expires: Time,
+    /// For what the share is.
+    pub purpose: Purpose,
+}
+
+/// For what custodians give their shares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Purpose {
+    /// Opens the sealed vault.
+    Unseal,
+    /// Gives the vault another domain, with the custodians of another record.
+    Replace {
+        /// SHA-256 of that activation record.
+        activation: [u8; 32],
+    },
+    /// Makes somebody an administrator of the vault.
+    Appoint(Appointee),
+    /// Opens the domain on a machine of the customer's: for a recovery, or to try one.
+    Recover,
+}
+
+/// Who is to administer a vault.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Appointee {
+    /// Whose subject he is.
+    pub issuer: String,
+    /// What the issuer calls him.
+    pub subject: String,
+    /// SHA-256 of his secret, if he is a new client of the vault's own issuer: its id is his subject.
+    pub secret: Option<[u8; 32]>,
+}
+
+impl Appointee {
+    /// Longest issuer, and longest subject, in bytes.
+    pub const MAX: usize = 512;
+
+    fn is_bounded(&self) -> bool {
+        [&self.issuer, &self.subject]
+            .iter()
+            .all(|text| (1..=Self::MAX).contains(&text.len()) && !text.chars().any(char::is_control))
+    }
 }
 
 /// A challenge with the signature of its node, which holds.
@@ -70,6 +114,9 @@ pub enum BadChallenge {
     /// The signature is not that of the node it names.
     #[error("the challenge was changed on its way: its signature does not hold; ask for another")]
     Signature,
+    /// Its purpose is none that this release knows.
+    #[error("the challenge has a purpose that this release does not know: do not answer it")]
+    Purpose,
     /// It is over.
     #[error("the challenge has expired: ask for another")]
     Expired,
@@ -90,12 +137,12 @@ pub enum BadChallenge {
 const VERSION: u8 = 1;
 const SIGNATURE: usize = 64;
 const SEALED: usize = SHARE_LEN + hpke::OVERHEAD;
-const SIGNED: &[u8] = b"keystead unseal challenge 1";
-const ANSWER: &[u8] = b"keystead unseal answer 1";
+const SIGNED: &[u8] = b"keystead challenge 1";
+const ANSWER: &[u8] = b"keystead answer 1";
 const CHALLENGE_WORD: &str = "keystead-challenge";
 const ANSWER_WORD: &str = "keystead-answer";
 /// Longest line, in bytes.
-pub const MAX_TEXT: usize = 1024;
+pub const MAX_TEXT: usize = 4096;
 
 #[derive(Encode, Decode)]
 #[cbor(map)]
@@ -112,6 +159,54 @@ struct Cbor {
     node_key: [u8; 32],
     #[n(5)]
     expires: i64,
+    #[n(6)]
+    purpose: u8,
+    #[n(7)]
+    activation: Option<ByteArray<32>>,
+    #[n(8)]
+    issuer: Option<String>,
+    #[n(9)]
+    subject: Option<String>,
+    #[n(10)]
+    secret: Option<ByteArray<32>>,
+}
+
+mod code {
+    pub(super) const UNSEAL: u8 = 1;
+    pub(super) const REPLACE: u8 = 2;
+    pub(super) const APPOINT: u8 = 3;
+    pub(super) const RECOVER: u8 = 4;
+}
+
+impl Cbor {
+    fn set(&mut self, purpose: &Purpose) {
+        match purpose {
+            Purpose::Unseal => self.purpose = code::UNSEAL,
+            Purpose::Recover => self.purpose = code::RECOVER,
+            Purpose::Replace { activation } => {
+                (self.purpose, self.activation) = (code::REPLACE, Some((*activation).into()));
+            }
+            Purpose::Appoint(who) => {
+                (self.purpose, self.secret) = (code::APPOINT, who.secret.map(Into::into));
+                (self.issuer, self.subject) = (Some(who.issuer.clone()), Some(who.subject.clone()));
+            }
+        }
+    }
+
+    /// What stands beside it and does not belong to it is seen when the challenge is written again.
+    fn purpose(&self) -> Option<Purpose> {
+        match self.purpose {
+            code::UNSEAL => Some(Purpose::Unseal),
+            code::RECOVER => Some(Purpose::Recover),
+            code::REPLACE => Some(Purpose::Replace { activation: *self.activation? }),
+            code::APPOINT => {
+                let (issuer, subject) = (self.issuer.clone()?, self.subject.clone()?);
+                let who = Appointee { issuer, subject, secret: self.secret.map(|secret| *secret) };
+                who.is_bounded().then_some(Purpose::Appoint(who))
+            }
+            _ => None,
+        }
+    }
 }
 
 impl SingleUseKey {
@@ -133,18 +228,24 @@ impl Challenge {
         let mut bytes = self.signed_part();
         let signature = key.sign(&[SIGNED, &bytes].concat());
         bytes.extend_from_slice(&signature);
-        SignedChallenge { challenge: *self, bytes }
+        SignedChallenge { challenge: self.clone(), bytes }
     }
 
     fn signed_part(&self) -> Vec<u8> {
-        let cbor = Cbor {
+        let mut cbor = Cbor {
             vault: *self.vault.as_bytes(),
             domain: *self.domain.as_bytes(),
             single_use: self.single_use,
             node: *self.node.id.as_bytes(),
             node_key: self.node.key,
             expires: self.expires.0,
+            purpose: 0,
+            activation: None,
+            issuer: None,
+            subject: None,
+            secret: None,
         };
+        cbor.set(&self.purpose);
         let mut bytes = vec![VERSION];
         // Writing into memory does not fail.
         let _ = minicbor::encode(&cbor, &mut bytes);
@@ -169,6 +270,7 @@ impl SignedChallenge {
             single_use: cbor.single_use,
             node: NodeIdentity { id: NodeId::from_bytes(cbor.node), key: cbor.node_key },
             expires: Time(cbor.expires),
+            purpose: cbor.purpose().ok_or(BadChallenge::Purpose)?,
         };
         if challenge.signed_part() != signed {
             return Err(BadChallenge::NotOne);

@@ -1,5 +1,6 @@
-//! What a vault that waits for its activation tells the customer: which vault it is, and the transfer key to which he
-//! encrypts what it needs. Signed by the node; that it is the right node, he learns by comparing words.
+//! What a vault that waits for its activation, or for other custodians, tells the customer: which vault it is, and the
+//! transfer key to which he encrypts what it needs. Signed by the node; that it is the right node, he learns by
+//! comparing words.
 //!
 //! ```text
 //! {"keystead_transfer_offer": 1, "offer": text of JSON, "signature": hex}
@@ -15,7 +16,7 @@ use keystead_crypto::ed25519::{self, SigningKey};
 use keystead_model::{Authority, NodeId, VaultId, VaultKind};
 use serde::{Deserialize, Serialize};
 
-/// What an inactive vault says of itself.
+/// What the vault says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TransferOffer {
     /// Which vault.
@@ -34,6 +35,16 @@ pub struct TransferOffer {
     pub transfer_key: Certificate,
     /// Which node says so.
     pub node: NodeIdentity,
+    /// Of a vault that has custodians, and is to get others.
+    pub replacement: Option<Replacement>,
+}
+
+/// What other custodians of a vault cannot change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Replacement {
+    /// Whether only the end of the retention purges.
+    pub purge_protection: bool,
 }
 
 /// Why a file is no offer.
@@ -81,6 +92,8 @@ struct Offer {
     transfer_key: String,
     node: String,
     node_key: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    replacement: Option<Replacement>,
 }
 
 impl TransferOffer {
@@ -96,6 +109,7 @@ impl TransferOffer {
             transfer_key: STANDARD.encode(self.transfer_key.der()),
             node: self.node.id.to_string(),
             node_key: hex::encode(self.node.key),
+            replacement: self.replacement,
         };
         // Strings and numbers always serialize.
         let offer = serde_json::to_string(&offer).unwrap_or_default();
@@ -140,6 +154,7 @@ impl Offer {
             retention_days: self.retention_days,
             transfer_key: Certificate::parse(&certificate).map_err(BadOffer::Certificate)?,
             node: NodeIdentity { id: node, key },
+            replacement: self.replacement,
         })
     }
 }
@@ -169,6 +184,7 @@ mod tests {
             retention_days: 7,
             transfer_key: custodians(1).remove(0),
             node: NodeIdentity { id: NodeId::from_bytes([2; 16]), key: key.public() },
+            replacement: None,
         };
         (offer, key)
     }
@@ -176,7 +192,10 @@ mod tests {
     #[test]
     fn what_a_node_signed_is_read() {
         let (offer, key) = offer();
-        assert_eq!(TransferOffer::parse(&offer.sign(&key)), Ok(offer));
+        let replacement = Some(Replacement { purge_protection: true });
+        for offer in [TransferOffer { replacement, ..offer.clone() }, offer] {
+            assert_eq!(TransferOffer::parse(&offer.sign(&key)), Ok(offer));
+        }
     }
 
     #[test]

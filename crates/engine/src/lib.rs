@@ -108,7 +108,7 @@ pub use issuer::resource;
 pub use issuers::{Fetch, Issuers};
 pub use keystead_access::approval::check_reason;
 pub use keystead_audit::{Answer, TurnedAwayReason};
-pub use keystead_custody::challenge::BadChallenge;
+pub use keystead_custody::challenge::{Appointee, BadChallenge};
 pub use keystead_protection::{
     Assurance, BadKey, Description, Figures, ImportedKey, RsaNumbers, RsaPrimes, Standing, Token,
 };
@@ -116,7 +116,7 @@ pub use keystead_store::StoreState;
 pub use log::LogInfo;
 pub use node::{
     Activation, Answered, Approvable, Asked, DomainActivation, Erased, Finding, Health, Instance, NODE_LOG, NewVault,
-    NotActivated, Offered, OldCopy, Parts, PathReport, PathView, PolicyReader, QuorumView, Reason, VaultSummary,
+    NotActivated, Offered, OldCopy, Parts, PathReport, PathView, PolicyReader, QuorumView, Reason, Sort, VaultSummary,
     Verdict,
 };
 pub use operate::OperateError;

@@ -79,6 +79,33 @@ pub enum OperateError {
     /// What custodians gave does not activate the vault.
     #[error("the vault is not activated, and waits as before: {0}")]
     NotActivated(#[from] NotActivated),
+    /// What custodians gave does not replace them.
+    #[error("the custodians are not replaced, and nothing was changed: {0}")]
+    NotReplaced(NotActivated),
+    /// Custodians who would not have everything.
+    #[error(
+        "the vault has an HSM, and its custodians are not replaced: a recovery by the new ones would not get the key \
+         that wraps its HSM keys. Make another vault with the new custodians and new keys in it"
+    )]
+    HsmCustodians,
+    /// Jobs that are bound to the domain.
+    #[error("a backup or a restore of the vault is under way, and is bound to its domain: wait for its end")]
+    JobsRunning,
+    /// He could not come in.
+    #[error(
+        "nobody could sign in as the subject '{subject}' of the issuer '{issuer}' as the vault's policy stands: name a \
+         subject of an issuer that it trusts, or have a new client of the vault's own made (`--client` and \
+         `--secret-sha256`)"
+    )]
+    NotAppointed {
+        /// Whose subject.
+        issuer: String,
+        /// Who was named.
+        subject: String,
+    },
+    /// A client's id that is none, or is there.
+    #[error("the client's id must be a GUID that no client of the vault has")]
+    NotAClient,
     /// Nothing on the server opens it.
     #[error("its custodians open it: `keystead unseal {name}` shows what they have to do")]
     AwaitsQuorum {

@@ -168,7 +168,7 @@ impl Open {
     }
 
     /// Whom it believes from now on, likewise.
-    fn trust(&self, trust: &Arc<Trust>, revision: Revision) {
+    pub(crate) fn trust(&self, trust: &Arc<Trust>, revision: Revision) {
         self.believed.rcu(|now: &Arc<Believed>| match now.revision < revision {
             true => Arc::new(now.with_trust(Arc::clone(trust), revision)),
             false => Arc::clone(now),

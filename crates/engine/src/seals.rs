@@ -32,6 +32,11 @@ impl Roots {
         (!all.is_empty()).then_some(Self(all))
     }
 
+    /// Two that follow each other.
+    pub(crate) fn both(newest: Arc<Root>, older: Arc<Root>) -> Self {
+        Self(vec![newest, older])
+    }
+
     /// The newest, which seals.
     pub(crate) fn newest(&self) -> Option<&Arc<Root>> {
         self.0.first()

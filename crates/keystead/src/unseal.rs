@@ -48,25 +48,27 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         if let Some(out) = &args.out {
             new_files::write(out, format!("{}\n", asked.challenge).as_bytes())?;
         }
-        return if args.output.is_json() { output::json(&asked) } else { output::text(&in_words(&asked)) };
+        let bring = format!("keystead unseal {} --answer ANSWER", args.name);
+        return if args.output.is_json() { output::json(&asked) } else { output::text(&in_words(&asked, &bring)) };
     }
     let answers = args.answer.iter().map(|file| answer(file)).collect::<Result<Vec<_>, _>>()?;
     let done = client.answer_quorum(&args.name, &answers).await.map_err(|e| failure(&e))?.value;
-    report(&args, &done)
+    report(&args.name, &args.answer, &done, args.output)
 }
 
-fn answer(file: &Path) -> Result<String, Failure> {
+pub(crate) fn answer(file: &Path) -> Result<String, Failure> {
     let bytes = files::read(file, MAX_TEXT.saturating_mul(2))?;
     String::from_utf8(bytes).map_err(|_| Failure::usage(format!("{} is not an answer", file.display())))
 }
 
-fn in_words(asked: &AskedInfo) -> String {
+/// What the custodians have to do, and how the operator brings what they answer.
+pub(crate) fn in_words(asked: &AskedInfo, bring: &str) -> String {
     format!(
         "{}\n\nThe words of this node, for custodians who do not know it:\n    {}\n\
          {} of {} custodians must answer before {}; {}.\n\
          Each runs, where his key is:\n    \
          keystead custodian answer --challenge FILE --domain DIR --key KEY.pem --out ANSWER\n\
-         and you bring what it writes: keystead unseal NAME --answer ANSWER",
+         and you bring what it writes:\n    {bring}",
         asked.challenge,
         asked.node_words,
         asked.required,
@@ -82,18 +84,19 @@ fn progress(asked: &AskedInfo) -> String {
     format!("{who}; missing: {}", asked.missing)
 }
 
-fn report(args: &Args, done: &AnsweredInfo) -> Result<(), Failure> {
+/// What came of answers: exit code 1 if one was refused.
+pub(crate) fn report(name: &Name, files: &[PathBuf], done: &AnsweredInfo, shown: OutputArgs) -> Result<(), Failure> {
     let mut refused = Vec::new();
-    for (file, answer) in args.answer.iter().zip(&done.answers) {
+    for (file, answer) in files.iter().zip(&done.answers) {
         if let Some(why) = &answer.refused {
             refused.push(format!("{}: {why}", file.display()));
         }
     }
-    if args.output.is_json() {
+    if shown.is_json() {
         output::json(done)?;
     } else {
         let state = done.asked.as_ref().map_or_else(String::new, |asked| format!("; shares {}", progress(asked)));
-        output::text(&format!("{} is {}{state}", args.name, done.status))?;
+        output::text(&format!("{name} is {}{state}", done.status))?;
     }
     if refused.is_empty() { Ok(()) } else { Err(Failure::check(refused.join("; "))) }
 }

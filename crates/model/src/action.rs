@@ -213,6 +213,15 @@ actions! {
     ShareRefused = 1023, "vault/quorum/share-refused";
     /// Custodians confirmed the activation record: the clear body has their numbers.
     DomainConfirmed = 1024, "vault/domain-confirmed";
+    /// The vault's custodians agreed on others, and it has their domain: the clear body has the numbers of those who
+    /// agreed.
+    CustodiansReplaced = 1025, "vault/custodians/replaced";
+    /// Custodians are asked whether others replace them (node's log).
+    ReplacementAsked = 1026, "vault/custodians/replacement-asked";
+    /// Custodians are asked whether somebody administers the vault (node's log).
+    AppointmentAsked = 1027, "vault/administrator/appointment-asked";
+    /// Custodians made somebody an administrator: the clear body has their numbers.
+    AdministratorAppointed = 1028, "vault/administrator/appointed";
     /// The operator proposed to remove an unseal path: the clear body has the path and the proposal's id.
     PathRemovalProposed = 1040, "vault/path/removal-proposed";
     /// The operator proposed to erase a vault.

@@ -223,6 +223,10 @@ mod tests {
                     | A::RemoveProposal
                     | A::PathRemovalProposed
                     | A::ErasureProposed
+                    | A::CustodiansReplaced
+                    | A::ReplacementAsked
+                    | A::AppointmentAsked
+                    | A::AdministratorAppointed
             );
             for kind in [VaultKind::Vault, VaultKind::Hsm] {
                 assert_eq!(DataAction::of(*action, kind).is_none(), by_no_role, "{action}: give it a data action");

@@ -85,11 +85,37 @@ fn gives(role: &str, action: Action) -> bool {
         DownloadSecurityDomain | ReadSecurityDomain | TransferKey | UploadSecurityDomain => false,
         StartBackup | ReadInventory | ReadBackup | StartRestore | ReadRestore | RestoreKeyFromBackup
         | ContinueBackup | ContinueRestore => false,
-        NotifyExpiry | IssueToken | VaultCreated | VaultUnsealed | VaultSealed | NodeEnrolled | TurnedAway
-        | VaultActivated | TokenEnrolled | OrphansDestroyed | ClockDoubted | VaultErased | RootRotationBegun
-        | RowsResealed | RootDestroyed | RootRotated | PathAdded | PathRemoved | PathProven | PathTested
-        | TransferKeyMade | QuorumAsked | ShareTaken | ShareRefused | DomainConfirmed | PathRemovalProposed
-        | ErasureProposed => false,
+        NotifyExpiry
+        | IssueToken
+        | VaultCreated
+        | VaultUnsealed
+        | VaultSealed
+        | NodeEnrolled
+        | TurnedAway
+        | VaultActivated
+        | TokenEnrolled
+        | OrphansDestroyed
+        | ClockDoubted
+        | VaultErased
+        | RootRotationBegun
+        | RowsResealed
+        | RootDestroyed
+        | RootRotated
+        | PathAdded
+        | PathRemoved
+        | PathProven
+        | PathTested
+        | TransferKeyMade
+        | QuorumAsked
+        | ShareTaken
+        | ShareRefused
+        | DomainConfirmed
+        | PathRemovalProposed
+        | ErasureProposed
+        | CustodiansReplaced
+        | ReplacementAsked
+        | AppointmentAsked
+        | AdministratorAppointed => false,
     }
 }
 

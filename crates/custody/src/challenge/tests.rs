@@ -10,6 +10,10 @@ fn share() -> Share {
 }
 
 fn asked(key: &SingleUseKey) -> SignedChallenge {
+    asked_for(key, Purpose::Unseal)
+}
+
+fn asked_for(key: &SingleUseKey, purpose: Purpose) -> SignedChallenge {
     let node = SigningKey::from_seed(&[7; 32]);
     let challenge = Challenge {
         vault: VaultId::from_bytes([1; 16]),
@@ -17,6 +21,7 @@ fn asked(key: &SingleUseKey) -> SignedChallenge {
         single_use: key.public(),
         node: NodeIdentity { id: NodeId::from_bytes([3; 16]), key: node.public() },
         expires: EXPIRES,
+        purpose,
     };
     challenge.sign(&node)
 }
@@ -43,11 +48,59 @@ fn an_answer_opens_to_its_own_challenge_only() {
     assert_eq!(refused(&self::asked(&other_key), &other_key), Some(BadChallenge::OtherChallenge));
     assert_eq!(refused(&asked, &other_key), Some(BadChallenge::NotOpened));
     // The same key asked again, of another vault, by the same node.
-    let elsewhere = Challenge { vault: VaultId::from_bytes([9; 16]), ..*asked.challenge() };
+    let elsewhere = Challenge { vault: VaultId::from_bytes([9; 16]), ..asked.challenge().clone() };
     let elsewhere = elsewhere.sign(&SigningKey::from_seed(&[7; 32]));
     assert_eq!(refused(&elsewhere, &key), Some(BadChallenge::OtherChallenge));
     let moved = Answer { challenge: elsewhere.digest(), ..answer.clone() };
     assert_eq!(moved.open(&elsewhere, &key, NOW).err(), Some(BadChallenge::NotOpened));
+}
+
+fn purposes() -> Vec<Purpose> {
+    let who = |subject: &str, secret| {
+        Purpose::Appoint(Appointee { issuer: "https://login.example".to_owned(), subject: subject.to_owned(), secret })
+    };
+    vec![
+        Purpose::Unseal,
+        Purpose::Replace { activation: [1; 32] },
+        Purpose::Replace { activation: [2; 32] },
+        who("ada", None),
+        who("bea", None),
+        who("ada", Some([3; 32])),
+    ]
+}
+
+#[test]
+fn an_answer_to_one_purpose_is_worth_nothing_for_another() {
+    let (key, share) = (SingleUseKey::generate(), share());
+    for (at, purpose) in purposes().into_iter().enumerate() {
+        let asked = asked_for(&key, purpose.clone());
+        let read = SignedChallenge::parse_text(&asked.to_text()).unwrap();
+        assert_eq!(read.challenge().purpose, purpose);
+        let answer = Answer::seal(&read, &share, NOW).unwrap();
+        for (other, purpose) in purposes().into_iter().enumerate() {
+            // The same node, key, vault and time: the purpose alone differs.
+            let to = asked_for(&key, purpose);
+            assert_eq!(answer.open(&to, &key, NOW).is_ok(), at == other);
+            let moved = Answer { challenge: to.digest(), ..answer.clone() };
+            assert_eq!(moved.open(&to, &key, NOW).is_ok(), at == other);
+        }
+    }
+}
+
+#[test]
+fn a_purpose_that_cannot_be_is_no_challenge() {
+    let key = SingleUseKey::generate();
+    let long = "x".repeat(Appointee::MAX + 1);
+    for subject in ["", "a\nb", &long] {
+        let who = Appointee { issuer: "https://login.example".to_owned(), subject: subject.to_owned(), secret: None };
+        let asked = asked_for(&key, Purpose::Appoint(who));
+        assert_eq!(SignedChallenge::parse(asked.as_bytes()), Err(BadChallenge::Purpose));
+    }
+    let longest = "x".repeat(Appointee::MAX);
+    let who = Appointee { issuer: longest.clone(), subject: longest, secret: Some([1; 32]) };
+    let asked = asked_for(&key, Purpose::Appoint(who));
+    assert!(asked.to_text().len() <= MAX_TEXT);
+    assert!(SignedChallenge::parse_text(&asked.to_text()).is_ok());
 }
 
 #[test]
@@ -68,7 +121,8 @@ fn what_no_node_signed_is_refused() {
     let asked = asked(&SingleUseKey::generate());
     let other = asked.challenge().sign(&SigningKey::from_seed(&[8; 32]));
     assert_eq!(SignedChallenge::parse(other.as_bytes()), Err(BadChallenge::Signature));
-    let small_order = Challenge { single_use: [0; 32], ..*asked.challenge() }.sign(&SigningKey::from_seed(&[7; 32]));
+    let small_order =
+        Challenge { single_use: [0; 32], ..asked.challenge().clone() }.sign(&SigningKey::from_seed(&[7; 32]));
     assert_eq!(Answer::seal(&small_order, &share(), NOW), Err(BadChallenge::BadKey));
     let mut later = asked.as_bytes().to_vec();
     later[0] = 2;
@@ -82,15 +136,28 @@ fn what_no_node_signed_is_refused() {
 }
 
 #[test]
-fn the_golden_answer_opens_to_the_golden_challenge() {
+fn the_golden_answers_open_to_the_golden_challenges() {
     let private = Zeroizing::new([0x77; 32]);
     let key = SingleUseKey { public: hpke::public_of(&private).unwrap(), private };
-    let asked = SignedChallenge::parse_text(include_str!("../../tests/golden/challenge.txt")).unwrap();
-    assert_eq!(asked.challenge().single_use, key.public());
-    let answer = Answer::parse_text(include_str!("../../tests/golden/answer.txt")).unwrap();
-    let share = answer.open(&asked, &key, NOW).unwrap();
     let record = crate::activation::Activation::parse(include_bytes!("../../tests/golden/activation.json")).unwrap();
-    assert_eq!((share.number(), share.digest()), (3, record.custodians[2].share));
+    let (issuer, subject) = ("https://login.example".to_owned(), "ada".to_owned());
+    let (unseal, replace) = (Purpose::Unseal, Purpose::Replace { activation: record.digest() });
+    let appoint = Purpose::Appoint(Appointee { issuer, subject, secret: Some([0x88; 32]) });
+    macro_rules! golden {
+        ($of:literal) => {
+            include_str!(concat!("../../tests/golden/", $of, ".txt"))
+        };
+    }
+    for (asked, answer, purpose) in [
+        (golden!("challenge"), golden!("answer"), unseal),
+        (golden!("challenge-replace"), golden!("answer-replace"), replace),
+        (golden!("challenge-appoint"), golden!("answer-appoint"), appoint),
+    ] {
+        let asked = SignedChallenge::parse_text(asked).unwrap();
+        assert_eq!((asked.challenge().single_use, &asked.challenge().purpose), (key.public(), &purpose));
+        let share = Answer::parse_text(answer).unwrap().open(&asked, &key, NOW).unwrap();
+        assert_eq!((share.number(), share.digest()), (3, record.custodians[2].share));
+    }
 }
 
 proptest! {

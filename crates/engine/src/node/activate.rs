@@ -71,6 +71,12 @@ pub enum NotActivated {
     /// The policy cannot be read.
     #[error("the policy in the activation record: {0}")]
     Policy(String),
+    /// A domain that the vault has, or that was born with it.
+    #[error(
+        "the domain has an id that is in use, and what is bound to it would be taken for the new one's: make the \
+         domain with an offer that `keystead vault offer --replace` wrote"
+    )]
+    UsedDomain,
     /// There is no key for the tokens.
     #[error("the domain has no key for an HSM: make it with `--hsm`, or name no token")]
     NoWrappingKey,
@@ -131,6 +137,21 @@ impl Instance {
         new: &DomainActivation,
         read: PolicyReader<'_>,
     ) -> Result<Checked, NotActivated> {
+        let (record, keys) = self.agreeing(vault, new)?;
+        // The domain is born with this vault.
+        if keys.domain != vault.id {
+            return Err(NotActivated::OtherKeys);
+        }
+        let policy = read(record.policy.to_string().as_bytes()).map_err(NotActivated::Policy)?;
+        Ok(Checked { record, policy, keys })
+    }
+
+    /// The record and the keys that were sent along, if all of it is of this vault and belongs together.
+    pub(super) fn agreeing(
+        &self,
+        vault: &VaultInfo,
+        new: &DomainActivation,
+    ) -> Result<(Record, WorkingKeys), NotActivated> {
         let record = Record::parse(&new.record).map_err(NotActivated::Record)?;
         of_this_vault(vault, &record)?;
         let file = |what| move |why| NotActivated::File { what, why };
@@ -144,8 +165,7 @@ impl Instance {
         if keys.digest() != record.working_keys {
             return Err(NotActivated::OtherKeys);
         }
-        let policy = read(record.policy.to_string().as_bytes()).map_err(NotActivated::Policy)?;
-        Ok(Checked { record, policy, keys })
+        Ok((record, keys))
     }
 
     fn received(&self, vault: VaultId, blob: &RestoreBlob) -> Result<WorkingKeys, NotActivated> {

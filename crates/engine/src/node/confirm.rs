@@ -66,7 +66,7 @@ impl Instance {
     /// Who its custodians are and how many confirmed, for listings. Each confirmation is verified again: its row is
     /// clear.
     pub(super) async fn look_at_custodians(&self, vault: &Vault) {
-        if vault.info.custody != QUORUM {
+        if vault.info.custody != QUORUM || matches!(vault.state(), State::Inactive { .. }) {
             return;
         }
         match counted(vault).await {

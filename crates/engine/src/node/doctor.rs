@@ -228,7 +228,8 @@ fn rotation(view: Option<RotationView>) -> String {
     match view {
         None => "sealed to the vault's domain".to_owned(),
         Some(view) => {
-            format!("rotating root {} -> {}: {}, {} rows left", view.from.0, view.to.0, view.step, view.rows_left)
+            let what = if view.custodians { "replacing custodians, root" } else { "rotating root" };
+            format!("{what} {} -> {}: {}, {} rows left", view.from.0, view.to.0, view.step, view.rows_left)
         }
     }
 }

@@ -2,6 +2,7 @@
 //! happens here goes into the node's own log; a change of a vault also into the vault's.
 
 mod activate;
+mod appoint;
 mod approved;
 mod confirm;
 mod doctor;
@@ -11,6 +12,7 @@ mod open;
 mod paths;
 mod quorum;
 mod records;
+mod replace;
 mod tokens;
 
 pub use activate::{DomainActivation, NotActivated, PolicyReader};
@@ -20,7 +22,7 @@ pub use doctor::{Finding, Verdict};
 pub use erase::{Erased, OldCopy};
 pub use offer::Offered;
 pub use paths::{PathReport, PathView};
-pub use quorum::{Answered, Asked};
+pub use quorum::{Answered, Asked, Sort};
 pub use tokens::Activation;
 
 use crate::admission::{Admission, Bounds, WrongProofs};
@@ -303,7 +305,13 @@ impl Instance {
             kind: new.kind,
             status: if waits { VaultStatus::Inactive } else { VaultStatus::Active },
             authorities: new.authorities,
-            custody: if waits { "none" } else { CUSTODY }.to_owned(),
+            custody: match (new.quorum, waits) {
+                // What it waits for is kept with it, so that nothing else activates it.
+                (true, _) => QUORUM,
+                (false, true) => "none",
+                (false, false) => CUSTODY,
+            }
+            .to_owned(),
             created: at.now,
             retention_days: new.retention_days,
             tenant: new.tenant,
@@ -406,7 +414,9 @@ impl Instance {
             created: row.created,
         };
         let state = match row.status {
-            VaultStatus::Inactive if row.kind == VaultKind::Hsm => State::Inactive { setting: HSM_SETTING },
+            VaultStatus::Inactive if row.kind == VaultKind::Hsm && row.custody != QUORUM => {
+                State::Inactive { setting: HSM_SETTING }
+            }
             VaultStatus::Inactive => State::Inactive { setting: DOMAIN_SETTING },
             VaultStatus::Deleted => State::Deleted,
             VaultStatus::Active | VaultStatus::Sealed => State::Sealed,

@@ -1,5 +1,5 @@
-//! What a vault that waits says of itself: its transfer key, made when it is asked for. The key is in this memory
-//! alone, the same one until it was used or the process ends.
+//! What a vault that waits for a domain says of itself: its transfer key, made when it is asked for. The key is in
+//! this memory alone, the same one until it was used or the process ends.
 
 use super::Instance;
 use crate::domain::transfer::Transfer;
@@ -7,7 +7,7 @@ use crate::error::Refusal;
 use crate::operate::OperateError;
 use crate::vault::{State, Vault};
 use keystead_custody::activation::NodeIdentity;
-use keystead_custody::offer::TransferOffer;
+use keystead_custody::offer::{Replacement, TransferOffer};
 use keystead_model::{Action, Moment, VaultId};
 use minicbor::bytes::ByteArray;
 use std::collections::HashMap;
@@ -41,10 +41,16 @@ impl Transfers {
 }
 
 impl Instance {
-    /// What an inactive vault tells its customer, signed by this node.
-    pub async fn transfer_offer(&self, name: &str, at: Moment) -> Result<Offered, OperateError> {
+    /// What an inactive vault tells its customer, signed by this node; with `replace`, what an open one does that is to
+    /// get other custodians.
+    pub async fn transfer_offer(&self, name: &str, replace: bool, at: Moment) -> Result<Offered, OperateError> {
         let _one_at_a_time = self.operating.lock().await;
-        let vault = self.waiting(name)?;
+        let (vault, replacement) = if replace {
+            let (vault, open) = self.replaceable(name)?;
+            (vault, Some(Replacement { purge_protection: open.purge_protection }))
+        } else {
+            (self.waiting(name)?, None)
+        };
         let transfer = match self.transfers.of(vault.info.id) {
             Some(transfer) => transfer,
             None => {
@@ -65,6 +71,7 @@ impl Instance {
             retention_days: vault.info.retention_days,
             transfer_key: transfer.certificate.clone(),
             node: self.identity(),
+            replacement,
         };
         Ok(Offered { file: offer.sign(self.journal().node_key()), node_words: offer.node.words() })
     }

@@ -35,7 +35,8 @@ impl Instance {
         if !matches!(waiting.state(), State::Inactive { .. }) {
             return Err(OperateError::WrongState { state: waiting.state().name(), needed: "inactive" });
         }
-        if waiting.info.kind == VaultKind::Vault {
+        // One of kind vault waits for nothing else.
+        if waiting.info.kind == VaultKind::Vault || waiting.info.custody == QUORUM {
             return Err(OperateError::AwaitsActivation);
         }
         self.known_tokens(&new.tokens)?;

@@ -59,7 +59,10 @@ pub enum BadBackup {
         found: u8,
     },
     /// Taken in another vault.
-    #[error("the backup was taken in another vault: restore it in the vault it was taken in")]
+    #[error(
+        "the backup is of another security domain: restore it in the vault it was taken in, or, if the custodians of \
+         this one were replaced since, make a new one"
+    )]
     Foreign,
     /// It does not open, or what it holds is not whole.
     #[error("the backup was changed or damaged: restore another copy of it")]

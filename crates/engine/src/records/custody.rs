@@ -32,6 +32,9 @@ pub(crate) struct RootRotationRecord {
     /// ms since the epoch.
     #[n(4)]
     pub(crate) begun: i64,
+    /// Set if the vault got other custodians with it.
+    #[n(5)]
+    pub(crate) custodians: Option<bool>,
 }
 
 /// How far a rotation has come, as far as that outlives the process.

@@ -184,7 +184,7 @@ fn golden_secrets_record_with_detail_keys_of_later_generations() {
 #[test]
 fn golden_records_of_generations_and_paths() {
     let begun = 1_900_000_000_000;
-    let rotation = RootRotationRecord { from: 2, to: 3, step: 1, after_purge: true, begun };
+    let rotation = RootRotationRecord { from: 2, to: 3, step: 1, after_purge: true, begun, custodians: None };
     is_golden!("root-rotation-record-v1.hex", rotation);
     let path = |name: &str, kind: &str, added| PathRecord { name: name.to_owned(), kind: kind.to_owned(), added };
     let paths = vec![path("file", "file", 0), path("boot", "credential", begun)];

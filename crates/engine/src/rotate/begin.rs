@@ -1,6 +1,6 @@
 //! Making the next generation: all of it stands after one commit, or nothing.
 
-use super::Rotation;
+use super::{OtherDomain, Rotation};
 use crate::error::{Refusal, TurnedAway};
 use crate::node::{Instance, VaultSummary, summary};
 use crate::operate::OperateError;
@@ -16,10 +16,10 @@ use keystead_store::{Changes, Kind, Row};
 use std::sync::Arc;
 
 /// The next generation, and how it begins to seal.
-struct Next {
-    seals: Seals,
-    rotation: Rotation,
-    changes: Changes,
+pub(super) struct Next {
+    pub(super) seals: Seals,
+    pub(super) rotation: Rotation,
+    pub(super) changes: Changes,
 }
 
 impl Instance {
@@ -33,7 +33,7 @@ impl Instance {
             return Err(OperateError::WrongState { state: vault.state().name(), needed: "open" });
         };
         self.not_rotating(&open)?;
-        let next = self.next(&vault, &open, after_purge, at).await?;
+        let next = self.next(&vault, &open, after_purge, None, at).await?;
         let generations = (next.rotation.record.from, next.rotation.record.to);
         let clear = minicbor::to_vec((generations.0, generations.1, after_purge)).map_err(|_| Refusal::Fault)?;
         // What was sealed under the generation before is committed by now, or is sealed again.
@@ -56,6 +56,7 @@ impl Instance {
         Ok(summary(&vault))
     }
 
+    /// One rotation at a time.
     pub(crate) fn not_rotating(&self, open: &Open) -> Result<(), OperateError> {
         match open.rotation().as_ref().map(Rotation::view) {
             Some(view) => Err(OperateError::Rotating { from: view.from, to: view.to }),
@@ -63,7 +64,15 @@ impl Instance {
         }
     }
 
-    async fn next(&self, vault: &Vault, open: &Open, after_purge: bool, at: Moment) -> Result<Next, OperateError> {
+    /// With another domain, both generations are sealed to that one: nothing is left which the one before opens.
+    pub(super) async fn next(
+        &self,
+        vault: &Vault,
+        open: &Open,
+        after_purge: bool,
+        other: Option<OtherDomain>,
+        at: Moment,
+    ) -> Result<Next, OperateError> {
         let now = open.seals();
         let root = Arc::new(Root::generate(Generation(now.generation().0.saturating_add(1))));
         let (_, listed) = wraps::paths(vault, &now.records).await?;
@@ -75,8 +84,13 @@ impl Instance {
             puts.extend(wrapped.puts);
             domain = domain.or(wrapped.domain);
         }
-        puts.push(sealed_root(vault, &root, domain.as_ref()).await?);
+        match &other {
+            Some(other) => puts.extend(other.sealed_roots(vault, [&root, &now.root]).await?),
+            None => puts.push(sealed_root(vault, &root, domain.as_ref()).await?),
+        }
         let (row, mut secrets) = secrets(vault, open).await?;
+        let custodians = other.is_some().then_some(true);
+        let removes = other.map(|other| other.take_over(&mut secrets, &mut puts)).unwrap_or_default();
         let key = DetailKey { generation: root.generation().0, key: keystead_crypto::random() };
         secrets.details.get_or_insert_default().push(key);
         let seals = Seals::new(Arc::clone(&root), Some(Arc::clone(&now.root)), seals::details(&secrets));
@@ -89,12 +103,13 @@ impl Instance {
             step: RotationStep::Resealing as u8,
             after_purge,
             begun: at.now.0,
+            custodians,
         };
         let id = ObjectId::from_bytes(keystead_crypto::random());
         puts.push(rotate::row(vault, &seals.records, &record, (id, 1))?);
         let mut rotation = Rotation::new(record, id, 1)?;
         rotation.cursor.total = Some(super::turn::count(vault).await?);
-        Ok(Next { seals, rotation, changes: Changes { puts, ..Changes::default() } })
+        Ok(Next { seals, rotation, changes: Changes { puts, removes, ..Changes::default() } })
     }
 }
 

@@ -7,7 +7,10 @@
 //! wraps are gone. Whatever the process was doing when it died, opening the vault finds where to go on.
 
 mod begin;
+mod other_domain;
 mod turn;
+
+pub(crate) use other_domain::{OtherDomain, no_jobs};
 
 use crate::birth::singleton;
 use crate::error::Refusal;
@@ -35,6 +38,8 @@ pub struct RotationView {
     pub rows_left: u64,
     /// Whether every path has a new key.
     pub after_purge: bool,
+    /// Whether the vault got other custodians with it.
+    pub custodians: bool,
     /// When it began.
     pub begun: Time,
     /// What it waits for, if it does.
@@ -109,6 +114,7 @@ impl Rotation {
             step,
             rows_left: self.cursor.total.unwrap_or(0).saturating_sub(self.cursor.passed),
             after_purge: self.record.after_purge,
+            custodians: self.record.custodians.unwrap_or(false),
             begun: Time(self.record.begun),
             waits_for: self.waits_for.clone(),
         }

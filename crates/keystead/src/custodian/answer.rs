@@ -9,8 +9,9 @@ use crate::new_files;
 use crate::output::{self, OutputArgs, time};
 use crate::setup::moment;
 use keystead_custody::activation::Activation;
-use keystead_custody::challenge::{Answer, BadChallenge, MAX_TEXT, SignedChallenge};
+use keystead_custody::challenge::{Answer, BadChallenge, MAX_TEXT, Purpose, SignedChallenge};
 use keystead_custody::shares::Share;
+use keystead_custody::words;
 use keystead_formats::security_domain::SecurityDomain;
 use std::io::Read as _;
 use std::path::PathBuf;
@@ -26,7 +27,11 @@ With a key in a token: --pkcs11 /usr/lib/opensc-pkcs11.so --label alice
 
 What is printed goes back to the operator: it is your share, encrypted to this
 one challenge. A node that the activation record does not name needs its words
-compared with those that the server shows.")]
+compared with those that the server shows.
+
+A challenge says what your share is for. Where others are to replace you and the
+other custodians, compare the words of their activation record (`keystead domain
+show`); where somebody is to administer the vault, say who it is.")]
 pub(super) struct Answers {
     /// The challenge that the server shows, in a file; `-` is standard input
     #[arg(long, value_name = "FILE")]
@@ -42,6 +47,12 @@ pub(super) struct Answers {
     /// The words of the node that asks, if the record does not name it; without, you are asked
     #[arg(long, value_name = "WORDS")]
     node: Option<String>,
+    /// The words of the record that the challenge names, where custodians are replaced; without, you are asked
+    #[arg(long, value_name = "WORDS")]
+    words: Option<String>,
+    /// Who is to administer the vault, where that is asked; without, you are asked
+    #[arg(long, num_args = 2, value_names = ["ISSUER", "SUBJECT"])]
+    appoint: Option<Vec<String>>,
     /// A new file for the answer; default: standard output
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -61,6 +72,7 @@ impl Answers {
         }
         output::note(&output::fields_text(fields(&asked, record.as_ref())));
         self.believe(&asked, record.as_ref())?;
+        self.agree(&asked.challenge().purpose)?;
         let key = self.key.open()?;
         let share = match &record {
             Some(record) => own_share(record, &domain, &key)?.1,
@@ -98,6 +110,22 @@ impl Answers {
         compare::agree(&challenge.node.words(), self.node.as_deref(), "--node", question)
     }
 
+    /// Opening a vault that is his needs no further word; what changes who has it does.
+    fn agree(&self, purpose: &Purpose) -> Result<(), Failure> {
+        match purpose {
+            // Whose machine it is that opens the domain was compared by its words.
+            Purpose::Unseal | Purpose::Recover => Ok(()),
+            Purpose::Replace { activation } => {
+                let question = "Are these the words of the activation record of the new custodians?";
+                compare::agree(&words(activation), self.words.as_deref(), "--words", question)
+            }
+            Purpose::Appoint(who) => {
+                let given = self.appoint.as_deref().map(|given| given.join(" "));
+                compare::agree_to(&format!("{} {}", who.issuer, who.subject), given.as_deref(), "--appoint")
+            }
+        }
+    }
+
     fn give(&self, answer: &str, number: u8, shown: OutputArgs) -> Result<(), Failure> {
         if let Some(out) = &self.out {
             new_files::write(out, format!("{answer}\n").as_bytes())?;
@@ -122,14 +150,38 @@ fn fields(asked: &SignedChallenge, record: Option<&Activation>) -> Vec<(&'static
         None => challenge.vault.to_string(),
     };
     let known = if is_known(asked, record) { "named by the record" } else { "not known: compare its words" };
-    vec![
-        ("purpose", "unseal a vault".to_owned()),
+    let mut fields = purpose(&challenge.purpose);
+    fields.extend([
         ("vault", name),
         ("domain", hex::encode(challenge.domain.as_bytes())),
         ("node", format!("{} ({known})", challenge.node.id)),
         ("words", challenge.node.words()),
         ("until", time::millis(challenge.expires.0)),
-    ]
+    ]);
+    fields
+}
+
+/// What the share is for, in plain words.
+fn purpose(purpose: &Purpose) -> Vec<(&'static str, String)> {
+    match purpose {
+        Purpose::Unseal => vec![("purpose", "unseal a vault".to_owned())],
+        Purpose::Recover => vec![("purpose", "open the domain on a machine of the customer's, to recover".to_owned())],
+        Purpose::Replace { activation } => vec![
+            ("purpose", "replace the custodians of a vault: you and the others".to_owned()),
+            ("new record", hex::encode(activation)),
+            ("its words", words(activation)),
+        ],
+        Purpose::Appoint(who) => {
+            let mut lines = vec![
+                ("purpose", "make somebody an administrator of a vault".to_owned()),
+                ("issuer", output::printable(&who.issuer)),
+                ("subject", output::printable(&who.subject)),
+            ];
+            let secret = |secret: [u8; 32]| ("new client", format!("SHA-256 of its secret: {}", hex::encode(secret)));
+            lines.extend(who.secret.map(secret));
+            lines
+        }
+    }
 }
 
 /// Where no record says which share is whose: the one that the key opens.
@@ -144,7 +196,7 @@ fn any_share(domain: &SecurityDomain, key: &Key) -> Result<Share, Failure> {
 
 fn refused(why: BadChallenge) -> Failure {
     match why {
-        BadChallenge::NotOne | BadChallenge::Version => Failure::usage(why.to_string()),
+        BadChallenge::NotOne | BadChallenge::Version | BadChallenge::Purpose => Failure::usage(why.to_string()),
         _ => Failure::check(why.to_string()),
     }
 }

@@ -13,6 +13,15 @@ pub(super) fn agree(words: &str, given: Option<&str>, flag: &str, question: &str
     Err(Failure::check(format!("the words differ: here they are \"{words}\", and {flag} says \"{given}\"")))
 }
 
+/// Whether this is what he agrees to, letter by letter.
+pub(super) fn agree_to(what: &str, given: Option<&str>, flag: &str) -> Result<(), Failure> {
+    match given {
+        None => ask(&crate::output::printable(what), flag, "Is this what you agree to?"),
+        Some(given) if given == what => Ok(()),
+        Some(given) => Err(Failure::check(format!("the challenge says \"{what}\", and {flag} says \"{given}\""))),
+    }
+}
+
 fn ask(words: &str, flag: &str, question: &str) -> Result<(), Failure> {
     if !std::io::stdin().is_terminal() {
         return Err(Failure::usage(format!(
@@ -34,6 +43,10 @@ mod tests {
         assert!(agree("one two", Some(" One\n two "), "--words", "?").is_ok());
         for other in ["one", "one two three", "one too", ""] {
             assert_eq!(agree("one two", Some(other), "--words", "?").unwrap_err().code(), 1);
+        }
+        assert!(agree_to("iss Sub", Some("iss Sub"), "--appoint").is_ok());
+        for other in ["iss sub", "iss Sub ", ""] {
+            assert_eq!(agree_to("iss Sub", Some(other), "--appoint").unwrap_err().code(), 1);
         }
     }
 }

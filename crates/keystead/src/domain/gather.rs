@@ -8,7 +8,7 @@ use crate::output;
 use crate::setup::moment;
 use keystead_crypto::ed25519::SigningKey;
 use keystead_custody::activation::{Activation, NodeIdentity};
-use keystead_custody::challenge::{Answer, Challenge, MAX_TEXT, SignedChallenge, SingleUseKey};
+use keystead_custody::challenge::{Answer, Challenge, MAX_TEXT, Purpose, SignedChallenge, SingleUseKey};
 use keystead_custody::shares::{Gathering, Share};
 use keystead_model::NodeId;
 use std::collections::BTreeSet;
@@ -47,7 +47,8 @@ fn ask(record: &Activation, file: &Path) -> Result<(SignedChallenge, SingleUseKe
     let (signing, key) = (SigningKey::from_seed(&keystead_crypto::random()), SingleUseKey::generate());
     let node = NodeIdentity { id: NodeId::from_bytes(keystead_crypto::random()), key: signing.public() };
     let (vault, domain, expires) = (record.vault, record.domain_public, moment(0).now.plus_millis(PATIENCE));
-    let asked = Challenge { vault, domain, single_use: key.public(), node, expires }.sign(&signing);
+    let purpose = Purpose::Recover;
+    let asked = Challenge { vault, domain, single_use: key.public(), node, expires, purpose }.sign(&signing);
     new_files::write(file, format!("{}\n", asked.to_text()).as_bytes())?;
     output::note(&format!(
         "The challenge stands in {}. No record names this machine, so each custodian compares these words:\n    {}\n\

@@ -11,7 +11,7 @@ use keystead_custody::activation::{Activation, Custodian};
 use keystead_custody::offer::{BadOffer, MAX_OFFER, TransferOffer};
 use keystead_custody::shares::Quorum;
 use keystead_custody::{Certificate, DomainSecrets, NewDomain, make_domain, send_working_keys};
-use keystead_model::VaultKind;
+use keystead_model::{VaultId, VaultKind};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 use std::path::{Path, PathBuf};
@@ -41,9 +41,9 @@ pub(crate) struct New {
     /// What the vault that waits says of itself, as the server wrote it
     #[arg(long, value_name = "FILE")]
     transfer_key: PathBuf,
-    /// The first policy of the vault, as for `keystead vault create`
+    /// The first policy of the vault, as for `keystead vault create`; one that gets other custodians keeps its own
     #[arg(long, value_name = "FILE.toml")]
-    policy: PathBuf,
+    policy: Option<PathBuf>,
     /// Nobody may purge before the retention has passed; fixed from then on
     #[arg(long)]
     purge_protection: bool,
@@ -59,12 +59,13 @@ impl New {
     pub(crate) fn run(self, shown: OutputArgs) -> Result<(), Failure> {
         let custodians = self.custodian.iter().map(|file| certificate(file)).collect::<Result<Vec<_>, _>>()?;
         let offer = offer(&self.transfer_key)?;
-        let policy = FirstPolicy::read(&self.policy)?;
-        policy.check()?;
-        let secrets = DomainSecrets::generate(offer.vault, self.hsm || offer.kind == VaultKind::Hsm);
+        let policy = self.policy(&offer)?;
+        // What is bound to the domain that a vault has must not be taken for that of another.
+        let id = offer.replacement.map_or(offer.vault, |_| VaultId::from_bytes(keystead_crypto::random()));
+        let secrets = DomainSecrets::generate(id, self.hsm || offer.kind == VaultKind::Hsm);
         let made = make_domain(&secrets, &custodians, self.quorum).map_err(|e| Failure::usage(e.to_string()))?;
         let file = made.file.to_json().into_bytes();
-        let record = self.record(&offer, &policy, &secrets, custodians, &made, &file)?;
+        let record = self.record(&offer, policy, &secrets, custodians, &made, &file)?;
         let transfer = send_working_keys(&secrets.working, &offer.transfer_key);
         let transfer = transfer.map_err(|e| Failure::unavailable(e.to_string()))?.to_json().into_bytes();
         drop(secrets);
@@ -73,18 +74,33 @@ impl New {
         print(&self.out, &record, &offer, shown)
     }
 
+    /// As it stands in the record: that of a replacement has none.
+    fn policy(&self, offer: &TransferOffer) -> Result<serde_json::Value, Failure> {
+        match (&self.policy, offer.replacement) {
+            (Some(file), None) => {
+                let policy = FirstPolicy::read(file)?;
+                policy.check()?;
+                serde_json::to_value(policy)
+                    .map_err(|e| Failure::unavailable(format!("the policy cannot be written as JSON: {e}")))
+            }
+            (None, Some(_)) if !self.purge_protection => Ok(serde_json::json!({})),
+            (_, Some(_)) => Err(Failure::usage(
+                "the vault gets other custodians and keeps its policy: leave --policy and --purge-protection out",
+            )),
+            (None, None) => Err(Failure::usage("a new vault needs its first policy: give --policy FILE.toml")),
+        }
+    }
+
     fn record(
         &self,
         offer: &TransferOffer,
-        policy: &FirstPolicy,
+        policy: serde_json::Value,
         secrets: &DomainSecrets,
         custodians: Vec<Certificate>,
         made: &NewDomain,
         file: &[u8],
     ) -> Result<Activation, Failure> {
         let quorum = Quorum::new(self.quorum, custodians.len()).map_err(|e| Failure::usage(e.to_string()))?;
-        let policy = serde_json::to_value(policy)
-            .map_err(|e| Failure::unavailable(format!("the policy cannot be written as JSON: {e}")))?;
         let shares = made.share_digests.iter().copied();
         let custodian = |(certificate, share)| Custodian { certificate, share };
         let record = Activation {
@@ -94,7 +110,7 @@ impl New {
             authorities: offer.authorities.clone(),
             tenant: offer.tenant.clone(),
             retention_days: offer.retention_days,
-            purge_protection: self.purge_protection,
+            purge_protection: offer.replacement.map_or(self.purge_protection, |of| of.purge_protection),
             policy,
             domain_public: secrets.key.public(),
             working_keys: secrets.working.digest(),

@@ -100,7 +100,7 @@ impl Scratch {
             quorum: true,
         };
         node.instance.create(new, moment(60)).await.map_err(|e| failed("a vault", e))?;
-        let offer = node.instance.transfer_offer(NAME, moment(60)).await.map_err(|e| failed("an offer", e))?;
+        let offer = node.instance.transfer_offer(NAME, false, moment(60)).await.map_err(|e| failed("an offer", e))?;
         let offer = TransferOffer::parse(&offer.file).map_err(|e| failed("an offer", e))?;
         let (client, policy) = policy();
         let document = policy.document()?;

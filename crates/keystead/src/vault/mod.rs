@@ -2,8 +2,10 @@
 //!
 //! - [`create`]: a new vault; [`rotate`]: another root; [`erase`]: its end
 //! - [`policy`]: the document that says who may do what in it
+//! - [`custodians`]: what its custodians agree on while it is open: others in their place, another administrator
 
 mod create;
+mod custodians;
 mod erase;
 pub(crate) mod policy;
 mod quorum;
@@ -43,7 +45,10 @@ enum Command {
     #[command(after_help = "Example:\n  keystead vault enrol payments-hsm --token luna-2")]
     Enrol(Enrol),
     /// Write what a vault that waits says of itself, for `keystead domain new`
-    #[command(after_help = "Example:\n  keystead vault offer payments --out payments.offer.json")]
+    #[command(after_help = "\
+Examples:
+  keystead vault offer payments --out payments.offer.json
+  keystead vault offer payments --replace --out payments.others.json")]
     Offer(quorum::Offer),
     /// Store custodians' confirmations of a vault's activation record
     #[command(
@@ -66,6 +71,10 @@ enum Command {
     RotateRoot(rotate::Rotate),
     /// Destroy a vault and its keys, and tell what copies from before still open
     Erase(erase::Erase),
+    /// Replace the custodians of a vault, with their agreement: another domain, another root
+    ReplaceCustodians(custodians::Replace),
+    /// Make somebody an administrator of a vault, by the agreement of its custodians
+    Appoint(custodians::Appoint),
 }
 
 #[derive(clap::Args)]
@@ -114,6 +123,8 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         }
         Command::Erase(erase) => erase.run(&client, args.output).await,
         Command::RotateRoot(rotate) => rotate.run(&client, args.output).await,
+        Command::ReplaceCustodians(replace) => replace.run(&client, args.output).await,
+        Command::Appoint(appoint) => appoint.run(&client, args.output).await,
     }
 }
 

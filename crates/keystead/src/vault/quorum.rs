@@ -19,6 +19,9 @@ pub(super) struct Offer {
     /// Which vault
     #[arg(value_parser = super::name)]
     name: Name,
+    /// Of an open vault with custodians, which is to get others
+    #[arg(long)]
+    replace: bool,
     /// A new file; default: standard output
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -46,7 +49,7 @@ struct Activation<'a> {
 
 impl Offer {
     pub(super) async fn run(self, client: &OperatorClient, shown: OutputArgs) -> Result<(), Failure> {
-        let offered = client.transfer_offer(&self.name).await.map_err(|e| failure(&e))?.value;
+        let offered = client.transfer_offer(&self.name, self.replace).await.map_err(|e| failure(&e))?.value;
         if let Some(out) = &self.out {
             new_files::write(out, offered.offer.as_bytes())?;
         } else if !shown.is_json() {
@@ -58,7 +61,7 @@ impl Offer {
         }
         output::text(&format!(
             "The words of this node, which `keystead domain new` shows again:\n    {}\n\
-             Its transfer key is in memory only: activate the vault before the server starts again.",
+             Its transfer key is in memory only: bring the domain before the server starts again.",
             offered.node_words
         ))
     }
@@ -70,6 +73,24 @@ impl Confirm {
         let files = self.confirmation.iter().map(read).collect::<Result<Vec<_>, _>>()?;
         client.confirm_domain(&self.name, &files).await.map_err(|e| failure(&e))?;
         show(client, &self.name, shown).await
+    }
+}
+
+/// What replaces custodians, from the directory that `domain new` made.
+#[derive(Serialize)]
+pub(super) struct Replacement {
+    record: String,
+    security_domain: String,
+    transfer: String,
+}
+
+impl Replacement {
+    pub(super) fn read(domain: &Path) -> Result<Self, Failure> {
+        Ok(Self {
+            record: text(&domain.join(files::RECORD), MAX_ACTIVATION)?,
+            security_domain: text(&domain.join(files::DOMAIN), MAX_SECURITY_DOMAIN)?,
+            transfer: text(&domain.join(files::TRANSFER), MAX_SECURITY_DOMAIN)?,
+        })
     }
 }
 

@@ -54,7 +54,7 @@ impl Rotate {
 }
 
 /// Tells each step until the rotation ends.
-async fn follow(
+pub(super) async fn follow(
     client: &OperatorClient,
     name: &Name,
     told: impl Fn(&str) -> Result<(), Failure>,
@@ -93,5 +93,7 @@ pub(super) fn shown(rotation: &Value) -> String {
         _ => String::new(),
     };
     let waits = text("waits_for").map(|why| format!("; it waits: {why}")).unwrap_or_default();
-    format!("rotating root {from} -> {to}: {step}{rows}{waits}")
+    let custodians = rotation.get("custodians").and_then(Value::as_bool).unwrap_or_default();
+    let what = if custodians { "replacing custodians, root" } else { "rotating root" };
+    format!("{what} {from} -> {to}: {step}{rows}{waits}")
 }

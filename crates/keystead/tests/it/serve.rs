@@ -4,6 +4,7 @@
 mod bounds;
 mod certificate;
 mod configuration;
+mod custodians;
 mod erase;
 mod memory;
 mod paths;

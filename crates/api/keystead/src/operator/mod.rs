@@ -16,7 +16,7 @@ use hyper::{HeaderMap, Method, Request, StatusCode};
 use keystead_api_table::{
     Access, BadParameter, Body, Ids, Parts, Pattern, Reply, Response, RouteInfo, Segments, Stamp, proposed,
 };
-use keystead_engine::{Approvable, Instance, OperateError};
+use keystead_engine::{Approvable, Instance, OperateError, Sort};
 use keystead_model::Moment;
 use std::sync::Arc;
 
@@ -204,7 +204,21 @@ fn quorum_rows() -> Vec<Row> {
         row("domain/activate", "/keystead/v1/operator/vaults/{name}/domain/activate", quorum::activate),
         row("domain/confirm", "/keystead/v1/operator/vaults/{name}/domain/confirmations", |p, _| quorum::confirm(p)),
         row("quorum/ask", "/keystead/v1/operator/vaults/{name}/unseal/challenge", |p, _| quorum::ask(p)),
-        row("quorum/answer", "/keystead/v1/operator/vaults/{name}/unseal/answers", |p, _| quorum::answer(p)),
+        row("quorum/answer", "/keystead/v1/operator/vaults/{name}/unseal/answers", |p, _| {
+            quorum::answer(p, Sort::Unseal)
+        }),
+        row("custodians/replace", "/keystead/v1/operator/vaults/{name}/custodians/challenge", |p, _| {
+            quorum::replace(p)
+        }),
+        row("custodians/answer", "/keystead/v1/operator/vaults/{name}/custodians/answers", |p, _| {
+            quorum::answer(p, Sort::Replace)
+        }),
+        row("administrator/appoint", "/keystead/v1/operator/vaults/{name}/administrator/challenge", |p, _| {
+            quorum::appoint(p)
+        }),
+        row("administrator/answer", "/keystead/v1/operator/vaults/{name}/administrator/answers", |p, _| {
+            quorum::answer(p, Sort::Appoint)
+        }),
     ]
 }
 
@@ -266,12 +280,16 @@ fn refused(why: &OperateError) -> Reply {
         OperateError::BadName | OperateError::BadRetention | OperateError::NoAuthority | OperateError::Policy(_) => {
             Reply::error(StatusCode::BAD_REQUEST, "BadParameter", None, text)
         }
-        OperateError::NotActivated(_) | OperateError::Confirmation { .. } => {
-            Reply::error(StatusCode::BAD_REQUEST, "BadParameter", None, text)
-        }
+        OperateError::NotActivated(_)
+        | OperateError::NotReplaced(_)
+        | OperateError::NotAppointed { .. }
+        | OperateError::NotAClient
+        | OperateError::Confirmation { .. } => Reply::error(StatusCode::BAD_REQUEST, "BadParameter", None, text),
         OperateError::AwaitsActivation => conflict("AwaitsActivation"),
         OperateError::AwaitsQuorum { .. } | OperateError::WithCustodians => conflict("AwaitsQuorum"),
         OperateError::NoCustodians { .. } => conflict("NoCustodians"),
+        OperateError::HsmCustodians => conflict("HsmCustodians"),
+        OperateError::JobsRunning => conflict("JobsRunning"),
         OperateError::NotAsked => conflict("NotAsked"),
         OperateError::Domain(_) => conflict("UnsealFailed"),
         OperateError::UnknownToken { .. } => conflict("UnknownToken"),
@@ -355,6 +373,11 @@ mod tests {
             ("domain/confirmations", br#"{"confirmations":["c"]}"#),
             ("unseal/challenge", b""),
             ("unseal/answers", br#"{"answers":["a"]}"#),
+            ("domain/offer", br#"{"replace":true}"#),
+            ("custodians/challenge", activation),
+            ("custodians/answers", br#"{"answers":["a"]}"#),
+            ("administrator/challenge", br#"{"issuer":"i","subject":"s"}"#),
+            ("administrator/answers", br#"{"answers":["a"]}"#),
         ] {
             assert_eq!(understood(Method::POST, &format!("{vault}/{rest}"), body), Ok(StatusCode::OK), "{rest}");
         }
@@ -362,6 +385,10 @@ mod tests {
             ("domain/activate", &br#"{"record":"r","security_domain":"d"}"#[..]),
             ("domain/confirmations", b"{}"),
             ("unseal/answers", br#"{"answers":[]}"#),
+            ("custodians/answers", br#"{"answers":[]}"#),
+            ("administrator/challenge", br#"{"issuer":"","subject":"s"}"#),
+            ("administrator/challenge", br#"{"issuer":"i","subject":"s\n"}"#),
+            ("administrator/challenge", br#"{"issuer":"i","subject":"s","secret_sha256":"00"}"#),
         ] {
             let refused = understood(Method::POST, &format!("{vault}/{rest}"), body);
             assert_eq!(refused, Err(StatusCode::BAD_REQUEST), "{rest}");

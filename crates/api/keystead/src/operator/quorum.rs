@@ -3,7 +3,7 @@
 use super::ask::{self, name, read_policy};
 use super::view;
 use keystead_api_table::{BadParameter, Body, Ids, Parts};
-use keystead_engine::{Answered, Asked, BadChallenge, DomainActivation, Instance, OperateError};
+use keystead_engine::{Answered, Appointee, Asked, BadChallenge, DomainActivation, Instance, OperateError, Sort};
 use keystead_model::Moment;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -11,11 +11,40 @@ use serde_json::{Value, json};
 
 /// A request about a vault with custodians.
 pub(super) enum Ask {
-    Offer,
+    /// Whether it is for other custodians.
+    Offer(bool),
     Activate(Box<DomainActivation>, Box<Ids>),
     Confirm(Vec<Vec<u8>>),
     Challenge,
-    Answer(Vec<String>),
+    Replace(Box<DomainActivation>),
+    Appoint(Appointee),
+    Answer(Sort, Vec<String>),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OfferDocument {
+    #[serde(default)]
+    replace: bool,
+}
+
+/// The files as `keystead domain new` wrote them.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReplacementDocument {
+    record: String,
+    security_domain: String,
+    transfer: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AppointmentDocument {
+    issuer: String,
+    subject: String,
+    /// SHA-256 of the secret of a new client of the vault's own, in hexadecimal digits.
+    #[serde(default)]
+    secret_sha256: Option<String>,
 }
 
 /// The files as `keystead domain new` wrote them: each is text.
@@ -47,7 +76,8 @@ struct Answers {
 const MOST: usize = 32;
 
 pub(super) fn offer(parts: &Parts<'_>) -> Result<ask::Ask, BadParameter> {
-    Ok(ask::Ask::Quorum(name(parts)?, Ask::Offer))
+    let replace = if parts.body().is_empty() { false } else { body::<OfferDocument>(parts)?.replace };
+    Ok(ask::Ask::Quorum(name(parts)?, Ask::Offer(replace)))
 }
 
 pub(super) fn activate(parts: &Parts<'_>, ids: &Ids) -> Result<ask::Ask, BadParameter> {
@@ -68,9 +98,32 @@ pub(super) fn ask(parts: &Parts<'_>) -> Result<ask::Ask, BadParameter> {
     Ok(ask::Ask::Quorum(name(parts)?, Ask::Challenge))
 }
 
-pub(super) fn answer(parts: &Parts<'_>) -> Result<ask::Ask, BadParameter> {
+pub(super) fn replace(parts: &Parts<'_>) -> Result<ask::Ask, BadParameter> {
+    let ReplacementDocument { record, security_domain, transfer } = body(parts)?;
+    let (record, security_domain, transfer) =
+        (record.into_bytes(), security_domain.into_bytes(), transfer.into_bytes());
+    let new = DomainActivation { record, security_domain, transfer, tokens: Vec::new(), paths: Vec::new() };
+    Ok(ask::Ask::Quorum(name(parts)?, Ask::Replace(Box::new(new))))
+}
+
+pub(super) fn appoint(parts: &Parts<'_>) -> Result<ask::Ask, BadParameter> {
+    let AppointmentDocument { issuer, subject, secret_sha256 } = body(parts)?;
+    let printable = |text: &str| (1..=Appointee::MAX).contains(&text.len()) && !text.chars().any(char::is_control);
+    if !printable(&issuer) || !printable(&subject) {
+        let expected = "1 to 512 bytes without control characters";
+        return Err(BadParameter::Malformed { what: "issuer and subject", expected });
+    }
+    let digest = |text: String| hex::decode(text).ok().and_then(|bytes| bytes.try_into().ok());
+    let expected = "64 hexadecimal digits";
+    let bad = BadParameter::Malformed { what: "secret_sha256", expected };
+    let secret = secret_sha256.map(|text| digest(text).ok_or(bad)).transpose()?;
+    Ok(ask::Ask::Quorum(name(parts)?, Ask::Appoint(Appointee { issuer, subject, secret })))
+}
+
+/// Answers to a challenge of this sort.
+pub(super) fn answer(parts: &Parts<'_>, sort: Sort) -> Result<ask::Ask, BadParameter> {
     let Answers { answers } = body(parts)?;
-    Ok(ask::Ask::Quorum(name(parts)?, Ask::Answer(some(answers, "answers")?)))
+    Ok(ask::Ask::Quorum(name(parts)?, Ask::Answer(sort, some(answers, "answers")?)))
 }
 
 fn body<T: DeserializeOwned>(parts: &Parts<'_>) -> Result<T, BadParameter> {
@@ -84,8 +137,8 @@ fn some(all: Vec<String>, what: &'static str) -> Result<Vec<String>, BadParamete
 
 pub(super) async fn perform(instance: &Instance, name: &str, ask: Ask, at: Moment) -> Result<Body, OperateError> {
     match ask {
-        Ask::Offer => {
-            let offered = instance.transfer_offer(name, at).await?;
+        Ask::Offer(replace) => {
+            let offered = instance.transfer_offer(name, replace, at).await?;
             let file = String::from_utf8_lossy(&offered.file);
             Ok(Body::json(&json!({ "offer": file, "node_words": offered.node_words })))
         }
@@ -95,7 +148,11 @@ pub(super) async fn perform(instance: &Instance, name: &str, ask: Ask, at: Momen
         }
         Ask::Confirm(files) => instance.confirm(name, &files, at).await.map(|v| view::one(&v)),
         Ask::Challenge => instance.ask_quorum(name, at).await.map(|asked| Body::json(&shown(&asked))),
-        Ask::Answer(answers) => instance.answer_quorum(name, &answers, at).await.map(|done| answered(&done)),
+        Ask::Replace(new) => instance.ask_replacement(name, *new, at).await.map(|asked| Body::json(&shown(&asked))),
+        Ask::Appoint(who) => instance.ask_appointment(name, who, at).await.map(|asked| Body::json(&shown(&asked))),
+        Ask::Answer(sort, answers) => {
+            instance.answer_quorum(name, sort, &answers, at).await.map(|done| answered(&done))
+        }
     }
 }
 

@@ -67,6 +67,7 @@ struct Rotation {
     step: &'static str,
     rows_left: u64,
     after_purge: bool,
+    custodians: bool,
     begun: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
     waits_for: Option<String>,
@@ -80,6 +81,7 @@ impl Rotation {
             step: view.step,
             rows_left: view.rows_left,
             after_purge: view.after_purge,
+            custodians: view.custodians,
             begun: view.begun.0,
             waits_for: view.waits_for.clone(),
         }

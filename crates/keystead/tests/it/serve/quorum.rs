@@ -22,6 +22,16 @@ pub(super) fn good(output: Output) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// A custodian's key and certificate, beside the site.
+pub(super) fn custodian(site: &Site, name: &str) {
+    let (key, certificate) = (format!("{name}.key.pem"), format!("{name}.pem"));
+    let subject = format!("/CN={name}");
+    let words = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", &subject, "-days", "30"];
+    let files = ["-keyout", &key, "-out", &certificate];
+    good(site.place.program("openssl").args(words).args(files).output().unwrap());
+    private(&site.place.beside(&key), &fs::read_to_string(site.place.beside(&key)).unwrap());
+}
+
 /// Who makes the vault `pay`, has its custodians' keys, and the secret of its client.
 pub(super) struct Customer {
     pub(super) site: Site,
@@ -35,12 +45,7 @@ impl Customer {
 
     pub(super) fn of(site: Site) -> Self {
         for name in CUSTODIANS {
-            let (key, certificate) = (format!("{name}.key.pem"), format!("{name}.pem"));
-            let subject = format!("/CN={name}");
-            let words = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", &subject, "-days", "30"];
-            let files = ["-keyout", &key, "-out", &certificate];
-            good(site.place.program("openssl").args(words).args(files).output().unwrap());
-            private(&site.place.beside(&key), &fs::read_to_string(site.place.beside(&key)).unwrap());
+            custodian(&site, name);
         }
         let secret = "correct-horse-battery-staple";
         let policy = format!(
@@ -120,7 +125,7 @@ fn only_a_quorum_of_custodians_opens_a_vault_whose_domain_its_customer_made() {
     let site = &customer.site;
     let running = site.start();
     good(customer.create());
-    assert_eq!((&customer.shown()["status"], &customer.shown()["custody"]), (&"inactive".into(), &"none".into()));
+    assert_eq!((&customer.shown()["status"], &customer.shown()["custody"]), (&"inactive".into(), &"quorum".into()));
     assert_eq!(site.call("pay", "t", "GET", "/keys", "").code(), "VaultNotActivated");
     customer.make_domain("domain");
     good(site.vault(&["activate", "pay", "--domain", "domain"]));
@@ -329,6 +334,21 @@ fn hsm_keys_of_a_vault_of_custodians_sign_after_each_unseal_and_a_second_token_n
     let running = site.start();
     let authority = format!("pay.localhost:{}", site.place.port);
     good(site.vault(&["create", "pay", "--kind", "hsm", "--custody", "quorum", "--authority", &authority]));
+    // Nothing but its custodians' domain activates it, also after a restart.
+    let plain = || site.vault(&["activate", "pay", "--hsm", "one", "--client", "a", "--role", "Key Vault Crypto User"]);
+    let refused = plain();
+    assert!(
+        !refused.status.success() && said(&refused).contains("waits for the domain of its custodians"),
+        "{refused:?}"
+    );
+    stop(running);
+    let running = site.start();
+    let refused = plain();
+    assert!(
+        !refused.status.success() && said(&refused).contains("waits for the domain of its custodians"),
+        "{refused:?}"
+    );
+    assert_eq!((&customer.shown()["status"], &customer.shown()["custody"]), (&"inactive".into(), &"quorum".into()));
     customer.make_domain("domain");
     let without = site.vault(&["activate", "pay", "--domain", "domain"]);
     assert!(!without.status.success() && said(&without).contains("HSM"), "{without:?}");
@@ -338,6 +358,9 @@ fn hsm_keys_of_a_vault_of_custodians_sign_after_each_unseal_and_a_second_token_n
     site.call("pay", &token, "POST", "/keys/k/sign", SIGN).ok();
     let enrolled = site.vault(&["enrol", "pay", "--token", "two"]);
     assert!(!enrolled.status.success() && said(&enrolled).contains("only its custodians have"), "{enrolled:?}");
+    // Its wrapping key would not be the new custodians'.
+    let others = site.vault(&["offer", "pay", "--replace"]);
+    assert!(others.status.code() == Some(3) && said(&others).contains("the vault has an HSM"), "{others:?}");
     stop(running);
     let running = site.start();
     assert_eq!(site.call("pay", &token, "GET", "/keys", "").code(), "VaultSealed");

@@ -4,7 +4,7 @@ use crate::support::Place;
 use keystead_crypto::ed25519::SigningKey;
 use keystead_crypto::rsa::PrivateKey;
 use keystead_custody::activation::{Activation, NodeIdentity};
-use keystead_custody::challenge::{Challenge, SignedChallenge, SingleUseKey};
+use keystead_custody::challenge::{Challenge, Purpose, SignedChallenge, SingleUseKey};
 use keystead_custody::offer::TransferOffer;
 use keystead_custody::{Certificate, DomainPublic};
 use keystead_formats::security_domain::SecurityDomain;
@@ -58,6 +58,7 @@ impl Bed {
             retention_days: 90,
             transfer_key: bed.parsed("transfer"),
             node: bed.node(),
+            replacement: None,
         };
         bed.write("offer.json", &offer.sign(&bed.node_key()));
         bed
@@ -144,7 +145,8 @@ impl Bed {
     ) -> (String, SignedChallenge) {
         let expires = self.now().plus_millis(seconds * 1000);
         let vault = VaultId::from_bytes([1; 16]);
-        let asked = Challenge { vault, domain, single_use: key.public(), node, expires }.sign(signing);
+        let (single_use, purpose) = (key.public(), Purpose::Unseal);
+        let asked = Challenge { vault, domain, single_use, node, expires, purpose }.sign(signing);
         let name = format!("challenge-{}.txt", hex::encode(keystead_crypto::random::<4>()));
         self.write(&name, asked.to_text().as_bytes());
         (name, asked)

@@ -1,0 +1,155 @@
+//! What the custodians of an open vault agree on: others in their place, another administrator. The operator asks and
+//! brings their answers; alone he can do neither.
+
+use super::quorum::Replacement;
+use super::{name, rotate};
+use crate::exit::Failure;
+use crate::key::connection::failure;
+use crate::new_files;
+use crate::output::{self, OutputArgs};
+use crate::unseal::{answer, in_words, report};
+use keystead_client::{AskedInfo, OperatorClient};
+use keystead_model::Name;
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  keystead vault offer payments --replace --out payments.others.json
+  keystead vault replace-custodians payments --domain payments-others \\
+    --out challenge.txt
+  keystead vault replace-custodians payments --answer alice.answer
+
+The customer makes the new domain with that offer (`keystead domain new`). M of
+the custodians that the vault has now answer the challenge, after they compared
+the words of the new record. With the last answer the vault has the new domain
+and a new root; rows are sealed again while it works on, also after a restart.
+The custodians of before then open only copies from before, the new ones only
+those after it. Backups from before belong to the domain of before: make new
+ones.")]
+pub(super) struct Replace {
+    /// Which vault
+    #[arg(value_parser = name)]
+    name: Name,
+    /// The directory that `keystead domain new` made
+    #[arg(long, value_name = "DIR", required_unless_present = "answer", conflicts_with = "answer")]
+    domain: Option<PathBuf>,
+    /// A new file for the challenge
+    #[arg(long, value_name = "FILE", requires = "domain")]
+    out: Option<PathBuf>,
+    /// What `keystead custodian answer` printed; repeat for more
+    #[arg(long, value_name = "FILE")]
+    answer: Vec<PathBuf>,
+    /// Do not wait for the end
+    #[arg(long)]
+    no_wait: bool,
+}
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  keystead vault appoint payments \\
+    --principal https://login.example/tenant 6f1c2f0e-5d0b-4f0e-9a53-0d7c3f9b2a11
+  keystead vault appoint payments \\
+    --client 6f1c2f0e-5d0b-4f0e-9a53-0d7c3f9b2a11 --secret-sha256 HEX
+  keystead vault appoint payments --answer alice.answer --answer carol.answer
+
+M custodians must agree; then he is an administrator of the vault. The issuer
+`built-in` is the vault's own. Where none of its issuers is left, --client makes
+a client of the vault's own: whoever is to have it makes the secret, keeps it,
+and tells its SHA-256 alone (printf %s \"$SECRET\" | sha256sum).")]
+pub(super) struct Appoint {
+    /// Which vault
+    #[arg(value_parser = name)]
+    name: Name,
+    /// Who: an issuer that the vault trusts, and its subject
+    #[arg(long, num_args = 2, value_names = ["ISSUER", "SUBJECT"])]
+    principal: Option<Vec<String>>,
+    /// A new client of the vault's own with this GUID
+    #[arg(long, value_name = "GUID", conflicts_with = "principal", requires = "secret_sha256")]
+    client: Option<String>,
+    /// SHA-256 of its secret
+    #[arg(long, value_name = "HEX", requires = "client")]
+    secret_sha256: Option<String>,
+    /// A new file for the challenge
+    #[arg(long, value_name = "FILE", conflicts_with = "answer")]
+    out: Option<PathBuf>,
+    /// What `keystead custodian answer` printed; repeat for more
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["principal", "client"])]
+    answer: Vec<PathBuf>,
+}
+
+/// The body of the request.
+#[derive(Serialize)]
+struct Appointment<'a> {
+    issuer: &'a str,
+    subject: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secret_sha256: Option<&'a str>,
+}
+
+impl Replace {
+    pub(super) async fn run(self, client: &OperatorClient, shown: OutputArgs) -> Result<(), Failure> {
+        let Self { name, domain, out, answer: files, no_wait } = self;
+        if let Some(domain) = domain {
+            let body = Replacement::read(&domain)?;
+            let asked = client.ask_replacement(&name, &body).await.map_err(|e| failure(&e))?.value;
+            return ask(
+                &asked,
+                &format!("keystead vault replace-custodians {name} --answer ANSWER"),
+                out.as_deref(),
+                shown,
+            );
+        }
+        let answers = files.iter().map(|file| answer(file)).collect::<Result<Vec<_>, _>>()?;
+        let done = client.answer_replacement(&name, &answers).await.map_err(|e| failure(&e))?.value;
+        if done.asked.is_some() {
+            return report(&name, &files, &done, shown);
+        }
+        let told = |text: &str| if shown.is_json() { Ok(()) } else { output::text(text) };
+        told(
+            "the custodians were replaced: the vault has the new domain, and its root and the next are sealed to it alone",
+        )?;
+        if !no_wait {
+            rotate::follow(client, &name, told).await?;
+            told("done: everything is sealed under the new root, and nothing opens with the custodians of before")?;
+        }
+        if shown.is_json() { output::json(&done) } else { Ok(()) }
+    }
+}
+
+impl Appoint {
+    pub(super) async fn run(self, client: &OperatorClient, shown: OutputArgs) -> Result<(), Failure> {
+        let bring = format!("keystead vault appoint {} --answer ANSWER", self.name);
+        if let Some(body) = self.body() {
+            let asked = client.ask_appointment(&self.name, &body).await.map_err(|e| failure(&e))?.value;
+            return ask(&asked, &bring, self.out.as_deref(), shown);
+        }
+        if self.answer.is_empty() {
+            return Err(Failure::usage("say who: --principal ISSUER SUBJECT or --client GUID; or bring an --answer"));
+        }
+        let answers = self.answer.iter().map(|file| answer(file)).collect::<Result<Vec<_>, _>>()?;
+        let done = client.answer_appointment(&self.name, &answers).await.map_err(|e| failure(&e))?.value;
+        report(&self.name, &self.answer, &done, shown)?;
+        if done.asked.is_none() && !shown.is_json() {
+            return output::text("the custodians have appointed an administrator");
+        }
+        Ok(())
+    }
+
+    fn body(&self) -> Option<Appointment<'_>> {
+        if let Some([issuer, subject]) = self.principal.as_deref() {
+            return Some(Appointment { issuer, subject, secret_sha256: None });
+        }
+        let subject = self.client.as_deref()?;
+        Some(Appointment { issuer: "built-in", subject, secret_sha256: self.secret_sha256.as_deref() })
+    }
+}
+
+fn ask(asked: &AskedInfo, bring: &str, out: Option<&Path>, shown: OutputArgs) -> Result<(), Failure> {
+    if let Some(out) = out {
+        new_files::write(out, format!("{}\n", asked.challenge).as_bytes())?;
+    }
+    if shown.is_json() { output::json(asked) } else { output::text(&in_words(asked, bring)) }
+}
