@@ -1,7 +1,7 @@
 //! Whether long work may go on: who began it must still have, at each step, the right by which he began it.
 //!
-//! Who belongs to a group only a token says. So what is kept is what gave him the right (the group, not he), and of that
-//! it is asked whether it still does.
+//! Who belongs to a group only a token says. So what is kept is what gave him the right (the group, not he), and of
+//! that it is asked whether it still does.
 
 use crate::policy::{Assignment, Policy};
 use keystead_identity::{Caller, Principal};

@@ -132,7 +132,7 @@ data_actions! {
     ClockRead = 113, "Keystead/clock/read" => [ReadClock];
     ClockConfirm = 114, "Keystead/clock/confirm/action" => [ConfirmClock];
     SettingsWrite = 115, "Keystead/settings/write" => [WriteSettings];
-    ApprovalsRead = 120, "Keystead/approvals/read" => [ReadProposals];
+    ApprovalsRead = 120, "Keystead/approvals/read/action" => [ReadProposals];
     ApprovalsVote = 121, "Keystead/approvals/vote/action" => [VoteOnProposal];
     ApprovalsWrite = 122, "Keystead/policy/approvals/write" => [WriteApprovals];
 }

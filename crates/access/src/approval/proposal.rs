@@ -161,8 +161,8 @@ impl Proposal {
     }
 }
 
-/// A value that stays in its line and shows all that is in it, whatever it is: those that this server makes are printable
-/// ASCII and stay as they are.
+/// A value that stays in its line and shows all that is in it, whatever it is: those that this server makes are
+/// printable ASCII and stay as they are.
 fn line(value: &str) -> String {
     let shown = |c: char| if (' '..='~').contains(&c) { c.to_string() } else { format!("\\u{{{:x}}}", u32::from(c)) };
     value.chars().map(shown).collect()

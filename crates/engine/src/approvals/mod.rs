@@ -1,4 +1,5 @@
-//! The one place where approvals are asked for: before a command works, and, for what the operator does, before he does.
+//! The one place where approvals are asked for: before a command works, and, for what the operator does, before he
+//! does.
 //!
 //! What a policy asks approvals for takes a proposal of exactly that by exactly that caller, with votes that hold under
 //! the policy in force. It is used up in the commit of the change itself, which also names the policy row that it was

@@ -1,7 +1,7 @@
 //! Custodians act on a vault from wherever they are. The server shows one challenge for each purpose, whose single-use
 //! key is in this memory alone; each answer is a share, encrypted to it. With the last share that is needed the domain
-//! is opened: that it opens to the vault's own public key is the custodians' authority. To unseal, its private key opens
-//! the generations of the root; then all of it but the root is forgotten again.
+//! is opened: that it opens to the vault's own public key is the custodians' authority. To unseal, its private key
+//! opens the generations of the root; then all of it but the root is forgotten again.
 
 use super::appoint::Appointment;
 use super::confirm::stored_record;

@@ -1,4 +1,5 @@
-//! What becomes of a vault's rows when it gets another domain, in the commit that makes the next generation of its root.
+//! What becomes of a vault's rows when it gets another domain, in the commit that makes the next generation of its
+//! root.
 
 use super::begin::Next;
 use crate::birth::singleton;

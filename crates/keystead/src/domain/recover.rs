@@ -1,5 +1,6 @@
-//! `keystead domain recover`: a domain goes on in another vault, under another authority. Nothing of the domain changes:
-//! its key pair, its file and its custodians are the same. The record is new, as it says what the new vault is.
+//! `keystead domain recover`: a domain goes on in another vault, under another authority. Nothing of the domain
+//! changes: its key pair, its file and its custodians are the same. The record is new, as it says what the new vault
+//! is.
 
 use super::files::{DOMAIN, RECORD, TRANSFER};
 use super::new::{offer, print};

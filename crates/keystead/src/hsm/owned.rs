@@ -1,5 +1,5 @@
-//! A key in somebody's own PKCS#11 token, as a command line names it: `byok wrap` takes one out of it, a custodian works
-//! with one in it. The vendor's library is loaded in a worker's process, as a server's is.
+//! A key in somebody's own PKCS#11 token, as a command line names it: `byok wrap` takes one out of it, a custodian
+//! works with one in it. The vendor's library is loaded in a worker's process, as a server's is.
 
 use super::settings::{HsmSection, PlacementSetting};
 use crate::exit::Failure;

@@ -1,5 +1,5 @@
-//! A vault in a directory that goes away: store, journal and engine are those of a server, the activation and the restore
-//! the same commands. Its root is in this memory and sealed to the domain; no unseal path wraps it.
+//! A vault in a directory that goes away: store, journal and engine are those of a server, the activation and the
+//! restore the same commands. Its root is in this memory and sealed to the domain; no unseal path wraps it.
 
 use crate::config::LogSection;
 use crate::domain::opened::Opened;
