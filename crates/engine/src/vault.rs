@@ -24,6 +24,7 @@ use keystead_access::Policy;
 use keystead_audit::{Journal, TurnedAwayReason};
 use keystead_crypto::Mac;
 use keystead_crypto::sealed::Sealer;
+use keystead_custody::DomainPublic;
 use keystead_custody::UnsealPath;
 use keystead_identity::{Caller, NotAuthenticated, Proof, Published, TrustedIssuer};
 use keystead_model::{Moment, NodeId, Revision, Time, VaultId};
@@ -71,6 +72,10 @@ pub struct Open {
     pub(crate) blobs: Sealer,
     /// To which backups are bound.
     pub(crate) domain: VaultId,
+    /// The public half of its domain, if that is proven.
+    pub(crate) public: Option<DomainPublic>,
+    /// Whether the row of its unseal paths must be there.
+    pub(crate) listed: bool,
     pub(crate) purge_protection: bool,
     /// Where its keys are: here and, if it has one, in its HSM.
     pub(crate) protection: Protection,
@@ -94,6 +99,7 @@ pub(crate) struct VaultKeys {
     pub(crate) index: Mac,
     pub(crate) blobs: Sealer,
     pub(crate) domain: VaultId,
+    pub(crate) public: Option<DomainPublic>,
 }
 
 /// Bound on opened keys, per vault.
@@ -103,7 +109,7 @@ impl Open {
     pub(crate) fn new(
         (seals, rotation): (Seals, Option<Rotation>),
         keys: VaultKeys,
-        (purge_protection, protection, hsm): (bool, Protection, Option<HsmRecord>),
+        (purge_protection, listed, protection, hsm): (bool, bool, Protection, Option<HsmRecord>),
         confirmed: Confirmed,
         policy: Policy,
         trust: Trust,
@@ -116,6 +122,8 @@ impl Open {
             rotation: Mutex::new(rotation),
             blobs: keys.blobs,
             domain: keys.domain,
+            public: keys.public,
+            listed,
             purge_protection,
             protection,
             hsm,

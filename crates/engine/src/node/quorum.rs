@@ -11,8 +11,8 @@ use crate::vault::{State, Vault};
 use crate::wraps;
 use keystead_custody::activation::Activation as Record;
 use keystead_custody::challenge::{Answer, BadChallenge, Challenge, SignedChallenge, SingleUseKey};
-use keystead_custody::open_domain;
 use keystead_custody::shares::Gathering;
+use keystead_custody::{DomainSecrets, open_domain};
 use keystead_formats::security_domain::SecurityDomain;
 use keystead_model::{Action, Moment, Time, VaultId};
 use keystead_store::Kind;
@@ -136,16 +136,18 @@ impl Instance {
             return Err(OperateError::Damaged);
         }
         let file = SecurityDomain::parse(&file).map_err(|_| OperateError::Damaged)?;
-        let domain = open_domain(&file, &open.shares).map_err(OperateError::Domain)?.key;
+        let DomainSecrets { key: domain, working } = open_domain(&file, &open.shares).map_err(OperateError::Domain)?;
         let asked_for = open.record.domain_public;
         // Shares and single-use key are cleared here, the domain's key when the roots are open.
         drop(open);
-        if domain.public() != asked_for || domain.public() != wraps::public(vault).await? {
+        if domain.public() != asked_for {
             return Err(OperateError::Damaged);
         }
         let roots = wraps::sealed_roots(vault, &domain).await?;
         drop(domain);
         let opened = opening::open(vault, &roots, self.stored(vault).await?, at).await?;
+        // Whoever has the public key can seal a root to it; only the vault of these custodians has their keys.
+        opening::works_with(vault, &opened, &working).await?;
         self.unsealed(vault, opened, at).await
     }
 

@@ -2,7 +2,7 @@
 
 use super::Rotation;
 use crate::error::{Refusal, TurnedAway};
-use crate::node::{Instance, VaultSummary, summary};
+use crate::node::{CUSTODY, Instance, VaultSummary, summary};
 use crate::operate::OperateError;
 use crate::records::{DetailKey, RootRotationRecord, RotationStep, SecretsRecord};
 use crate::room::{Place, seal_row};
@@ -66,7 +66,7 @@ impl Instance {
     async fn next(&self, vault: &Vault, open: &Open, after_purge: bool, at: Moment) -> Result<Next, OperateError> {
         let now = open.seals();
         let root = Arc::new(Root::generate(Generation(now.generation().0.saturating_add(1))));
-        let (_, listed) = wraps::paths(vault, &now.records).await?;
+        let (list, listed) = wraps::paths(vault, open, &now.records).await?;
         let mut puts = Vec::new();
         let mut domain = None;
         for path in &listed.paths {
@@ -75,8 +75,10 @@ impl Instance {
             puts.extend(wrapped.puts);
             domain = domain.or(wrapped.domain);
         }
-        puts.push(sealed_root(vault, &root, domain.as_ref()).await?);
+        puts.push(sealed_root(vault, open, &root, domain.as_ref()).await?);
         let (row, mut secrets) = secrets(vault, open).await?;
+        secrets.public = open.public.map(|public| (*public.as_bytes()).into());
+        secrets.listed = Some(list.is_some());
         let key = DetailKey { generation: root.generation().0, key: keystead_crypto::random() };
         secrets.details.get_or_insert_default().push(key);
         let seals = Seals::new(Arc::clone(&root), Some(Arc::clone(&now.root)), seals::details(&secrets));
@@ -140,8 +142,11 @@ async fn wrapped(
 }
 
 /// The generation sealed to the domain; proven by opening where a path holds the domain's private key.
-async fn sealed_root(vault: &Vault, root: &Root, domain: Option<&DomainKey>) -> Result<Row, OperateError> {
-    let (id, public) = (vault.info.id, wraps::public(vault).await?);
+async fn sealed_root(vault: &Vault, open: &Open, root: &Root, domain: Option<&DomainKey>) -> Result<Row, OperateError> {
+    let (id, public) = (vault.info.id, wraps::public(vault, open).await?);
+    if domain.is_none() && vault.info.custody == CUSTODY {
+        return Err(OperateError::NoPath { custody: vault.info.custody.clone() });
+    }
     let sealed = public.seal_root(id, root).map_err(|_| OperateError::Damaged)?;
     if let Some(domain) = domain {
         let opened = domain.open_root(id, &sealed).map_err(|_| OperateError::Damaged)?;
