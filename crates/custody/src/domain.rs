@@ -6,14 +6,14 @@
 //!
 //! HPKE's info is a label and the vault's id; its associated data the version and the generation.
 
+use crate::secret::Secret;
 use crate::{CustodyError, Root};
 use keystead_crypto::hpke;
 use keystead_model::{Generation, VaultId};
-use zeroize::Zeroizing;
 
 /// A vault's domain key pair: what the quorum of custodians, or a path in its stead, restores. Cleared when dropped.
 pub struct DomainKey {
-    private: Zeroizing<[u8; 32]>,
+    private: Secret,
     public: DomainPublic,
 }
 
@@ -21,7 +21,7 @@ impl DomainKey {
     /// A new random key pair.
     pub fn generate() -> Self {
         let (private, public) = hpke::generate();
-        Self { private, public: DomainPublic(public) }
+        Self { private: Secret::copied(&private), public: DomainPublic(public) }
     }
 
     /// The half that is no secret.
@@ -37,24 +37,20 @@ impl DomainKey {
             return Err(CustodyError::Format);
         }
         let generation = generation.try_into().map(u32::from_be_bytes).map_err(|_| CustodyError::Format)?;
-        let opened = hpke::open(&self.private, &info(vault), head, body).ok_or(CustodyError::NotOpened)?;
+        let opened = hpke::open(self.private(), &info(vault), head, body).ok_or(CustodyError::NotOpened)?;
         Root::from_opened(&opened, Generation(generation)).ok_or(CustodyError::NotOpened)
     }
 
     /// What came out of a wrap, if it is a private key.
     pub(crate) fn from_opened(opened: &[u8]) -> Option<Self> {
-        let mut private = Zeroizing::new([0; 32]);
-        if opened.len() != private.len() {
-            return None;
-        }
-        private.copy_from_slice(opened);
-        let public = DomainPublic(hpke::public_of(&private)?);
+        let private = Secret::of(opened)?;
+        let public = DomainPublic(hpke::public_of(private.bytes())?);
         Some(Self { private, public })
     }
 
     /// For wrapping.
     pub(crate) fn private(&self) -> &[u8; 32] {
-        &self.private
+        self.private.bytes()
     }
 }
 

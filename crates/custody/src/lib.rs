@@ -37,6 +37,7 @@ pub mod fuzz;
 pub mod offer;
 mod path;
 mod root;
+mod secret;
 mod secrets;
 mod security_domain;
 pub mod shares;

@@ -7,6 +7,7 @@
 //! The generation of a wrapped domain key is 0. Each purpose and vault has a wrapping key of its own, derived from the
 //! path key by HKDF-SHA256; the associated data binds version, purpose, vault and generation again.
 
+use crate::secret::Secret;
 use crate::{CustodyError, DomainKey, Root};
 use keystead_crypto::aes::Aes256Gcm;
 use keystead_crypto::hkdf::Extracted;
@@ -14,17 +15,17 @@ use keystead_model::{Generation, VaultId};
 use zeroize::Zeroizing;
 
 /// The key of an unseal path: 32 random bytes, cleared when dropped.
-pub struct PathKey(Zeroizing<[u8; 32]>);
+pub struct PathKey(Secret);
 
 impl PathKey {
     /// A new random key.
     pub fn generate() -> Self {
-        Self(Zeroizing::new(keystead_crypto::random()))
+        Self(Secret::random())
     }
 
     /// From the bytes the path keeps; the caller clears its own copy.
     pub fn from_bytes(bytes: &[u8; 32]) -> Self {
-        Self(Zeroizing::new(*bytes))
+        Self(Secret::copied(bytes))
     }
 }
 
@@ -90,7 +91,7 @@ fn parts_of(wrapped: &[u8]) -> Option<Parts<'_>> {
 }
 
 fn cipher_of(path: &PathKey, purpose: Purpose, vault: VaultId) -> Aes256Gcm {
-    let extracted = Extracted::new(SALT, path.0.as_slice());
+    let extracted = Extracted::new(SALT, path.0.bytes());
     Aes256Gcm::new(&extracted.key(&[&[purpose as u8], vault.as_bytes()]))
 }
 

@@ -1,20 +1,20 @@
 //! A generation of a vault's root.
 
+use crate::secret::Secret;
 use keystead_crypto::sealed::{Sealer, Usage};
 use keystead_model::Generation;
-use zeroize::Zeroizing;
 
 /// The key above all of a vault's records, of one generation: 32 random bytes, in memory only while the vault is open,
 /// cleared when dropped.
 pub struct Root {
-    key: Zeroizing<[u8; 32]>,
+    key: Secret,
     generation: Generation,
 }
 
 impl Root {
     /// A new random root.
     pub fn generate(generation: Generation) -> Self {
-        Self { key: Zeroizing::new(keystead_crypto::random()), generation }
+        Self { key: Secret::random(), generation }
     }
 
     /// Which generation it is.
@@ -24,32 +24,27 @@ impl Root {
 
     /// What seals and opens this generation's records of one usage.
     pub fn sealer(&self, usage: Usage) -> Sealer {
-        Sealer::new(&self.key, usage, self.generation.0)
+        Sealer::new(self.key(), usage, self.generation.0)
     }
 
     /// The same, which also opens what an earlier generation's sealer opens.
     pub fn sealer_after(&self, older: Sealer) -> Sealer {
-        Sealer::after(older, &self.key, self.generation.0)
+        Sealer::after(older, self.key(), self.generation.0)
     }
 
     /// Whether both are the same key of the same generation; in constant time. How a wrap is proven.
     pub fn same_as(&self, other: &Self) -> bool {
-        self.generation == other.generation && keystead_crypto::same(self.key.as_slice(), other.key.as_slice())
+        self.generation == other.generation && keystead_crypto::same(self.key(), other.key())
     }
 
     /// What came out of a wrap, if it has a root's length.
     pub(crate) fn from_opened(opened: &[u8], generation: Generation) -> Option<Self> {
-        let mut key = Zeroizing::new([0; 32]);
-        if opened.len() != key.len() {
-            return None;
-        }
-        key.copy_from_slice(opened);
-        Some(Self { key, generation })
+        Some(Self { key: Secret::of(opened)?, generation })
     }
 
     /// For wrapping.
     pub(crate) fn key(&self) -> &[u8; 32] {
-        &self.key
+        self.key.bytes()
     }
 }
 

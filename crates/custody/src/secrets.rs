@@ -6,8 +6,9 @@
 //!
 //! What an activated vault works with is the same map without 1. Deterministic: another spelling is refused.
 
+use crate::secret::Secret;
 use crate::{CustodyError, DomainKey, WrappingKey};
-use keystead_crypto::{random, sha256};
+use keystead_crypto::sha256;
 use keystead_model::VaultId;
 use minicbor::{Decoder, Encoder};
 use zeroize::Zeroizing;
@@ -31,22 +32,22 @@ pub struct WorkingKeys {
 }
 
 /// The key that backups are sealed under, in every vault of the domain. Cleared when dropped; no Debug.
-pub struct BlobKey(Zeroizing<[u8; 32]>);
+pub struct BlobKey(Secret);
 
 impl BlobKey {
     /// A new random key.
     pub fn generate() -> Self {
-        Self(Zeroizing::new(random()))
+        Self(Secret::random())
     }
 
     /// From the bytes of a record; the caller clears its own copy.
     pub fn from_bytes(bytes: &[u8; 32]) -> Self {
-        Self(Zeroizing::new(*bytes))
+        Self(Secret::copied(bytes))
     }
 
     /// The key itself.
     pub fn expose(&self) -> &[u8; 32] {
-        &self.0
+        self.0.bytes()
     }
 }
 
@@ -65,7 +66,7 @@ impl DomainSecrets {
     /// Reads what [`Self::to_bytes`] wrote.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, CustodyError> {
         let (private, working) = decode(bytes)?;
-        let key = private.and_then(|private| DomainKey::from_opened(private.as_slice()));
+        let key = private.and_then(|private| DomainKey::from_opened(private.bytes()));
         Ok(Self { key: key.ok_or(CustodyError::Format)?, working })
     }
 }
@@ -129,12 +130,12 @@ fn encode(private: Option<&[u8; 32]>, working: &WorkingKeys) -> Zeroizing<Vec<u8
 }
 
 /// The private key, where there is one, and the rest.
-type Parts = (Option<Zeroizing<[u8; 32]>>, WorkingKeys);
+type Parts = (Option<Secret>, WorkingKeys);
 
 fn decode(bytes: &[u8]) -> Result<Parts, CustodyError> {
     let body = bytes.strip_prefix(&[VERSION]).ok_or(CustodyError::Format)?;
     let (private, working) = fields(body).ok_or(CustodyError::Format)?;
-    let again = encode(private.as_deref(), &working);
+    let again = encode(private.as_ref().map(Secret::bytes), &working);
     if keystead_crypto::same(&again, bytes) { Ok((private, working)) } else { Err(CustodyError::Format) }
 }
 
@@ -146,9 +147,9 @@ fn fields(body: &[u8]) -> Option<Parts> {
         let (tag, value) = (decoder.u32().ok()?, decoder.bytes().ok()?);
         match tag {
             tag::DOMAIN => domain = Some(VaultId::from_bytes(value.try_into().ok()?)),
-            tag::PRIVATE => private = Some(Zeroizing::new(value.try_into().ok()?)),
-            tag::BLOB => blob = Some(BlobKey::from_bytes(value.try_into().ok()?)),
-            tag::WRAPPING => wrapping = Some(WrappingKey::from_bytes(value.try_into().ok()?)),
+            tag::PRIVATE => private = Some(Secret::of(value)?),
+            tag::BLOB => blob = Some(BlobKey(Secret::of(value)?)),
+            tag::WRAPPING => wrapping = Some(WrappingKey::of(Secret::of(value)?)),
             _ => return None,
         }
     }
@@ -188,7 +189,7 @@ mod tests {
         let keys = |domain: u8, blob: u8, wrapping: Option<u8>| WorkingKeys {
             domain: VaultId::from_bytes([domain; 16]),
             blob: BlobKey::from_bytes(&[blob; 32]),
-            wrapping: wrapping.map(|byte| WrappingKey::from_bytes([byte; 32])),
+            wrapping: wrapping.map(|byte| WrappingKey::of(Secret::copied(&[byte; 32]))),
         };
         let digests: std::collections::BTreeSet<_> =
             [keys(1, 1, None), keys(2, 1, None), keys(1, 2, None), keys(1, 1, Some(1)), keys(1, 1, Some(2))]

@@ -7,16 +7,16 @@
 //!
 //! HPKE's info is a label and the vault's id; its associated data the version and the key id.
 
+use crate::secret::Secret;
 use crate::{CustodyError, DomainKey, DomainPublic};
 use keystead_crypto::aes::wrap::wrap_padded;
 use keystead_crypto::hpke;
 use keystead_model::VaultId;
-use zeroize::Zeroizing;
 
 /// A wrapping key in clear: on its way from the domain into a token. Cleared when dropped; no Debug.
 pub struct WrappingKey {
     id: [u8; 16],
-    key: Zeroizing<[u8; 32]>,
+    key: Secret,
 }
 
 const VERSION: u8 = 1;
@@ -26,16 +26,12 @@ const BODY: usize = 32 + hpke::OVERHEAD;
 impl WrappingKey {
     /// A new random key of AES-256.
     pub fn generate() -> Self {
-        Self::of(Zeroizing::new(keystead_crypto::random()))
+        Self::of(Secret::random())
     }
 
     /// From a domain's secrets.
-    pub(crate) fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self::of(Zeroizing::new(bytes))
-    }
-
-    fn of(key: Zeroizing<[u8; 32]>) -> Self {
-        Self { id: id_of(&key), key }
+    pub(crate) fn of(key: Secret) -> Self {
+        Self { id: id_of(key.bytes()), key }
     }
 
     /// Its id: CKA_ID in every token that has it. Only the key makes it, so no other can stand in its place.
@@ -45,7 +41,7 @@ impl WrappingKey {
 
     /// The key itself: to be wrapped for a token.
     pub fn expose(&self) -> &[u8; 32] {
-        &self.key
+        self.key.bytes()
     }
 }
 
@@ -53,7 +49,7 @@ impl DomainPublic {
     /// Seals the wrapping key of this vault to the domain. [`CustodyError::BadPublic`] if this is no public key.
     pub fn seal_wrapping(&self, vault: VaultId, key: &WrappingKey) -> Result<Vec<u8>, CustodyError> {
         let head = [&[VERSION], key.id.as_slice()].concat();
-        let body = hpke::seal(self.as_bytes(), &info(vault), &head, &*key.key).ok_or(CustodyError::BadPublic)?;
+        let body = hpke::seal(self.as_bytes(), &info(vault), &head, key.expose()).ok_or(CustodyError::BadPublic)?;
         Ok([head, body].concat())
     }
 }
@@ -67,12 +63,8 @@ impl DomainKey {
             return Err(CustodyError::Format);
         }
         let opened = hpke::open(self.private(), &info(vault), head, body).ok_or(CustodyError::NotOpened)?;
-        let mut key = Zeroizing::new([0; 32]);
-        if opened.len() != key.len() {
-            return Err(CustodyError::NotOpened);
-        }
-        key.copy_from_slice(&opened);
-        if id_of(&key) == *id { Ok(WrappingKey { id: *id, key }) } else { Err(CustodyError::NotOpened) }
+        let key = WrappingKey::of(Secret::of(&opened).ok_or(CustodyError::NotOpened)?);
+        if key.id == *id { Ok(key) } else { Err(CustodyError::NotOpened) }
     }
 }
 

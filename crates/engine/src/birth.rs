@@ -86,6 +86,8 @@ pub(crate) async fn birth(
         hsm,
         domain,
         details: None,
+        public: Some((*public.as_bytes()).into()),
+        listed: Some(true),
     };
     let sealer = root.sealer(Usage::Records);
     // Nothing in it is older than what the clock says.

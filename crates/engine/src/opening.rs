@@ -14,9 +14,12 @@ use crate::room::row_binding;
 use crate::rotate::Rotation;
 use crate::seals::{self, Roots, Seals};
 use crate::vault::{Open, State, Vault, VaultKeys};
+use crate::wraps;
 use keystead_access::{Policy, PolicyDocument};
 use keystead_crypto::sealed::{Sealer, Usage};
 use keystead_crypto::{Mac, hmac_sha256, sha256};
+use keystead_custody::activation::Activation;
+use keystead_custody::{DomainPublic, WorkingKeys};
 use keystead_model::{Curve, KeySpec, Moment, PublicKey, Revision, VaultId, VaultStatus};
 use keystead_protection::StoredKey;
 use keystead_store::{Kind, Row, RowKey};
@@ -40,7 +43,12 @@ pub(crate) async fn open(vault: &Vault, roots: &Roots, stored: VaultStatus, at: 
     };
     clear_row::check(vault, &sealer, stored).await?;
     let (secrets, _): (SecretsRecord, _) = sealed(vault, &sealer, Kind::Secrets).await?;
-    activated_with(vault, &secrets).await?;
+    let activation = activated_with(vault, &secrets).await?;
+    let domain_public = wraps::proven_public(vault, &secrets, activation).await?;
+    let listed = secrets.listed.unwrap_or(false) || vault.info().custody == QUORUM;
+    if listed && wraps::get(vault, wraps::PATHS).await?.is_none() {
+        return Err(OperateError::Altered { what: "list of unseal paths" });
+    }
     let (issuer, _): (IssuerRecord, _) = sealed(vault, &sealer, Kind::Issuer).await?;
     let (document, revision): (PolicyDocument, _) = sealed(vault, &sealer, Kind::Policy).await?;
     let confirmed = Confirmed::stored(vault, &sealer).await?;
@@ -59,24 +67,28 @@ pub(crate) async fn open(vault: &Vault, roots: &Roots, stored: VaultStatus, at: 
     let blob = blob_key(&secrets);
     let blobs = Sealer::new(&blob, Usage::Backup, BLOB_GENERATION);
     let checks = Mac::new(&hmac_sha256(&blob, &[b"keystead check values 1"]));
-    let keys = VaultKeys { index, blobs, checks, domain };
+    let keys = VaultKeys { index, blobs, checks, domain, public: domain_public };
     let purge_protection = secrets.purge_protection.unwrap_or(false);
     let protection = vault.hsms.protection(vault.info().id, &vault.protection, secrets.hsm.as_ref());
     let issuer = BuiltInIssuer::new(issuer, key);
     let hsm = secrets.hsm.clone();
-    let policies = (purge_protection, protection, hsm);
+    let policies = (purge_protection, listed, protection, hsm);
     Ok(Open::new((seals, rotation), keys, policies, confirmed, policy, trust, issuer))
 }
 
-/// Whether the activation record, which stands in the clear, is the one that the vault was activated with.
-async fn activated_with(vault: &Vault, secrets: &SecretsRecord) -> Result<(), OperateError> {
+/// The public key in the activation record. That stands in the clear: it must be the one that the vault was activated
+/// with.
+async fn activated_with(vault: &Vault, secrets: &SecretsRecord) -> Result<Option<DomainPublic>, OperateError> {
     let altered = || OperateError::Altered { what: "activation record" };
     match secrets.domain.as_ref().and_then(|domain| domain.activation) {
         None if vault.info().custody == QUORUM => Err(altered()),
-        None => Ok(()),
+        None => Ok(None),
         Some(activation) => {
             let stands = row(vault, Kind::Activation).await.map_err(|_| altered())?;
-            if sha256(&[&stands.sealed]) == *activation { Ok(()) } else { Err(altered()) }
+            if sha256(&[&stands.sealed]) != *activation {
+                return Err(altered());
+            }
+            Ok(Some(Activation::parse(&stands.sealed).map_err(|_| altered())?.domain_public))
         }
     }
 }
@@ -86,6 +98,13 @@ async fn activated_with(vault: &Vault, secrets: &SecretsRecord) -> Result<(), Op
 pub(crate) fn blob_key(secrets: &SecretsRecord) -> Zeroizing<[u8; 32]> {
     let derived = || hmac_sha256(&secrets.index_key, &[&[0], b"keystead blob key"]);
     Zeroizing::new(secrets.blob_key.as_ref().map_or_else(derived, |key| key.0))
+}
+
+/// Whether these are the keys that the opened vault works with.
+pub(crate) async fn works_with(vault: &Vault, open: &Open, keys: &WorkingKeys) -> Result<(), OperateError> {
+    let (secrets, _): (SecretsRecord, _) = sealed(vault, &open.seals().records, Kind::Secrets).await?;
+    let same = sha256(&[&*blob_key(&secrets)]) == sha256(&[keys.blob.expose()]) && open.domain == keys.domain;
+    if same { Ok(()) } else { Err(OperateError::Altered { what: "root" }) }
 }
 
 /// Opens an open vault anew, from the same root: something of it changed that stays as it is while it is open. Where

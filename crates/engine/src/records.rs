@@ -132,6 +132,14 @@ pub(crate) struct SecretsRecord {
     /// Seal the details of audit records of later generations, in their order.
     #[n(6)]
     pub(crate) details: Option<Vec<DetailKey>>,
+    /// The public half of the domain. Not secret; it stands here because nothing in the clear may say to whom a root or
+    /// a backup is sealed. Vaults that were made before it was kept have none, until their root is rotated.
+    #[n(7)]
+    #[zeroize(skip)]
+    pub(crate) public: Option<ByteArray<32>>,
+    /// Whether the row of the unseal paths exists. Such a vault without the row was altered.
+    #[n(8)]
+    pub(crate) listed: Option<bool>,
 }
 
 /// A domain that came from outside. Not secret; it stands here because nothing in the clear may say which it is.

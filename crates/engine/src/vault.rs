@@ -24,6 +24,7 @@ use keystead_access::Policy;
 use keystead_audit::{Journal, TurnedAwayReason};
 use keystead_crypto::Mac;
 use keystead_crypto::sealed::Sealer;
+use keystead_custody::DomainPublic;
 use keystead_custody::UnsealPath;
 use keystead_identity::{Caller, NotAuthenticated, Proof, Published, TrustedIssuer};
 use keystead_model::{Moment, NodeId, Revision, Time, VaultId};
@@ -73,6 +74,10 @@ pub struct Open {
     pub(crate) checks: Mac,
     /// To which backups are bound.
     pub(crate) domain: VaultId,
+    /// The public half of its domain, if that is proven.
+    pub(crate) public: Option<DomainPublic>,
+    /// Whether the row of its unseal paths must be there.
+    pub(crate) listed: bool,
     pub(crate) purge_protection: bool,
     /// Where its keys are: here and, if it has one, in its HSM.
     pub(crate) protection: Protection,
@@ -97,6 +102,7 @@ pub(crate) struct VaultKeys {
     pub(crate) blobs: Sealer,
     pub(crate) checks: Mac,
     pub(crate) domain: VaultId,
+    pub(crate) public: Option<DomainPublic>,
 }
 
 /// Bound on opened keys, per vault.
@@ -106,7 +112,7 @@ impl Open {
     pub(crate) fn new(
         (seals, rotation): (Seals, Option<Rotation>),
         keys: VaultKeys,
-        (purge_protection, protection, hsm): (bool, Protection, Option<HsmRecord>),
+        (purge_protection, listed, protection, hsm): (bool, bool, Protection, Option<HsmRecord>),
         confirmed: Confirmed,
         policy: Policy,
         trust: Trust,
@@ -120,6 +126,8 @@ impl Open {
             blobs: keys.blobs,
             checks: keys.checks,
             domain: keys.domain,
+            public: keys.public,
+            listed,
             purge_protection,
             protection,
             hsm,

@@ -6,10 +6,10 @@
 use crate::birth::singleton;
 use crate::error::Refusal;
 use crate::operate::OperateError;
-use crate::records::{self, PathRecord, PathsRecord};
+use crate::records::{self, PathRecord, PathsRecord, SecretsRecord};
 use crate::room::{Place, row_binding, seal_row};
 use crate::seals::Roots;
-use crate::vault::Vault;
+use crate::vault::{Open, Vault};
 use keystead_crypto::sealed::Sealer;
 use keystead_custody::{DomainKey, DomainPublic, UnsealPath, Wraps};
 use keystead_model::{Generation, ObjectId, Revision, Version};
@@ -172,19 +172,50 @@ pub(crate) async fn domain(vault: &Vault, paths: &[Arc<dyn UnsealPath>]) -> Resu
     failed.map_or(Ok(None), |why| Err(OperateError::Path(why)))
 }
 
-/// The public half of the domain.
-pub(crate) async fn public(vault: &Vault) -> Result<DomainPublic, OperateError> {
+/// The public half of the domain. It stands in the clear: whoever seals anything to it, seals it to the one that the
+/// vault proved when it opened.
+pub(crate) async fn public(vault: &Vault, open: &Open) -> Result<DomainPublic, OperateError> {
+    match open.public {
+        Some(proven) if stands(vault).await? == proven => Ok(proven),
+        _ => Err(OperateError::Altered { what: "domain key" }),
+    }
+}
+
+async fn stands(vault: &Vault) -> Result<DomainPublic, OperateError> {
     let at = RowKey { kind: Kind::Domain, lookup: singleton(Kind::Domain), version: None };
     let row = get(vault, at).await?.ok_or(OperateError::Damaged)?;
     let bytes = row.sealed.try_into().map_err(|_| OperateError::Damaged)?;
     Ok(DomainPublic::from_bytes(bytes))
 }
 
-const PATHS: RowKey = RowKey { kind: Kind::Paths, lookup: singleton(Kind::Paths), version: None };
+/// The public half of the domain, held against what the vault sealed of it, or the activation record whose digest it
+/// sealed. Of a vault that sealed nothing of it, the private key proves it, if a path opens that; otherwise there is
+/// none.
+pub(crate) async fn proven_public(
+    vault: &Vault,
+    secrets: &SecretsRecord,
+    activation: Option<DomainPublic>,
+) -> Result<Option<DomainPublic>, OperateError> {
+    let sealed = secrets.public.map(|public| DomainPublic::from_bytes(*public));
+    let proven = match sealed.or(activation) {
+        Some(public) => Some(public),
+        None => domain(vault, &vault.paths).await.ok().flatten().map(|domain| domain.public()),
+    };
+    match proven {
+        Some(public) if stands(vault).await? != public => Err(OperateError::Altered { what: "domain key" }),
+        proven => Ok(proven),
+    }
+}
 
-/// Which paths the vault has, and the row that says so.
-pub(crate) async fn paths(vault: &Vault, records: &Sealer) -> Result<(Option<Row>, PathsRecord), Refusal> {
+/// Where the row stands that says which paths the vault has.
+pub(crate) const PATHS: RowKey = RowKey { kind: Kind::Paths, lookup: singleton(Kind::Paths), version: None };
+
+/// Which paths the vault has, and the row that says so. Only a vault older than the row may be without it.
+pub(crate) async fn paths(vault: &Vault, open: &Open, records: &Sealer) -> Result<(Option<Row>, PathsRecord), Refusal> {
     let Some(row) = get(vault, PATHS).await? else {
+        if open.listed {
+            return Err(Refusal::Damaged);
+        }
         let added = vault.info().created.0;
         let file = PathRecord { name: FILE.to_owned(), kind: FILE.to_owned(), added };
         return Ok((None, PathsRecord { paths: vec![file] }));

@@ -52,6 +52,10 @@ pub fn vote(parts: &Parts<'_>) -> Result<VoteOnProposal, BadParameter> {
 /// `PUT /keystead/v1/policy/approvals`: all that is to stand.
 pub fn write(parts: &Parts<'_>) -> Result<WriteApprovals, BadParameter> {
     let approvals = serde_json::from_slice(parts.body()).map_err(|e| BadParameter::json(&e))?;
+    // A list without members would be read as rules without members, which abolish all there are.
+    if !parts.body().trim_ascii_start().starts_with(b"{") {
+        return Err(BadParameter::WrongType { line: 1, column: 1 });
+    }
     Ok(WriteApprovals { approvals })
 }
 

@@ -47,6 +47,8 @@ pub(crate) async fn rows(room: &Room<'_>, new: &DomainSecrets) -> Result<Changes
     secrets.blob_key = Some(BlobKey(*new.working.blob.expose()));
     let (id, wrapping_id) = (*new.working.domain.as_bytes(), wrapping.map(|key| key.id().into()));
     secrets.domain = Some(DomainRecord { id, activation: None, wrapping: wrapping_id });
+    secrets.public = Some((*new.key.public().as_bytes()).into());
+    secrets.listed = Some(true);
     puts.push(seal_row(vault, room.records(), Place::behind(row.key(), Some(&row)), &secrets)?);
     // A file of the domain before opens nothing here any more.
     let mut removes = gone(vault, Kind::SecurityDomain).await?;
@@ -64,7 +66,7 @@ pub(crate) async fn rows(room: &Room<'_>, new: &DomainSecrets) -> Result<Changes
 /// about to, finds that another change came first.
 async fn behind_paths(room: &Room<'_>, domain: &DomainKey) -> Result<Vec<Row>, Refusal> {
     let vault = room.vault();
-    let (row, listed) = wraps::paths(vault, room.records()).await?;
+    let (row, listed) = wraps::paths(vault, room.open(), room.records()).await?;
     let mut puts = Vec::with_capacity(listed.paths.len().saturating_add(1));
     for of in &listed.paths {
         let why = || format!("no unseal path '{}' is configured: add it as `[[path]]`, or remove it", of.name);

@@ -16,7 +16,7 @@ pub(crate) async fn opened(room: &Room<'_>) -> Result<Box<DomainSecrets>, Refusa
     let key = wraps::domain(vault, &vault.paths).await.map_err(SecurityDomainError::of)?;
     let none = || SecurityDomainError::Failed { why: "no configured unseal path wraps the domain's key".to_owned() };
     let key = key.ok_or_else(none)?;
-    if key.public() != wraps::public(vault).await.map_err(SecurityDomainError::of)? {
+    if key.public() != wraps::public(vault, room.open()).await.map_err(SecurityDomainError::of)? {
         return Err(Refusal::Damaged);
     }
     let (secrets, _): (SecretsRecord, _) =

@@ -138,10 +138,6 @@ impl Instance {
         read: PolicyReader<'_>,
     ) -> Result<Checked, NotActivated> {
         let (record, keys) = self.agreeing(vault, new)?;
-        // The domain is born with this vault.
-        if keys.domain != vault.id {
-            return Err(NotActivated::OtherKeys);
-        }
         let policy = read(record.policy.to_string().as_bytes()).map_err(NotActivated::Policy)?;
         Ok(Checked { record, policy, keys })
     }

@@ -142,7 +142,7 @@ impl Instance {
 
     /// Each of its paths, also such as the node is not configured with.
     async fn look_at_open(&self, vault: &Vault, open: &Open, all: &mut Vec<Finding>) {
-        let listed = match wraps::paths(vault, &open.seals().records).await {
+        let listed = match wraps::paths(vault, open, &open.seals().records).await {
             Ok((_, listed)) => listed.paths,
             Err(e) => {
                 all.push(Finding::new("path", Verdict::Bad, e.to_string()).of(vault));

@@ -101,7 +101,7 @@ impl Instance {
     }
 
     async fn copies(&self, vault: &Vault, open: &Open) -> Result<Vec<Copy>, OperateError> {
-        let (_, listed) = wraps::paths(vault, &open.seals().records).await?;
+        let (_, listed) = wraps::paths(vault, open, &open.seals().records).await?;
         let mut copies = Vec::with_capacity(listed.paths.len());
         for path in listed.paths {
             let wraps = Stored::of(vault, &path.name).await?.wraps();

@@ -56,7 +56,7 @@ impl Instance {
     pub async fn paths(&self, name: &str) -> Result<Vec<PathView>, OperateError> {
         let vault = self.known(name)?;
         let listed = match vault.state() {
-            State::Open(open) => Some(wraps::paths(&vault, &open.seals().records).await?.1),
+            State::Open(open) => Some(wraps::paths(&vault, &open, &open.seals().records).await?.1),
             _ => None,
         };
         let mut all = Vec::new();
@@ -89,7 +89,7 @@ impl Instance {
         let (vault, open) = self.steady(name)?;
         let path = self.its_path(path)?;
         let seals = open.seals();
-        let (row, mut listed) = wraps::paths(&vault, &seals.records).await?;
+        let (row, mut listed) = wraps::paths(&vault, &open, &seals.records).await?;
         if listed.has(path.name()) {
             return Err(OperateError::PathExists { name: path.name().to_owned() });
         }
@@ -142,7 +142,7 @@ impl Instance {
         let _one_at_a_time = self.operating.lock().await;
         let (vault, open) = self.steady(name)?;
         let seals = open.seals();
-        let (row, mut listed) = wraps::paths(&vault, &seals.records).await?;
+        let (row, mut listed) = wraps::paths(&vault, &open, &seals.records).await?;
         let at_hand = listed.paths.iter().position(|p| p.name == path);
         let removed = listed.paths.remove(at_hand.ok_or_else(|| OperateError::NotItsPath { name: path.to_owned() })?);
         if vault.info.custody == CUSTODY {
@@ -257,7 +257,7 @@ pub(super) async fn proven(vault: &Vault, open: &Open, path: &dyn UnsealPath) ->
     }
     if let Some(row) = &stored.domain {
         let domain = path.unwrap_domain(id, &row.sealed).await.map_err(OperateError::Path)?;
-        if domain.public() != wraps::public(vault).await? {
+        if domain.public() != wraps::public(vault, open).await? {
             return Err(OperateError::NotProven { name: path.name().to_owned() });
         }
     }

@@ -15,7 +15,7 @@ use crate::wraps;
 use keystead_custody::activation::Activation as Record;
 use keystead_custody::challenge::{Answer, BadChallenge, Challenge, Purpose, SignedChallenge, SingleUseKey};
 use keystead_custody::shares::Gathering;
-use keystead_custody::{DomainKey, open_domain};
+use keystead_custody::{DomainSecrets, open_domain};
 use keystead_formats::security_domain::SecurityDomain;
 use keystead_model::{Action, Moment, Time, VaultId};
 use keystead_store::Kind;
@@ -170,21 +170,24 @@ impl Instance {
     /// Shares and single-use key are cleared before anything is done, the domain's key as soon as it was used.
     async fn act(&self, vault: &Arc<Vault>, open: Open, at: Moment) -> Result<(), OperateError> {
         let by: Vec<u8> = open.shares.numbers().collect();
-        let domain = domain(vault, &open).await?;
+        let DomainSecrets { key: domain, working } = domain(vault, &open).await?;
         let then = open.then;
         match then {
             Then::Unseal => {
                 let roots = wraps::sealed_roots(vault, &domain).await?;
                 drop(domain);
                 let opened = opening::open(vault, &roots, self.stored(vault).await?, at).await?;
+                // Whoever has the public key can seal a root to it; only the vault of these custodians has their keys.
+                opening::works_with(vault, &opened, &working).await?;
+                drop(working);
                 self.unsealed(vault, opened, at).await
             }
             Then::Replace(new) => {
-                drop(domain);
+                drop((domain, working));
                 self.replace_custodians(vault, *new, &by, at).await
             }
             Then::Appoint(who) => {
-                drop(domain);
+                drop((domain, working));
                 self.appoint(vault, &who, &by, at).await
             }
         }
@@ -216,19 +219,22 @@ impl Instance {
     }
 }
 
-/// The private key of the vault's domain, if the shares open it.
-async fn domain(vault: &Vault, open: &Open) -> Result<DomainKey, OperateError> {
+/// The domain that the shares open. What the vault's rows say of it stands in the clear: an open vault holds it against
+/// what it sealed, and a sealed one against what it opens to.
+async fn domain(vault: &Vault, open: &Open) -> Result<DomainSecrets, OperateError> {
     let file = opening::row(vault, Kind::SecurityDomain).await?.sealed;
     if !open.record.is_of(&file) {
         return Err(OperateError::Damaged);
     }
     let file = SecurityDomain::parse(&file).map_err(|_| OperateError::Damaged)?;
-    let domain = open_domain(&file, &open.shares).map_err(OperateError::Domain)?.key;
-    let asked_for = open.record.domain_public;
-    if domain.public() != asked_for || domain.public() != wraps::public(vault).await? {
+    let domain = open_domain(&file, &open.shares).map_err(OperateError::Domain)?;
+    if domain.key.public() != open.record.domain_public {
         return Err(OperateError::Damaged);
     }
-    Ok(domain)
+    match vault.state() {
+        State::Open(now) if domain.key.public() != wraps::public(vault, &now).await? => Err(OperateError::Damaged),
+        _ => Ok(domain),
+    }
 }
 
 impl Then {

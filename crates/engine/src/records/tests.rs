@@ -406,6 +406,10 @@ fn golden_records_of_vaults_with_an_hsm() {
     let adopted = DomainRecord { id: [0x66; 16], activation: None, wrapping: Some([0x88; 16].into()) };
     assert_eq!(decoded.domain.as_ref(), Some(&adopted));
     assert_eq!(*encode(&decoded).unwrap(), bytes);
+    let bytes = golden(include_str!("../../tests/golden/secrets-record-v8.hex"));
+    let decoded: SecretsRecord = decode(&bytes).unwrap();
+    assert_eq!((decoded.public, decoded.listed), (Some([0xaa; 32].into()), Some(true)));
+    assert_eq!(*encode(&decoded).unwrap(), bytes);
     assert_eq!([WrapClass::KwpZeroExtended, WrapClass::None].map(class_code), [2, 3]);
 }
 

@@ -2,7 +2,7 @@
 
 use super::{OtherDomain, Rotation};
 use crate::error::{Refusal, TurnedAway};
-use crate::node::{Instance, VaultSummary, summary};
+use crate::node::{CUSTODY, Instance, VaultSummary, summary};
 use crate::operate::OperateError;
 use crate::records::{DetailKey, RootRotationRecord, RotationStep, SecretsRecord};
 use crate::room::{Place, seal_row};
@@ -75,7 +75,7 @@ impl Instance {
     ) -> Result<Next, OperateError> {
         let now = open.seals();
         let root = Arc::new(Root::generate(Generation(now.generation().0.saturating_add(1))));
-        let (_, listed) = wraps::paths(vault, &now.records).await?;
+        let (list, listed) = wraps::paths(vault, open, &now.records).await?;
         let mut puts = Vec::new();
         let mut domain = None;
         for path in &listed.paths {
@@ -86,9 +86,11 @@ impl Instance {
         }
         match &other {
             Some(other) => puts.extend(other.sealed_roots(vault, [&root, &now.root]).await?),
-            None => puts.push(sealed_root(vault, &root, domain.as_ref()).await?),
+            None => puts.push(sealed_root(vault, open, &root, domain.as_ref()).await?),
         }
         let (row, mut secrets) = secrets(vault, open).await?;
+        secrets.public = open.public.map(|public| (*public.as_bytes()).into());
+        secrets.listed = Some(list.is_some());
         let custodians = other.is_some().then_some(true);
         let removes = other.map(|other| other.take_over(&mut secrets, &mut puts)).unwrap_or_default();
         let key = DetailKey { generation: root.generation().0, key: keystead_crypto::random() };
@@ -155,8 +157,11 @@ async fn wrapped(
 }
 
 /// The generation sealed to the domain; proven by opening where a path holds the domain's private key.
-async fn sealed_root(vault: &Vault, root: &Root, domain: Option<&DomainKey>) -> Result<Row, OperateError> {
-    let (id, public) = (vault.info.id, wraps::public(vault).await?);
+async fn sealed_root(vault: &Vault, open: &Open, root: &Root, domain: Option<&DomainKey>) -> Result<Row, OperateError> {
+    let (id, public) = (vault.info.id, wraps::public(vault, open).await?);
+    if domain.is_none() && vault.info.custody == CUSTODY {
+        return Err(OperateError::NoPath { custody: vault.info.custody.clone() });
+    }
     let sealed = public.seal_root(id, root).map_err(|_| OperateError::Damaged)?;
     if let Some(domain) = domain {
         let opened = domain.open_root(id, &sealed).map_err(|_| OperateError::Damaged)?;

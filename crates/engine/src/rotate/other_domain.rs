@@ -69,6 +69,7 @@ impl OtherDomain {
     pub(super) fn take_over(self, secrets: &mut SecretsRecord, puts: &mut Vec<Row>) -> Vec<(RowKey, u64)> {
         secrets.blob_key = Some(self.blob);
         secrets.domain = Some(self.record);
+        secrets.public = Some((*self.public.as_bytes()).into());
         puts.extend(self.puts);
         self.removes
     }

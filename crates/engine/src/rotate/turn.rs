@@ -155,7 +155,7 @@ impl Instance {
             let mut record = stored.record.clone();
             record.step = RotationStep::Destroyed as u8;
             let next = rotation_row(vault, &alone.records, &record, (stored.id, stored.counter.saturating_add(1)))?;
-            let (_, listed) = wraps::paths(vault, &alone.records).await?;
+            let (_, listed) = wraps::paths(vault, open, &alone.records).await?;
             let mut places = vec![wraps::sealed_root_at(from)];
             places.extend(listed.paths.iter().map(|path| wraps::root_at(&path.name, from)));
             let mut removes = Vec::new();
@@ -179,7 +179,7 @@ impl Instance {
         let seals = open.seals();
         let stored = Rotation::stored(vault, &seals.records).await?;
         if stored.as_ref().is_some_and(|stored| stored.record.after_purge) {
-            self.destroy_replaced(vault, &seals).await?;
+            self.destroy_replaced(vault, open, &seals).await?;
         }
         let _one_at_a_time = self.operating.lock().await;
         if !vault.still_open(open) {
@@ -196,8 +196,8 @@ impl Instance {
         Ok(())
     }
 
-    async fn destroy_replaced(&self, vault: &Vault, seals: &Seals) -> Result<(), OperateError> {
-        let (_, listed) = wraps::paths(vault, &seals.records).await?;
+    async fn destroy_replaced(&self, vault: &Vault, open: &Open, seals: &Seals) -> Result<(), OperateError> {
+        let (_, listed) = wraps::paths(vault, open, &seals.records).await?;
         for path in &listed.paths {
             let path = self.its_path(&path.name)?;
             let wraps = Stored::of(vault, path.name()).await?.wraps();

@@ -9,7 +9,7 @@ use keystead_model::{Action, KeySpec, OperationId, Revision, Time, VaultId, Vaul
 use keystead_store::{Changes, Kind, MakeRecord, OutboxRow, RowKey, Store, VaultRow};
 
 /// The singleton rows of a vault, all at counter 1.
-const BORN: [Kind; 8] = [
+const BORN: [Kind; 9] = [
     Kind::Domain,
     Kind::WrappedDomain,
     Kind::SealedRoot,
@@ -17,6 +17,7 @@ const BORN: [Kind; 8] = [
     Kind::Secrets,
     Kind::Policy,
     Kind::Issuer,
+    Kind::Paths,
     Kind::Vault,
 ];
 
@@ -79,7 +80,7 @@ async fn a_vault_whose_clear_row_was_changed_stays_sealed_and_says_what_was_chan
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_vault_whose_sealed_copy_is_gone_stays_sealed() {
-    let node = rewritten(|_| (), &BORN[..7]).await;
+    let node = rewritten(|_| (), &BORN[..8]).await;
     assert_eq!(node.vault().ready(), Err(TurnedAway::Sealed));
     assert!(matches!(node.instance.unseal("dev", at(T0)).await, Err(OperateError::Damaged)));
 }

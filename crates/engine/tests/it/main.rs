@@ -12,6 +12,7 @@ mod canaries;
 mod cancelled;
 mod ciphers;
 mod clock;
+mod custodians;
 mod domain;
 mod faults;
 mod fuzz;

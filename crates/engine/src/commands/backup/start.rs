@@ -1,8 +1,8 @@
 //! Begin a backup of the whole vault.
 
-use crate::birth::singleton;
 use crate::commands::ask;
 use crate::error::Refusal;
+use crate::operate::OperateError;
 use crate::records::job::{AtRecord, BackupWork, JobKey};
 use crate::records::whole::Counts;
 use crate::room::Room;
@@ -10,11 +10,11 @@ use crate::run::{Effect, Execute};
 use crate::whole::jobs::{self, Jobs};
 use crate::whole::place::{self, PlaceRecord};
 use crate::whole::{BackupPlace, JobKind, JobView};
+use crate::wraps;
 use keystead_access::{Ask as _, Operation, Permit, Policy, Rule, Who};
-use keystead_custody::{BackupKey, DomainPublic};
+use keystead_custody::BackupKey;
 use keystead_formats::backup::{Header, Said};
 use keystead_model::{ObjectId, Target};
-use keystead_store::{Kind, RowKey};
 use serde_json::json;
 
 /// Begins a backup: policy, and all keys with their versions, live and deleted. Each key is as it was at some moment
@@ -74,9 +74,10 @@ async fn header(room: &Room<'_>, id: ObjectId, key: &BackupKey) -> Result<Header
         taken: room.at.now.0,
     };
     let said = said.to_bytes();
-    let at = RowKey { kind: Kind::Domain, lookup: singleton(Kind::Domain), version: None };
-    let public = room.row_at(at).await?.ok_or(Refusal::Damaged)?.sealed;
-    let public = DomainPublic::from_bytes(public.try_into().map_err(|_| Refusal::Damaged)?);
+    let public = wraps::public(room.vault(), room.open()).await.map_err(|why| match why {
+        OperateError::Refused(why) => why,
+        _ => Refusal::Damaged,
+    })?;
     let sealed = public.seal_backup(domain, &said, key).map_err(|_| Refusal::Damaged)?;
     let wrapped = key.wrap(&room.open().blobs, domain, *id.as_bytes(), &said);
     Ok(Header { said: said.into(), sealed_key: sealed.into(), wrapped_key: wrapped.into() })

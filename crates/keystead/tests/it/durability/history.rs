@@ -89,7 +89,7 @@ impl History {
     /// The last change's digest is that of its rows, if none of them was removed.
     fn check_last_digest(&self, store: &Connection, vault: VaultId, revision: u64) {
         let record = &self.revisions[&revision];
-        if !matches!(record.action(), Some(Action::CreateKey | Action::UpdateKey | Action::Encrypt)) {
+        if !matches!(record.action(), Some(Action::CreateKey | Action::UpdateKey)) {
             return;
         }
         let rows = rows_of(store, vault, revision);
@@ -103,9 +103,10 @@ impl History {
     }
 }
 
+/// Uses that are counted change nothing of a key: its rows keep their revision.
 fn is_of_key(record: &Record) -> bool {
-    use Action::{CreateKey, DeleteKey, Encrypt, PurgeKey, RecoverKey, UpdateKey};
-    let of_key = [CreateKey, UpdateKey, DeleteKey, RecoverKey, PurgeKey, Encrypt];
+    use Action::{CreateKey, DeleteKey, PurgeKey, RecoverKey, UpdateKey};
+    let of_key = [CreateKey, UpdateKey, DeleteKey, RecoverKey, PurgeKey];
     record.action().is_some_and(|action| of_key.contains(&action))
 }
 

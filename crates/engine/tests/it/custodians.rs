@@ -1,0 +1,202 @@
+//! A vault in the custody of a quorum, and what the owner of the database does to it and to the domain of others.
+
+use crate::support::*;
+use keystead_audit::{Draft, Outcome};
+use keystead_crypto::rsa::{PrivateKey, Scheme};
+use keystead_crypto::sha256;
+use keystead_custody::activation::{Activation, Custodian};
+use keystead_custody::challenge::{Answer, SignedChallenge};
+use keystead_custody::offer::TransferOffer;
+use keystead_custody::shares::Quorum;
+use keystead_custody::{
+    Certificate, DomainKey, DomainSecrets, WorkingKeys, make_domain, open_share, send_working_keys,
+};
+use keystead_engine::{DomainActivation, NewVault, OperateError, Refusal, Sort, TurnedAway, VaultSummary};
+use keystead_formats::security_domain::SecurityDomain;
+use keystead_model::{Action, OperationId, VaultId};
+use keystead_store::{Changes, Kind, OutboxRow, Row, RowKey};
+
+macro_rules! file {
+    ($name:literal) => {
+        include_bytes!(concat!("../../../custody/tests/golden/custodians/", $name)).as_slice()
+    };
+}
+
+const CERTIFICATES: [&[u8]; 3] = [file!("1.certificate.der"), file!("2.certificate.der"), file!("3.certificate.der")];
+const KEYS: [&[u8]; 2] = [file!("1.key.der"), file!("2.key.der")];
+const HELD: &str = "held";
+
+/// What the customer has of the vault `held`.
+struct Made {
+    secrets: DomainSecrets,
+    file: Vec<u8>,
+    record: Activation,
+}
+
+/// A vault that waits, and what its customer makes for it.
+async fn made(node: &Node) -> (Made, Certificate) {
+    node.instance.create(NewVault { quorum: true, ..new_vault(HELD) }, at(T0)).await.unwrap();
+    let offer = TransferOffer::parse(&node.instance.transfer_offer(HELD, false, at(T0)).await.unwrap().file).unwrap();
+    let custodians: Vec<_> = CERTIFICATES.iter().map(|der| Certificate::parse(der).unwrap()).collect();
+    let secrets = DomainSecrets::generate(offer.vault, false);
+    let new = make_domain(&secrets, &custodians, 2).unwrap();
+    let file = new.file.to_json().into_bytes();
+    let shares = custodians.into_iter().zip(new.share_digests);
+    let record = Activation {
+        vault: offer.vault,
+        name: offer.name,
+        kind: offer.kind,
+        authorities: offer.authorities,
+        tenant: offer.tenant,
+        retention_days: offer.retention_days,
+        purge_protection: false,
+        policy: serde_json::json!({}),
+        domain_public: secrets.key.public(),
+        working_keys: secrets.working.digest(),
+        security_domain: sha256(&[&file]),
+        quorum: Quorum::new(2, 3).unwrap(),
+        custodians: shares.map(|(certificate, share)| Custodian { certificate, share }).collect(),
+        nodes: vec![offer.node],
+    };
+    (Made { secrets, file, record }, offer.transfer_key)
+}
+
+async fn activated(
+    node: &Node,
+    made: &Made,
+    keys: (&WorkingKeys, &Certificate),
+    paths: &[&str],
+) -> Result<VaultSummary, OperateError> {
+    let new = DomainActivation {
+        record: made.record.to_bytes(),
+        security_domain: made.file.clone(),
+        transfer: send_working_keys(keys.0, keys.1).unwrap().to_json().into_bytes(),
+        tokens: Vec::new(),
+        paths: paths.iter().map(|&path| path.to_owned()).collect(),
+    };
+    node.instance.activate_domain(HELD, new, &|_| Ok(new_vault(HELD).policy), at(T0)).await
+}
+
+/// A node with the vault `held`, open.
+async fn held() -> (Node, Made) {
+    let node = Node::new().await;
+    let (made, transfer) = made(&node).await;
+    activated(&node, &made, (&made.secrets.working, &transfer), &[]).await.unwrap();
+    (node, made)
+}
+
+/// Two of its custodians answer.
+async fn answered(node: &Node, made: &Made) -> Result<String, OperateError> {
+    let asked = node.instance.ask_quorum(HELD, at(T0)).await?;
+    let challenge = SignedChallenge::parse_text(&asked.challenge).unwrap();
+    let file = SecurityDomain::parse(&made.file).unwrap();
+    let answer = |(share, key)| {
+        let key = PrivateKey::from_pkcs1(key).unwrap();
+        let share = open_share(share, |cipher| key.decrypt(Scheme::OaepSha256, cipher).ok()).unwrap();
+        Answer::seal(&challenge, &share, T0).unwrap().to_text()
+    };
+    let answers: Vec<_> = file.shares.iter().zip(KEYS).map(answer).collect();
+    let answered = node.instance.answer_quorum(HELD, Sort::Unseal, &answers, at(T0)).await?;
+    Ok(answered.vault.state.to_owned())
+}
+
+/// What the owner of the database does to a vault's rows.
+async fn altered(node: &Node, log: VaultId, changes: Changes) {
+    let (journal, position) = (node.journal.clone(), node.journal.position());
+    let operation = OperationId::from_bytes(keystead_crypto::random());
+    let make = Box::new(move |revision| {
+        let draft = Draft::vault(Action::VaultUnsealed, log, Vec::new(), operation, T0);
+        let mut record = draft.encode(Outcome::DONE, None, NODE);
+        record.set_revision(revision);
+        OutboxRow { operation, log, position, bytes: journal.vouch(position, &record) }
+    });
+    node.store.commit(log, changes, make).await.unwrap();
+}
+
+fn id_of(node: &Node, name: &str) -> VaultId {
+    node.instance.named(name).unwrap().info().id
+}
+
+async fn one(node: &Node, vault: VaultId, kind: Kind) -> Row {
+    let at = RowKey { kind, lookup: [kind.code(); 32], version: None };
+    node.store.get(vault, at).await.unwrap().unwrap()
+}
+
+async fn replaced(node: &Node, vault: VaultId, kind: Kind, bytes: &[u8]) {
+    let row = one(node, vault, kind).await;
+    let row = Row { counter: row.counter + 1, sealed: bytes.to_vec(), ..row };
+    altered(node, vault, Changes { puts: vec![row], ..Changes::default() }).await;
+}
+
+async fn removed(node: &Node, vault: VaultId, kind: Kind) {
+    let row = one(node, vault, kind).await;
+    altered(node, vault, Changes { removes: vec![(row.key(), row.counter)], ..Changes::default() }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_custodians_of_a_vault_open_it() {
+    let (node, made) = held().await;
+    node.instance.seal(HELD, at(T0)).await.unwrap();
+    assert_eq!(answered(&node, &made).await.unwrap(), "open");
+    node.instance.rotate_root(HELD, false, at(T0)).await.unwrap();
+    node.turned().await;
+    node.instance.seal(HELD, at(T0)).await.unwrap();
+    assert_eq!(answered(&node, &made).await.unwrap(), "open");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vault_that_somebody_else_made_for_the_custodians_does_not_open_by_them() {
+    let node = Node::new().await;
+    let (mut made, transfer) = made(&node).await;
+    // All that is in the clear is theirs; the keys below the root are not.
+    let others = DomainSecrets::generate(made.record.vault, false).working;
+    made.record.working_keys = others.digest();
+    activated(&node, &made, (&others, &transfer), &[]).await.unwrap();
+    node.instance.seal(HELD, at(T0)).await.unwrap();
+    let refused = answered(&node, &made).await.unwrap_err();
+    assert!(matches!(refused, OperateError::Altered { what: "root" }), "{refused}");
+    assert_eq!(node.instance.named(HELD).unwrap().ready(), Err(TurnedAway::Sealed));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_root_and_no_backup_is_sealed_to_a_domain_key_that_was_swapped() {
+    let (node, made) = held().await;
+    let stranger = DomainKey::generate().public();
+    for name in ["dev", HELD] {
+        replaced(&node, id_of(&node, name), Kind::Domain, stranger.as_bytes()).await;
+        let refused = node.instance.rotate_root(name, false, at(T0)).await.unwrap_err();
+        assert!(matches!(refused, OperateError::Altered { what: "domain key" }), "{refused}");
+    }
+    let ask = crate::whole::start();
+    assert!(matches!(node.run(ask).await, Err(Refusal::Damaged)));
+    node.instance.seal(HELD, at(T0)).await.unwrap();
+    let refused = answered(&node, &made).await.unwrap_err();
+    assert!(matches!(refused, OperateError::Altered { what: "domain key" }), "{refused}");
+    let node = node.restart().await;
+    let refused = node.instance.unseal("dev", at(T0)).await.unwrap_err();
+    assert!(matches!(refused, OperateError::Altered { what: "domain key" }), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vault_whose_key_file_no_longer_opens_its_domain_gets_no_other_root() {
+    let node = Node::new().await;
+    removed(&node, id_of(&node, "dev"), Kind::WrappedDomain).await;
+    let refused = node.instance.rotate_root("dev", false, at(T0)).await.unwrap_err();
+    assert!(matches!(refused, OperateError::NoPath { .. }), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vault_without_the_row_of_its_unseal_paths_was_altered() {
+    let (node, made) = held().await;
+    for name in ["dev", HELD] {
+        removed(&node, id_of(&node, name), Kind::Paths).await;
+        let refused = node.instance.rotate_root(name, false, at(T0)).await.unwrap_err();
+        assert!(matches!(refused, OperateError::Refused(Refusal::Damaged)), "{refused}");
+    }
+    node.instance.seal(HELD, at(T0)).await.unwrap();
+    let refused = answered(&node, &made).await.unwrap_err();
+    assert!(matches!(refused, OperateError::Altered { what: "list of unseal paths" }), "{refused}");
+    let node = node.restart().await;
+    let refused = node.instance.unseal("dev", at(T0)).await.unwrap_err();
+    assert!(matches!(refused, OperateError::Altered { what: "list of unseal paths" }), "{refused}");
+}
