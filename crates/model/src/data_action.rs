@@ -223,6 +223,7 @@ mod tests {
                     | A::RemoveProposal
                     | A::PathRemovalProposed
                     | A::ErasureProposed
+                    | A::PathAdditionProposed
             );
             for kind in [VaultKind::Vault, VaultKind::Hsm] {
                 assert_eq!(DataAction::of(*action, kind).is_none(), by_no_role, "{action}: give it a data action");

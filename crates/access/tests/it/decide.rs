@@ -88,7 +88,7 @@ fn gives(role: &str, action: Action) -> bool {
         | VaultActivated | TokenEnrolled | OrphansDestroyed | ClockDoubted | VaultErased | RootRotationBegun
         | RowsResealed | RootDestroyed | RootRotated | PathAdded | PathRemoved | PathProven | PathTested
         | TransferKeyMade | QuorumAsked | ShareTaken | ShareRefused | DomainConfirmed | PathRemovalProposed
-        | ErasureProposed => false,
+        | ErasureProposed | PathAdditionProposed => false,
     }
 }
 

@@ -522,7 +522,7 @@ async fn a_vault_is_erased_once_that_was_approved() {
     approve(&node, &view, &[&people.bob]).await;
     let erased = erase().await.unwrap();
     assert!(node.instance.named("dev").is_none(), "{erased:?}");
-    let record = node.records().into_iter().rfind(|r| r.action() == Some(Action::VaultErased)).unwrap();
+    let record = node.records_of(erased.vault).into_iter().rfind(|r| r.action() == Some(Action::VaultErased)).unwrap();
     let (_, proposal): (u64, String) = minicbor::decode(record.clear()).unwrap();
     assert_eq!(proposal, view.proposal.id);
 }
