@@ -270,6 +270,17 @@ impl OperatorClient {
         self.path_list(Method::POST, &format!("{VAULTS}/{name}/paths"), body).await
     }
 
+    /// Proposes that to the vault's approvers, and comes back with [`ClientError::Proposed`].
+    pub async fn propose_path_addition(
+        &self,
+        name: &Name,
+        path: &Name,
+        proposing: Proposing,
+    ) -> Result<Done<Vec<PathInfo>>, ClientError> {
+        let body = Body::json(&serde_json::json!({ "path": path.as_str() }))?.proposing(proposing);
+        self.path_list(Method::POST, &format!("{VAULTS}/{name}/paths"), body).await
+    }
+
     /// Destroys a path's wraps of a vault.
     pub async fn remove_path(&self, name: &Name, path: &Name) -> Result<Done<Vec<PathInfo>>, ClientError> {
         self.path_list(Method::DELETE, &format!("{VAULTS}/{name}/paths/{path}"), Body::none()).await

@@ -46,6 +46,8 @@ pub struct Activation {
     pub custodians: Vec<Custodian>,
     /// The nodes whose challenges they answer without comparing words.
     pub nodes: Vec<NodeIdentity>,
+    /// The names of the unseal paths that may open the vault besides its custodians. Records of before have none.
+    pub paths: Vec<String>,
 }
 
 /// One custodian.
@@ -111,6 +113,7 @@ const MAX_NAME: usize = 64;
 const MAX_TENANT: usize = 256;
 const MAX_AUTHORITIES: usize = 64;
 const MAX_NODES: usize = 64;
+const MAX_PATHS: usize = 16;
 
 impl Activation {
     /// Reads the bytes of a record: exactly those that [`Self::to_bytes`] writes.
@@ -142,6 +145,11 @@ impl Activation {
         bound(RETENTION.contains(&self.retention_days), "its retention is not 7 to 90 days")?;
         bound(self.policy.is_object(), "its policy is no document")?;
         bound(self.nodes.len() <= MAX_NODES, "it has more than 64 nodes")?;
+        let good = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+        let named = |path: &String| (1..=24).contains(&path.len()) && path.bytes().all(good);
+        let each: std::collections::BTreeSet<_> = self.paths.iter().collect();
+        let paths = self.paths.iter().all(named) && each.len() == self.paths.len() && each.len() <= MAX_PATHS;
+        bound(paths, "its unseal paths are not at most 16 different names of 1 to 24 characters of a-z, 0-9 and -")?;
         if Quorum::new(self.quorum.required().into(), self.custodians.len())? != self.quorum {
             return Err(BadQuorum.into());
         }

@@ -42,6 +42,12 @@ impl Hsms {
         Some(Tokens::new(clients, *vault.as_bytes(), hsm.wrapping, *placement))
     }
 
+    /// All of them, to take out what an erased vault left: which it named is no longer known.
+    pub(crate) fn of_erased(&self, vault: VaultId) -> Option<Tokens> {
+        let (_, placement) = self.0.values().next()?;
+        Some(Tokens::new(self.each().cloned().collect(), *vault.as_bytes(), [0; 16], *placement))
+    }
+
     /// Where the keys of this vault with this HSM are.
     pub(crate) fn protection(&self, vault: VaultId, software: &Protection, hsm: Option<&HsmRecord>) -> Protection {
         software.clone().with_tokens(hsm.and_then(|hsm| self.tokens(vault, hsm)))

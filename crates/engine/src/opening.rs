@@ -18,8 +18,8 @@ use crate::wraps;
 use keystead_access::{Policy, PolicyDocument};
 use keystead_crypto::sealed::{Sealer, Usage};
 use keystead_crypto::{Mac, hmac_sha256, sha256};
+use keystead_custody::WorkingKeys;
 use keystead_custody::activation::Activation;
-use keystead_custody::{DomainPublic, WorkingKeys};
 use keystead_model::{Curve, KeySpec, Moment, PublicKey, Revision, VaultId, VaultStatus};
 use keystead_protection::StoredKey;
 use keystead_store::{Kind, Row, RowKey};
@@ -44,7 +44,7 @@ pub(crate) async fn open(vault: &Vault, roots: &Roots, stored: VaultStatus, at: 
     clear_row::check(vault, &sealer, stored).await?;
     let (secrets, _): (SecretsRecord, _) = sealed(vault, &sealer, Kind::Secrets).await?;
     let activation = activated_with(vault, &secrets).await?;
-    let domain_public = wraps::proven_public(vault, &secrets, activation).await?;
+    let domain_public = wraps::proven_public(vault, &secrets, activation.map(|record| record.domain_public)).await?;
     let listed = secrets.listed.unwrap_or(false) || vault.info().custody == QUORUM;
     if listed && wraps::get(vault, wraps::PATHS).await?.is_none() {
         return Err(OperateError::Altered { what: "list of unseal paths" });
@@ -76,9 +76,8 @@ pub(crate) async fn open(vault: &Vault, roots: &Roots, stored: VaultStatus, at: 
     Ok(Open::new((seals, rotation), keys, policies, confirmed, policy, trust, issuer))
 }
 
-/// The public key in the activation record. That stands in the clear: it must be the one that the vault was activated
-/// with.
-async fn activated_with(vault: &Vault, secrets: &SecretsRecord) -> Result<Option<DomainPublic>, OperateError> {
+/// The activation record. It stands in the clear: it must be the one that the vault was activated with.
+async fn activated_with(vault: &Vault, secrets: &SecretsRecord) -> Result<Option<Activation>, OperateError> {
     let altered = || OperateError::Altered { what: "activation record" };
     match secrets.domain.as_ref().and_then(|domain| domain.activation) {
         None if vault.info().custody == QUORUM => Err(altered()),
@@ -88,9 +87,16 @@ async fn activated_with(vault: &Vault, secrets: &SecretsRecord) -> Result<Option
             if sha256(&[&stands.sealed]) != *activation {
                 return Err(altered());
             }
-            Ok(Some(Activation::parse(&stands.sealed).map_err(|_| altered())?.domain_public))
+            Ok(Some(Activation::parse(&stands.sealed).map_err(|_| altered())?))
         }
     }
+}
+
+/// Whether what its custodians confirmed lets this unseal path open the vault besides them.
+pub(crate) async fn allows_path(vault: &Vault, open: &Open, path: &str) -> Result<bool, OperateError> {
+    let (secrets, _): (SecretsRecord, _) = sealed(vault, &open.seals().records, Kind::Secrets).await?;
+    let record = activated_with(vault, &secrets).await?;
+    Ok(record.is_some_and(|record| record.paths.iter().any(|allowed| allowed == path)))
 }
 
 /// A vault that was made before there were backups has no blob key of its own: it gets one from its index key. The

@@ -155,6 +155,16 @@ pub enum OperateError {
         /// The path's.
         name: String,
     },
+    /// The operator gives himself no way into a vault of custodians.
+    #[error(
+        "the vault is in the custody of its custodians, who did not confirm an unseal path '{name}': its policy must ask \
+         for approvals of `path-addition` (`keystead approval rules`), and its approvers approve this one (`keystead path \
+         add --propose REASON`)"
+    )]
+    PathNotAllowed {
+        /// The path's.
+        name: String,
+    },
     /// Nothing else opens it.
     #[error("'{name}' is the last unseal path of a vault with custody `file`: add another one first")]
     LastPath {

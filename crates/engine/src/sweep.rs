@@ -64,7 +64,7 @@ impl Instance {
     /// None goes from a vault in which the clock is doubted. It waits for tokens, so nothing else should wait for it.
     pub async fn sweep(&self, at: Moment) -> usize {
         let (mut sweeps, mut count) = (self.sweeps.lock().await, 0_usize);
-        for left in self.clear_leftovers().await {
+        for left in self.clear_leftovers(at).await {
             tracing::debug!("left of an erased vault: {left}");
         }
         let vaults = self.all();

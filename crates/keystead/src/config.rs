@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 use toml::Spanned;
@@ -290,7 +291,8 @@ fn check(config: &Config) -> Result<(), (usize, String)> {
     }
     check_watched(config)?;
     hsm::settings::check(&config.hsm)?;
-    paths::check(&config.path, &config.hsm, &data.join("store"))?;
+    let custody = config.custody.as_ref().map(|custody| custody.key_file.get_ref().as_path());
+    paths::check(&config.path, &config.hsm, &data.join("store"), custody)?;
     config.limits.check()
 }
 
@@ -318,14 +320,21 @@ fn check_watched(config: &Config) -> Result<(), (usize, String)> {
 
 /// Refuses a file under a directory, wherever links and `..` lead, and whether or not either is there yet.
 pub(crate) fn outside(file: &Path, directory: &Path, at: usize, what: &str) -> Result<(), (usize, String)> {
-    let lead = |path: &Path| {
-        let cannot = |e| (at, format!("cannot tell where {} leads: {e}; name it without links", path.display()));
-        resolved(path, LINKS).map_err(cannot)
-    };
-    if lead(file)?.starts_with(lead(directory)?) {
+    if lead(file, at)?.starts_with(lead(directory, at)?) {
         return Err((at, what.to_owned()));
     }
     Ok(())
+}
+
+/// Whether two names are those of one file, through links of either sort.
+pub(crate) fn same(one: &Path, other: &Path, at: usize) -> Result<bool, (usize, String)> {
+    let inode = |path: &Path| std::fs::metadata(path).ok().map(|found| (found.dev(), found.ino()));
+    Ok(lead(one, at)? == lead(other, at)? || inode(one).is_some_and(|found| Some(found) == inode(other)))
+}
+
+fn lead(path: &Path, at: usize) -> Result<PathBuf, (usize, String)> {
+    let cannot = |e| (at, format!("cannot tell where {} leads: {e}; name it without links", path.display()));
+    resolved(path, LINKS).map_err(cannot)
 }
 
 /// Most links followed that lead to something which is not there yet.

@@ -33,17 +33,17 @@ enum Command {
     /// List a vault's paths and those it could have
     List(Vault),
     /// Wrap an open vault's root by another path, proven by opening
-    Add(Of),
+    Add(Proposable),
     /// Open every wrap of a path and hold it against the open vault; exit code 1 if one is another
     Prove(Of),
     /// Do all that an unseal by this path does, and change nothing; exit code 1 if it would not open
     Test(Of),
     /// Destroy a path's wraps of an open vault, and its key where that is the vault's alone
-    Remove(Remove),
+    Remove(Proposable),
 }
 
 #[derive(clap::Args)]
-struct Remove {
+struct Proposable {
     #[command(flatten)]
     of: Of,
     #[command(flatten)]
@@ -76,8 +76,14 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     let failed = |e| failure(&e);
     match args.command {
         Command::List(of) => list(&client.paths(&of.vault).await.map_err(failed)?.value, shown),
-        Command::Add(of) => list(&client.add_path(&of.vault, &of.path).await.map_err(failed)?.value, shown),
-        Command::Remove(Remove { of, proposing }) => {
+        Command::Add(Proposable { of, proposing }) => {
+            let done = match proposing.get() {
+                Some(proposing) => client.propose_path_addition(&of.vault, &of.path, proposing).await,
+                None => client.add_path(&of.vault, &of.path).await,
+            };
+            list(&done.map_err(|e| proposed_or_failed(&e, shown))?.value, shown)
+        }
+        Command::Remove(Proposable { of, proposing }) => {
             let done = match proposing.get() {
                 Some(proposing) => client.propose_path_removal(&of.vault, &of.path, proposing).await,
                 None => client.remove_path(&of.vault, &of.path).await,

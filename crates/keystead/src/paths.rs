@@ -1,7 +1,7 @@
 //! `[[path]]`: the ways to vaults' roots that the configuration names, besides `custody.key_file`, which is the path
 //! `file`. Which vault is behind which path stands in the vault.
 
-use crate::config::outside;
+use crate::config::{outside, same};
 use crate::exit::Failure;
 use crate::hsm::settings::HsmSection;
 use keystead_engine::Hsms;
@@ -45,8 +45,10 @@ pub(crate) fn check(
     sections: &[Spanned<PathSection>],
     tokens: &[Spanned<HsmSection>],
     store: &Path,
+    custody: Option<&Path>,
 ) -> Result<(), (usize, String)> {
     let mut names = HashSet::new();
+    let mut files: Vec<&Path> = custody.into_iter().collect();
     for section in sections {
         let (at, path) = (section.span().start, section.get_ref());
         let bad = |what: &str| Err((at, format!("path '{}': {what}", path.name)));
@@ -64,6 +66,13 @@ pub(crate) fn check(
                     path.name
                 );
                 outside(file, store, at, &what)?;
+                // Removing one path would destroy the key of the other.
+                for other in &files {
+                    if same(file, other, at)? {
+                        return bad("its key_file is that of another path: each path needs a key of its own");
+                    }
+                }
+                files.push(file);
             }
             (Kind::Credential, None, Some(name), None) => {
                 if name.is_empty() || name.contains('/') || name.starts_with('.') {
@@ -122,6 +131,7 @@ impl PathSection {
 #[cfg(test)]
 mod tests {
     use crate::config::parse;
+    use std::path::Path;
 
     const EXAMPLE: &str = include_str!("../../../docs/keystead.example.toml");
     const HSM: &str = "[[hsm]]\nname = \"luna\"\nmodule = \"/m.so\"\nlabel = \"l\"\npin_file = \"/etc/pin\"\n";
@@ -151,6 +161,25 @@ mod tests {
         }
         let file = "[[path]]\nname = \"spare\"\nkind = \"file\"\nkey_file = \"/var/lib/keystead/store/k\"\n";
         assert!(with(file).unwrap_err().contains("would open itself"));
+    }
+
+    #[test]
+    fn two_paths_with_one_key_file_are_refused_whatever_names_and_links_it_has() {
+        let dir = tempfile::tempdir().unwrap();
+        let (file, linked) = (dir.path().join("one.key"), dir.path().join("linked.key"));
+        std::fs::write(&file, [1; 32]).unwrap();
+        std::os::unix::fs::symlink(&file, dir.path().join("soft.key")).unwrap();
+        std::fs::hard_link(&file, &linked).unwrap();
+        let path = |name: &str, file: &Path| {
+            format!("[[path]]\nname = \"{name}\"\nkind = \"file\"\nkey_file = \"{}\"\n", file.display())
+        };
+        for other in ["one.key", "./soft.key", "linked.key"] {
+            let paths = path("one", &file) + &path("two", &dir.path().join(other));
+            assert!(with(&paths).unwrap_err().contains("path 'two': its key_file is that of another path"), "{other}");
+        }
+        assert_eq!(with(&(path("one", &file) + &path("two", &dir.path().join("other.key")))), Ok(2));
+        let custody = crate::config::parse(EXAMPLE).unwrap().custody.unwrap();
+        assert!(with(&path("one", custody.key_file.get_ref())).unwrap_err().contains("of another path"));
     }
 
     #[test]

@@ -226,6 +226,8 @@ actions! {
     PathRemovalProposed = 1040, "vault/path/removal-proposed";
     /// The operator proposed to erase a vault.
     ErasureProposed = 1041, "vault/erasure-proposed";
+    /// The operator proposed to add an unseal path: the clear body has the path and the proposal's id.
+    PathAdditionProposed = 1042, "vault/path/addition-proposed";
 }
 
 impl fmt::Display for Action {

@@ -227,6 +227,7 @@ mod tests {
                     | A::ReplacementAsked
                     | A::AppointmentAsked
                     | A::AdministratorAppointed
+                    | A::PathAdditionProposed
             );
             for kind in [VaultKind::Vault, VaultKind::Hsm] {
                 assert_eq!(DataAction::of(*action, kind).is_none(), by_no_role, "{action}: give it a data action");

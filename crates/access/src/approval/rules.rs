@@ -53,6 +53,8 @@ rules! {
     Export = 8, "export";
     /// Erasing the vault.
     Erase = 9, "erase";
+    /// Adding an unseal path.
+    PathAddition = 10, "path-addition";
 }
 
 /// Somebody who approves: a name that people read, and a key.

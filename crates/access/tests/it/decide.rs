@@ -112,6 +112,7 @@ fn gives(role: &str, action: Action) -> bool {
         | DomainConfirmed
         | PathRemovalProposed
         | ErasureProposed
+        | PathAdditionProposed
         | CustodiansReplaced
         | ReplacementAsked
         | AppointmentAsked

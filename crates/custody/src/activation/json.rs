@@ -30,6 +30,8 @@ pub(super) struct Json {
     required: u8,
     custodians: Vec<CustodianJson>,
     nodes: Vec<NodeJson>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    paths: Vec<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -83,6 +85,7 @@ impl Json {
             required: record.quorum.required(),
             custodians: record.custodians.iter().map(custodian).collect(),
             nodes: record.nodes.iter().map(node).collect(),
+            paths: record.paths.clone(),
         }
     }
 
@@ -111,6 +114,7 @@ impl Json {
             quorum: Quorum::new(self.required.into(), custodians.len())?,
             custodians,
             nodes: self.nodes.iter().map(NodeJson::parse).collect::<Result<_, _>>()?,
+            paths: self.paths,
         })
     }
 }

@@ -21,6 +21,7 @@ pub(crate) fn record() -> Activation {
         quorum: Quorum::new(2, 3).unwrap(),
         custodians: (10..).zip(custodians(3)).map(custodian).collect(),
         nodes: vec![NodeIdentity { id: NodeId::from_bytes([4; 16]), key: [5; 32] }],
+        paths: Vec::new(),
     }
 }
 
@@ -31,6 +32,19 @@ fn what_is_written_is_read_again() {
     assert_eq!(record().digest(), sha256(&[&bytes]));
     let none = Activation { nodes: Vec::new(), kind: VaultKind::Vault, ..record() };
     assert_eq!(Activation::parse(&none.to_bytes()), Ok(none));
+}
+
+#[test]
+fn golden_record_that_allows_unseal_paths() {
+    let none = Activation::parse(include_bytes!("../../tests/golden/activation.json")).unwrap();
+    let allowing = |paths: &[&str]| Activation { paths: paths.iter().map(|&p| p.to_owned()).collect(), ..none.clone() };
+    let golden = include_bytes!("../../tests/golden/activation-paths.json");
+    assert_eq!(Activation::parse(golden), Ok(allowing(&["boot", "file"])));
+    let empty = String::from_utf8(golden.to_vec()).unwrap().replacen("[\"boot\",\"file\"]", "[]", 1);
+    assert_eq!(Activation::parse(empty.as_bytes()), Err(BadActivation::Spelling));
+    for paths in [&["boot", "boot"][..], &["Boot"], &[""]] {
+        assert!(matches!(allowing(paths).check(), Err(BadActivation::Member(_))), "{paths:?}");
+    }
 }
 
 #[test]

@@ -77,6 +77,12 @@ pub enum NotActivated {
          domain with an offer that `keystead vault offer --replace` wrote"
     )]
     UsedDomain,
+    /// A path of which the custodians do not know.
+    #[error(
+        "the activation record does not allow the unseal path '{0}': make the domain with `domain new --allow-path {0}`, \
+         or activate without it"
+    )]
+    Path(String),
     /// There is no key for the tokens.
     #[error("the domain has no key for an HSM: make it with `--hsm`, or name no token")]
     NoWrappingKey,
@@ -105,6 +111,9 @@ impl Instance {
         let waiting = self.waiting(name)?;
         let Checked { record, policy, keys } = self.checked(&waiting.info, &new, read)?;
         let tokens = self.tokens_of(waiting.info.kind, &new.tokens, &keys)?;
+        if let Some(path) = new.paths.iter().find(|path| !record.paths.contains(path)) {
+            return Err(NotActivated::Path(path.clone()).into());
+        }
         let paths = new.paths.iter().map(|path| self.its_path(path)).collect::<Result<Vec<_>, _>>()?;
         let rows = self.parts.store.vaults().await.map_err(Refusal::from)?;
         let mut row = rows.into_iter().find(|row| row.id == waiting.info.id).ok_or(OperateError::Damaged)?;

@@ -11,7 +11,7 @@ use crate::wraps::{self, Stored};
 use keystead_audit::journal::JournalState;
 use keystead_custody::UnsealPath;
 use keystead_model::{Generation, Moment, VaultStatus};
-use keystead_store::StoreState;
+use keystead_store::{Row, StoreState};
 use std::sync::Arc;
 
 /// How it is with one thing.
@@ -158,7 +158,13 @@ impl Instance {
         }
         let domain = wraps::get(vault, wraps::sealed_root_at(open.seals().generation())).await;
         let finding = match domain {
-            Ok(Some(_)) => Finding::new("root", Verdict::Good, rotation(open.rotation().as_ref().map(|r| r.view()))),
+            Ok(Some(row)) => match self.sealed_to_domain(vault, open, &row).await {
+                Ok(how) => {
+                    let says = rotation(open.rotation().as_ref().map(|r| r.view()));
+                    Finding::new("root", Verdict::Good, format!("{says}{how}"))
+                }
+                Err(e) => Finding::new("root", Verdict::Bad, format!("what is sealed to the vault's domain: {e}")),
+            },
             Ok(None) => Finding::new("root", Verdict::Bad, "it is not sealed to the vault's domain: rotate it"),
             Err(e) => Finding::new("root", Verdict::Bad, e.to_string()),
         };
@@ -170,6 +176,18 @@ impl Instance {
         };
         let name = format!("generation {}", open.seals().generation().0);
         all.push(finding.of(vault).named(&name));
+    }
+
+    /// Whether the root is what is sealed to the domain, as far as that can be tried here: what remains to be proven.
+    async fn sealed_to_domain(&self, vault: &Vault, open: &Open, row: &Row) -> Result<&'static str, OperateError> {
+        wraps::public(vault, open).await?;
+        if vault.info.custody != CUSTODY {
+            return Ok(" (that it opens, only its custodians can prove: `keystead unseal`)");
+        }
+        let domain = wraps::domain(vault, &self.parts.paths).await?;
+        let domain = domain.ok_or_else(|| OperateError::NoPath { custody: vault.info.custody.clone() })?;
+        let root = domain.open_root(vault.info.id, &row.sealed).map_err(|_| OperateError::Damaged)?;
+        if root.same_as(&open.seals().root) { Ok("") } else { Err(OperateError::Damaged) }
     }
 
     /// Each configured path that wrapped something of it, as an unseal would use it.

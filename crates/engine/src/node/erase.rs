@@ -2,14 +2,15 @@
 //! alone. What a copy of the store from before still opens is then tried, by each path, and told: nothing here reaches
 //! such a copy.
 
-use super::{Approvable, Instance, QuorumView};
+use super::{Approvable, CUSTODY, Instance, QuorumView};
+use crate::birth::singleton;
 use crate::error::{Refusal, TurnedAway};
 use crate::operate::OperateError;
 use crate::vault::{Open, State, Vault};
 use crate::wraps::{self, Stored};
 use keystead_custody::{UnsealPath, Wraps};
 use keystead_model::{Action, Moment, OperationId, VaultId};
-use keystead_store::Kind;
+use keystead_store::{Kind, RowKey};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// What came of an erasure.
@@ -65,19 +66,29 @@ impl Instance {
     pub async fn erase(&self, name: &str, at: Moment) -> Result<Erased, OperateError> {
         let _one_at_a_time = self.operating.lock().await;
         let vault = self.known(name)?;
-        let id = vault.info.id;
+        let (id, state) = (vault.info.id, vault.state());
+        // From the count of its keys to its end no key is made, and its policy stays as it is.
+        let alone = match &state {
+            State::Open(open) => Some(open.gate.write().await),
+            _ => None,
+        };
         let keys = vault.store.count(id, &[Kind::Key, Kind::DeletedKey]).await.map_err(Refusal::from)?;
-        let (copies, open) = match vault.state() {
+        let (copies, open) = match &state {
+            State::Open(open) if !vault.still_open(open) => return Err(Refusal::Conflict.into()),
             State::Open(open) if open.purge_protection && keys > 0 => {
                 return Err(OperateError::PurgeProtected { keys });
             }
-            State::Open(open) => (self.copies(&vault, &open).await?, Some(open)),
+            State::Open(open) => (self.copies(&vault, open).await?, Some(open)),
             State::Inactive { .. } => (Vec::new(), None),
             state => return Err(OperateError::WrongState { state: state.name(), needed: "open" }),
         };
+        let domain = match open {
+            Some(open) => outside(&vault, open).await?,
+            None => None,
+        };
         let custodians = Option::clone(&vault.quorum.load());
         let operation = OperationId::from_bytes(keystead_crypto::random());
-        let approved = match &open {
+        let approved = match open {
             Some(open) => self.approved((&vault, open), Approvable::Erasure, operation, at).await?.id,
             None => None,
         };
@@ -88,13 +99,12 @@ impl Instance {
         let clear = clear.map_err(|_| Refusal::Fault)?;
         self.erase_rows(&vault, operation, clear.clone(), at).await?;
         self.store().scrub();
-        let mut left = match &open {
-            Some(open) => residents(open, at).await,
-            None => Vec::new(),
-        };
-        drop(open);
+        drop(alone);
+        let mut left: Vec<_> =
+            domain.into_iter().chain(open.into_iter().flat_map(|open| wrapping_keys(open))).collect();
+        drop(state);
         self.leftovers.add(id);
-        left.extend(self.clear_leftovers().await);
+        left.extend(self.clear_leftovers(at).await);
         let copies = self.tried_copies(id, copies).await;
         self.write(Action::VaultErased, id, clear, at).await?;
         Ok(Erased { vault: id, keys, copies, custodians, left })
@@ -139,18 +149,38 @@ impl Instance {
         Ok(())
     }
 
-    /// Destroys the paths' keys of erased vaults, those that an interruption left too. Why, where that failed.
-    pub(crate) async fn clear_leftovers(&self) -> Vec<String> {
+    /// Destroys the paths' keys of erased vaults and their resident keys in every token, those that an interruption left too. Why, where that failed.
+    pub(crate) async fn clear_leftovers(&self, at: Moment) -> Vec<String> {
         let mut failed = Vec::new();
         for vault in self.leftovers.take() {
+            let before = failed.len();
+            self.destroy_residents(vault, at, &mut failed).await;
             for path in &self.parts.paths {
                 if let Err(e) = path.destroy_others(vault, &Wraps::default()).await {
                     failed.push(format!("the key of vault {vault} in the unseal path '{}': {e}", path.name()));
-                    self.leftovers.add(vault);
                 }
+            }
+            if failed.len() > before {
+                self.leftovers.add(vault);
             }
         }
         failed
+    }
+
+    async fn destroy_residents(&self, vault: VaultId, at: Moment, failed: &mut Vec<String>) {
+        let Some(tokens) = self.parts.hsms.of_erased(vault) else { return };
+        for token in tokens.names() {
+            match tokens.residents(token, at.deadline).await {
+                Ok(ids) => {
+                    for id in ids {
+                        if let Err(e) = tokens.destroy(token, id, at.deadline).await {
+                            failed.push(format!("the resident key {} in token '{token}': {e}", hex::encode(id)));
+                        }
+                    }
+                }
+                Err(e) => failed.push(format!("resident keys of vault {vault} in token '{token}': {e}")),
+            }
+        }
     }
 
     async fn tried_copies(&self, vault: VaultId, copies: Vec<Copy>) -> Vec<OldCopy> {
@@ -178,22 +208,22 @@ async fn any_opens(path: &dyn UnsealPath, vault: VaultId, wraps: &Wraps) -> bool
     }
 }
 
-/// Keys that are in tokens only go there. A wrapping key stays: another vault of the domain may work with it.
-async fn residents(open: &Open, at: Moment) -> Vec<String> {
-    let mut left = Vec::new();
-    let Ok(tokens) = open.protection.tokens() else { return left };
-    for token in tokens.names() {
-        match tokens.residents(token, at.deadline).await {
-            Ok(ids) => {
-                for id in ids {
-                    if let Err(e) = tokens.destroy(token, id, at.deadline).await {
-                        left.push(format!("the resident key {} in token '{token}': {e}", hex::encode(id)));
-                    }
-                }
-            }
-            Err(e) => left.push(format!("resident keys in token '{token}': {e}")),
-        }
-        left.push(format!("the wrapping key in token '{token}', which other vaults of the domain may need"));
-    }
-    left
+/// Who besides the vault's paths opens an older copy: the domain of a vault with custody `file`, where it went out.
+async fn outside(vault: &Vault, open: &Open) -> Result<Option<String>, OperateError> {
+    let at = RowKey { kind: Kind::SecurityDomain, lookup: singleton(Kind::SecurityDomain), version: None };
+    let given = wraps::get(vault, at).await?.is_some();
+    let adopted = open.domain != vault.info.id;
+    let told = "whose custodians open older copies of the store as before";
+    Ok(match vault.info.custody == CUSTODY {
+        true if given => Some(format!("the security domain that was downloaded, {told}")),
+        true if adopted => Some(format!("the security domain of another vault, which was uploaded, {told}")),
+        _ => None,
+    })
+}
+
+/// Resident keys go with the leftovers. A wrapping key stays: another vault of the domain may work with it.
+fn wrapping_keys(open: &Open) -> Vec<String> {
+    let Ok(tokens) = open.protection.tokens() else { return Vec::new() };
+    let told = |token| format!("the wrapping key in token '{token}', which other vaults of the domain may need");
+    tokens.names().map(told).collect()
 }

@@ -1,7 +1,9 @@
 //! A vault's unseal paths: add, prove, test, remove, list. Each is in the node's log, a change in the vault's, too.
 
-use super::{Approvable, CUSTODY, Instance, open};
+use super::{Approvable, CUSTODY, Instance, QUORUM, open};
+use crate::approvals::Used;
 use crate::error::Refusal;
+use crate::opening;
 use crate::operate::OperateError;
 use crate::records::{PathRecord, PathsRecord};
 use crate::rotate::Rotation;
@@ -93,14 +95,40 @@ impl Instance {
         if listed.has(path.name()) {
             return Err(OperateError::PathExists { name: path.name().to_owned() });
         }
-        let mut puts = self.wrapped(&vault, path, &seals).await?;
+        let operation = OperationId::from_bytes(keystead_crypto::random());
+        let approved = self.allowed(&vault, &open, path.name(), operation, at).await?;
+        let mut puts = self.wrapped(&vault, path, &seals, &kept(&vault, &listed).await?).await?;
         let (name, kind) = (path.name().to_owned(), path.kind().to_owned());
         listed.paths.push(PathRecord { name, kind, added: at.now.0 });
         puts.push(wraps::paths_row(&vault, &seals.records, row.as_ref(), &listed)?);
-        let changes = Changes { puts, ..Changes::default() };
-        let clear = minicbor::to_vec((path.name(), path.kind())).map_err(|_| Refusal::Fault)?;
-        self.commit(&vault, changes, (Action::PathAdded, clear.clone()), at, || ()).await?;
+        let clear = match approved.id {
+            None => minicbor::to_vec((path.name(), path.kind())),
+            Some(id) => minicbor::to_vec((path.name(), path.kind(), id.to_string())),
+        };
+        let clear = clear.map_err(|_| Refusal::Fault)?;
+        puts.extend(approved.row);
+        let changes = Changes { puts, checks: approved.check.into_iter().collect(), ..Changes::default() };
+        self.commit_as(operation, &vault, changes, (Action::PathAdded, clear.clone()), at, || ()).await?;
         self.write(Action::PathAdded, vault.info.id, clear, at).await
+    }
+
+    /// The approvals by which a path is added. To a vault of custodians only what they confirmed needs none.
+    async fn allowed(
+        &self,
+        vault: &Vault,
+        open: &Arc<Open>,
+        path: &str,
+        operation: OperationId,
+        at: Moment,
+    ) -> Result<Used, OperateError> {
+        if vault.info.custody == QUORUM && opening::allows_path(vault, open, path).await? {
+            return Ok(Used::default());
+        }
+        let approved = self.approved((vault, open), Approvable::PathAddition(path), operation, at).await?;
+        if vault.info.custody == QUORUM && approved.id.is_none() {
+            return Err(OperateError::PathNotAllowed { name: path.to_owned() });
+        }
+        Ok(approved)
     }
 
     async fn wrapped(
@@ -108,16 +136,17 @@ impl Instance {
         vault: &Vault,
         path: &dyn UnsealPath,
         seals: &Seals,
+        kept: &Wraps,
     ) -> Result<Vec<keystead_store::Row>, OperateError> {
         let id = vault.info.id;
         let failed = |cause| OperateError::PathFailed { name: path.name().to_owned(), cause };
         let not_proven = || OperateError::NotProven { name: path.name().to_owned() };
-        // What an attempt before this one left.
-        path.destroy_others(id, &Wraps::default()).await.map_err(failed)?;
         let domain = wraps::domain(vault, &self.parts.paths).await?;
         if domain.is_none() && vault.info.custody == CUSTODY {
             return Err(OperateError::NoPath { custody: vault.info.custody.clone() });
         }
+        // What an attempt before this one left, but no key that another path of the vault needs.
+        path.destroy_others(id, kept).await.map_err(failed)?;
         let mut puts = Vec::new();
         let at = wraps::root_at(path.name(), seals.generation());
         let wrapped = path.wrap_root(id, &seals.root).await.map_err(failed)?;
@@ -163,7 +192,7 @@ impl Instance {
         self.commit_as(operation, &vault, changes, (Action::PathRemoved, clear.clone()), at, || ()).await?;
         self.parts.store.scrub();
         if let Ok(path) = self.its_path(path)
-            && let Err(e) = path.destroy_others(vault.info.id, &Wraps::default()).await
+            && let Err(e) = path.destroy_others(vault.info.id, &kept(&vault, &listed).await?).await
         {
             tracing::warn!(vault = %vault.info.name, path = path.name(), "the path is removed, its key is left: {e}");
         }
@@ -241,6 +270,17 @@ impl Instance {
         self.not_rotating(&open)?;
         Ok((vault, open))
     }
+}
+
+/// What these paths wrapped: no key that opens it is destroyed for another path's sake.
+async fn kept(vault: &Vault, listed: &PathsRecord) -> Result<Wraps, OperateError> {
+    let mut all = Wraps::default();
+    for path in &listed.paths {
+        let wraps = Stored::of(vault, &path.name).await?.wraps();
+        all.domain = all.domain.or(wraps.domain);
+        all.roots.extend(wraps.roots);
+    }
+    Ok(all)
 }
 
 /// Whether every wrap of a path opens to what the open vault has; the newest generation.

@@ -8,7 +8,7 @@ use crate::opening;
 use crate::operate::OperateError;
 use crate::records::{HsmRecord, SecretsRecord};
 use crate::room::{Place, digest, seal_row};
-use crate::vault::{State, Vault};
+use crate::vault::{Open, State, Vault};
 use crate::wraps;
 use keystead_access::PolicyDocument;
 use keystead_crypto::sealed::Sealer;
@@ -83,9 +83,10 @@ impl Instance {
         } else {
             joined(&vault, &open.seals().records, (&row, secrets), hsm, (token, class))?
         };
-        self.set_status(&vault, VaultStatus::Active, changes, Action::TokenEnrolled, at).await?;
+        // Only of a vault that is active: an administrator may have sealed it meanwhile.
+        self.commit(&vault, changes, (Action::TokenEnrolled, Vec::new()), at, || ()).await?;
         if !named {
-            self.reopen(&vault, at).await?;
+            self.reopen(&vault, &open, at).await?;
         }
         self.note(Action::TokenEnrolled, vault.info.id, at).await?;
         Ok(summary(&vault))
@@ -105,10 +106,10 @@ impl Instance {
         if key.id() == hsm.wrapping { Ok(key) } else { Err(OperateError::Damaged) }
     }
 
-    /// Opens an open vault anew: its keys come from the tokens that it names now.
-    async fn reopen(&self, vault: &Arc<Vault>, at: Moment) -> Result<(), OperateError> {
+    /// Opens an open vault anew: its keys come from the tokens that it names now. One that was sealed stays so.
+    async fn reopen(&self, vault: &Arc<Vault>, before: &Arc<Open>, at: Moment) -> Result<(), OperateError> {
         let (_, open) = self.opened(vault, VaultStatus::Active, at).await?;
-        vault.state.store(Arc::new(State::Open(Arc::new(open))));
+        vault.succeed(before, State::Open(Arc::new(open)));
         vault.look_at_issuers(at);
         Ok(())
     }

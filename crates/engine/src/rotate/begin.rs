@@ -38,6 +38,9 @@ impl Instance {
         let clear = minicbor::to_vec((generations.0, generations.1, after_purge)).map_err(|_| Refusal::Fault)?;
         // What was sealed under the generation before is committed by now, or is sealed again.
         let gate = open.gate.write().await;
+        if !vault.still_open(&open) {
+            return Err(Refusal::Conflict.into());
+        }
         let Next { seals, rotation, changes } = next;
         let begin = || {
             open.seal_with(seals);

@@ -12,9 +12,12 @@ use keystead_custody::{
     Certificate, DomainKey, DomainSecrets, WorkingKeys, make_domain, open_share, send_working_keys,
 };
 use keystead_engine::{DomainActivation, NewVault, OperateError, Refusal, Sort, TurnedAway, VaultSummary};
+use keystead_engine::{DownloadSecurityDomain, NotActivated, Verdict};
 use keystead_formats::security_domain::SecurityDomain;
 use keystead_model::{Action, OperationId, VaultId};
 use keystead_store::{Changes, Kind, OutboxRow, Row, RowKey};
+use keystead_unseal::{KeyFile, UnsealPath};
+use std::sync::Arc;
 
 macro_rules! file {
     ($name:literal) => {
@@ -57,6 +60,7 @@ async fn made(node: &Node) -> (Made, Certificate) {
         quorum: Quorum::new(2, 3).unwrap(),
         custodians: shares.map(|(certificate, share)| Custodian { certificate, share }).collect(),
         nodes: vec![offer.node],
+        paths: vec!["file".to_owned()],
     };
     (Made { secrets, file, record }, offer.transfer_key)
 }
@@ -199,4 +203,66 @@ async fn a_vault_without_the_row_of_its_unseal_paths_was_altered() {
     let node = node.restart().await;
     let refused = node.instance.unseal("dev", at(T0)).await.unwrap_err();
     assert!(matches!(refused, OperateError::Altered { what: "list of unseal paths" }), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_opens_what_is_sealed_to_the_domain_and_says_what_only_custodians_can() {
+    let (node, _) = held().await;
+    let root = async |vault: &str| {
+        let found = node.instance.doctor(at(T0)).await.into_iter();
+        let mut of = found.filter(|f| f.what == "root" && f.vault.as_deref() == Some(vault));
+        of.next().map(|finding| (finding.verdict, finding.says)).unwrap()
+    };
+    assert_eq!(root("dev").await.0, Verdict::Good);
+    let (verdict, says) = root(HELD).await;
+    assert!(verdict == Verdict::Good && says.contains("only its custodians can prove"), "{says}");
+    let other = one(&node, id_of(&node, HELD), Kind::SealedRoot).await.sealed;
+    replaced(&node, id_of(&node, "dev"), Kind::SealedRoot, &other).await;
+    assert_eq!(root("dev").await.0, Verdict::Bad);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_path_through_the_same_key_destroys_no_key_of_the_first() {
+    let node = Node::new().await;
+    node.rotated(true).await;
+    let dir = node.stop().await;
+    let file = dir.path().join("path.key");
+    let paths: Vec<Arc<dyn UnsealPath>> =
+        vec![Arc::new(KeyFile::at(&file)), Arc::new(KeyFile::at(&file).named("second"))];
+    let node = Node::open_by(dir, paths).await;
+    node.instance.add_path("dev", "second", at(T0)).await.unwrap();
+    node.instance.prove_path("dev", "file", at(T0)).await.unwrap();
+    node.instance.remove_path("dev", "second", at(T0)).await.unwrap();
+    let node = node.restart().await;
+    assert!(node.vault().ready().is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_erases_a_vault_is_told_that_the_domain_he_gave_out_opens_older_copies() {
+    let node = Node::new().await;
+    let custodian = |der: &&[u8]| keystead_engine::Custodian { certificate: der.to_vec(), public: None };
+    let custodians = CERTIFICATES.iter().map(custodian).collect();
+    node.run(DownloadSecurityDomain { custodians, required: 2 }).await.unwrap();
+    let erased = node.instance.erase("dev", at(T0)).await.unwrap();
+    assert!(erased.left.iter().any(|left| left.contains("whose custodians open older copies")), "{:?}", erased.left);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_path_that_custodians_did_not_confirm_needs_approvals() {
+    let node = Node::new().await;
+    let dir = node.stop().await;
+    let file = dir.path().join("path.key");
+    KeyFile::create(&dir.path().join("second.key")).unwrap();
+    let second = KeyFile::at(&dir.path().join("second.key")).named("second");
+    let node = Node::open_by(dir, vec![Arc::new(KeyFile::at(&file)), Arc::new(second)]).await;
+    let (made, transfer) = made(&node).await;
+    let keys = (&made.secrets.working, &transfer);
+    let refused = activated(&node, &made, keys, &["second"]).await.unwrap_err();
+    assert!(matches!(refused, OperateError::NotActivated(NotActivated::Path(_))), "{refused}");
+    activated(&node, &made, keys, &[]).await.unwrap();
+    let refused = node.instance.add_path(HELD, "second", at(T0)).await.unwrap_err();
+    assert!(matches!(refused, OperateError::PathNotAllowed { .. }), "{refused}");
+    node.instance.add_path(HELD, "file", at(T0)).await.unwrap();
+    // With custody `file` the operator has the domain's key anyway.
+    node.instance.add_path("dev", "second", at(T0)).await.unwrap();
 }

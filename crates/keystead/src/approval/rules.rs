@@ -30,7 +30,7 @@ A file of rules:
   purge = 1
 
 The kinds of operations: purge, backup, restore, roles, policy, approvers,
-path-removal, export, erase. Changing approvers and rules takes as many
+path-removal, path-addition, export, erase. Changing approvers and rules takes as many
 approvals as the rule that needs most. Only administrators of the vault may do this.")]
 pub(super) struct Rules {
     /// A file (TOML) with all approvers and rules that are to stand

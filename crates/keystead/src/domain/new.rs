@@ -50,6 +50,9 @@ pub(crate) struct New {
     /// Make a key for HSMs too; a vault of kind hsm always has one
     #[arg(long)]
     hsm: bool,
+    /// An unseal path that may open the vault besides its custodians; repeat: without it, none may
+    #[arg(long, value_name = "NAME")]
+    allow_path: Vec<String>,
     /// A new directory for what is made
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -118,6 +121,7 @@ impl New {
             quorum,
             custodians: custodians.into_iter().zip(shares).map(custodian).collect(),
             nodes: vec![offer.node],
+            paths: self.allow_path.clone(),
         };
         record.check().map_err(|e| Failure::usage(e.to_string()))?;
         Ok(record)

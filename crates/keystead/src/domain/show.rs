@@ -39,6 +39,7 @@ pub(crate) struct Shown<'a> {
     required: u8,
     custodians: Vec<ShownCustodian>,
     nodes: Vec<ShownNode>,
+    paths: &'a [String],
     policy: &'a serde_json::Value,
 }
 
@@ -79,6 +80,7 @@ impl<'a> Shown<'a> {
             required: record.quorum.required(),
             custodians: (1..).zip(&record.custodians).map(custodian).collect(),
             nodes: record.nodes.iter().map(node).collect(),
+            paths: &record.paths,
             policy: &record.policy,
         }
     }
@@ -99,6 +101,8 @@ impl<'a> Shown<'a> {
         ];
         let custodian = |of: &ShownCustodian| ("custodian", format!("{}  {}", of.number, of.certificate_sha256));
         fields.extend(self.custodians.iter().map(custodian));
+        let paths = if self.paths.is_empty() { "none".to_owned() } else { self.paths.join(", ") };
+        fields.push(("unseal paths", paths));
         fields.extend(self.nodes.iter().map(|of| ("node", of.words.clone())));
         fields
     }

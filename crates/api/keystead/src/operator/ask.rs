@@ -26,6 +26,7 @@ pub(super) enum Ask {
     RotateRoot(String, bool),
     Paths(String),
     AddPath(String, String),
+    ProposePathAddition(String, String, Reason),
     ProvePath(String, String),
     TestPath(String, String),
     RemovePath(String, String),
@@ -205,7 +206,13 @@ pub(super) fn paths(parts: &Parts<'_>) -> Result<Ask, BadParameter> {
 
 pub(super) fn add_path(parts: &Parts<'_>) -> Result<Ask, BadParameter> {
     let document: PathDocument = serde_json::from_slice(parts.body()).map_err(|e| BadParameter::json(&e))?;
-    Ok(Ask::AddPath(name(parts)?, document.path))
+    let name = name(parts)?;
+    Ok(match Proposing::of(parts)? {
+        None => Ask::AddPath(name, document.path),
+        Some(Proposing { reason, hours }) => {
+            Ask::ProposePathAddition(name, document.path, Reason { text: reason, hours })
+        }
+    })
 }
 
 /// What is asked about one path of a vault.

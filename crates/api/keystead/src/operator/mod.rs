@@ -86,7 +86,10 @@ impl Operator {
                 None => Reply::error(StatusCode::NOT_FOUND, "NotFound", None, "This server keeps no metrics."),
             },
             ask => {
-                let ok = if matches!(ask, Ask::ProposePathRemoval(..) | Ask::ProposeErasure(..)) {
+                let ok = if matches!(
+                    ask,
+                    Ask::ProposePathAddition(..) | Ask::ProposePathRemoval(..) | Ask::ProposeErasure(..)
+                ) {
                     StatusCode::ACCEPTED
                 } else {
                     row.ok
@@ -254,6 +257,10 @@ async fn perform(instance: &Instance, ask: Ask, at: Moment) -> Result<Body, Oper
             instance.remove_path(&name, &path, at).await?;
             instance.paths(&name).await.map(|paths| view::paths(&paths))
         }
+        Ask::ProposePathAddition(name, path, reason) => {
+            let view = instance.propose(&name, Approvable::PathAddition(&path), reason, at).await?;
+            Ok(proposed(&view))
+        }
         Ask::ProposePathRemoval(name, path, reason) => {
             let view = instance.propose(&name, Approvable::PathRemoval(&path), reason, at).await?;
             Ok(proposed(&view))
@@ -301,6 +308,7 @@ fn refused(why: &OperateError) -> Reply {
         OperateError::UnknownPath { .. } => conflict("UnknownPath"),
         OperateError::NotItsPath { .. } => conflict("NotItsPath"),
         OperateError::PathExists { .. } => conflict("PathExists"),
+        OperateError::PathNotAllowed { .. } => conflict("PathNotAllowed"),
         OperateError::LastPath { .. } | OperateError::NoOtherPath { .. } => conflict("LastPath"),
         OperateError::PathFailed { .. } | OperateError::NotProven { .. } => conflict("PathFailed"),
         OperateError::Rotating { .. } => conflict("RootRotating"),

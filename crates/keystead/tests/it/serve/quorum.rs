@@ -72,11 +72,15 @@ impl Customer {
 
     /// `domain new` with the offer that the server makes now.
     pub(super) fn make_domain(&self, out: &str) {
+        self.make_domain_with(out, &[]);
+    }
+
+    fn make_domain_with(&self, out: &str, more: &[&str]) {
         let offer = format!("{out}.offer.json");
         good(self.site.vault(&["offer", "pay", "--out", &offer]));
         let custodians = ["--custodian", "alice.pem", "--custodian", "bob.pem", "--custodian", "carol.pem"];
         let rest = ["--quorum", "2", "--transfer-key", &offer, "--policy", "policy.toml", "--out", out];
-        good(self.site.place.cli(&[&["domain", "new"], &custodians[..], &rest].concat()));
+        good(self.site.place.cli(&[&["domain", "new"], &custodians[..], &rest, more].concat()));
     }
 
     pub(super) fn record(&self, domain: &str) -> Activation {
@@ -306,7 +310,10 @@ fn a_path_that_the_customer_asks_for_opens_his_vault_besides_the_custodians() {
     let customer = Customer::new();
     let running = customer.site.start();
     good(customer.create());
-    customer.make_domain("domain");
+    customer.make_domain("unwanted");
+    let refused = customer.site.vault(&["activate", "pay", "--domain", "unwanted", "--path", "file"]);
+    assert!(said(&refused).contains("does not allow the unseal path 'file'"), "{refused:?}");
+    customer.make_domain_with("domain", &["--allow-path", "file"]);
     good(customer.site.vault(&["activate", "pay", "--domain", "domain", "--path", "file"]));
     let token = customer.site.token(&customer.client);
     stop(running);

@@ -66,8 +66,9 @@ impl Customer {
         let domain = open_domain(&file, &shares).unwrap().to_bytes();
         // In it, each key is a CBOR byte string of 32.
         let keys: Vec<&[u8]> = domain.windows(34).filter(|w| w[..2] == [0x58, 32]).map(|w| &w[2..]).collect();
-        assert!(keys.len() >= 2, "the private key and the blob key");
-        secrets.extend(keys.into_iter().map(|key| Secret { what: "key of the domain", bytes: key.to_vec() }));
+        let [private, blob] = keys[..] else { panic!("{} keys", keys.len()) };
+        secrets.push(Secret { what: "private key of the domain", bytes: private.to_vec() });
+        secrets.push(Secret { what: "key of backups", bytes: blob.to_vec() });
         secrets
     }
 
@@ -130,7 +131,7 @@ fn a_sealed_vault_leaves_no_root_share_domain_key_or_private_key_in_memory() {
     let running = site.start();
     let process = running.0.id();
     good(customer.create());
-    customer.make_domain("domain");
+    customer.make_domain_with("domain", &["--allow-path", "file"]);
     good(site.vault(&["activate", "pay", "--domain", "domain", "--path", "file"]));
     let token = site.token(&customer.client);
     let (ec, rsa) = (ec_key(), rsa_key());

@@ -58,7 +58,9 @@ fn what_the_first_release_wrote_is_unsealed_served_restored_and_rehearsed() {
     let token = token(&site);
     let kept: Value = serde_json::from_slice(&fs::read(golden.join("sign.json")).unwrap()).unwrap();
     let now = call(&site, &token, "GET", "/keys/sign", "").ok();
-    assert_eq!((&now["key"]["x"], &now["key"]["kid"]), (&kept["key"]["x"], &kept["key"]["kid"]));
+    // The address that it answered at is not the vault's identity.
+    let version = |key: &Value| key["key"]["kid"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
+    assert_eq!((&now["key"]["x"], version(&now)), (&kept["key"]["x"], version(&kept)));
     call(&site, &token, "POST", "/keys/sign/sign", SIGN).ok();
     call(&site, &token, "POST", "/deletedkeys/gone/recover", "").ok();
     // Its backup takes that back.
