@@ -1,5 +1,6 @@
 //! HKDF with SHA-256 (RFC 5869).
 
+use crate::stack::cleared;
 use crate::{CryptoError, hmac_of, sure};
 use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Prk};
 use zeroize::Zeroizing;
@@ -10,7 +11,8 @@ pub struct Extracted(Prk);
 impl Extracted {
     /// HKDF-Extract of the input key material under a salt.
     pub fn new(salt: &[u8], input: &[u8]) -> Self {
-        let bytes = Zeroizing::new(hmac_of(salt, &[input]));
+        // The hash's context has the input in it, and is moved.
+        let bytes = cleared(|| Zeroizing::new(hmac_of(salt, &[input])));
         Self(Prk::new_less_safe(HKDF_SHA256, bytes.as_slice()))
     }
 

@@ -37,6 +37,7 @@ pub mod kbkdf;
 pub mod rsa;
 pub mod sealed;
 pub mod signature;
+pub mod stack;
 
 pub use error::CryptoError;
 pub use hash::{Hash, Hasher, hmac, verify_hmac};

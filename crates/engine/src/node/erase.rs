@@ -149,7 +149,8 @@ impl Instance {
         Ok(())
     }
 
-    /// Destroys the paths' keys of erased vaults and their resident keys in every token, those that an interruption left too. Why, where that failed.
+    /// Destroys the paths' keys of erased vaults and their resident keys in every token, those that an interruption
+    /// left too. Why, where that failed.
     pub(crate) async fn clear_leftovers(&self, at: Moment) -> Vec<String> {
         let mut failed = Vec::new();
         for vault in self.leftovers.take() {

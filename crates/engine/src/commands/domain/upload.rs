@@ -8,10 +8,10 @@ use crate::error::Refusal;
 use crate::room::Room;
 use crate::run::{Effect, Execute};
 use keystead_access::Permit;
+use keystead_crypto::stack::cleared;
 use keystead_custody::{DomainSecrets, Restored, receive};
 use keystead_formats::security_domain::RestoreBlob;
 use keystead_model::Target;
-use zeroize::Zeroize as _;
 
 /// Adopts the domain that was encrypted to the vault's transfer key. The vault keeps its own id, and must have no keys.
 /// One that has this domain already stays as it is.
@@ -45,30 +45,17 @@ impl Execute for UploadSecurityDomain {
 async fn received(room: &Room<'_>, blob: &[u8]) -> Result<Box<DomainSecrets>, Refusal> {
     let blob = RestoreBlob::parse(blob).map_err(SecurityDomainError::Blob)?;
     let transfer = room.open().transfer.given(room.at.now).await.ok_or(SecurityDomainError::NoTransferKey)?;
-    let opened = tokio::task::spawn_blocking(move || {
-        let opened = opened(&blob, &transfer);
-        clear_stack();
-        opened
-    });
+    let opened = tokio::task::spawn_blocking(move || cleared(|| opened(&blob, &transfer)));
     Ok(opened.await.map_err(|_| Refusal::Fault)??)
 }
 
 /// Its keys are in the heap alone, which is cleared when it is freed.
-#[inline(never)]
 fn opened(blob: &RestoreBlob, transfer: &Transfer) -> Result<Box<DomainSecrets>, SecurityDomainError> {
     let thumbprint = transfer.certificate.thumbprint();
     match receive(blob, &thumbprint, &transfer.key).map_err(SecurityDomainError::not_received)? {
         Restored::Domain(secrets) => Ok(Box::new(secrets)),
         Restored::Working(_) => Err(SecurityDomainError::Part),
     }
-}
-
-/// Overwrites what calls before left on the stack. The thread waits for other work, perhaps for long.
-#[inline(never)]
-fn clear_stack() {
-    let mut below = [0_u8; 64 << 10];
-    below.zeroize();
-    std::hint::black_box(&below);
 }
 
 async fn is_its_own(room: &Room<'_>, new: &DomainSecrets) -> Result<bool, Refusal> {
