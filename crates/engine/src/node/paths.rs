@@ -89,6 +89,7 @@ impl Instance {
     pub async fn add_path(&self, name: &str, path: &str, at: Moment) -> Result<(), OperateError> {
         let _one_at_a_time = self.operating.lock().await;
         let (vault, open) = self.steady(name)?;
+        let _as_it_is = as_it_is(&vault, &open).await?;
         let path = self.its_path(path)?;
         let seals = open.seals();
         let (row, mut listed) = wraps::paths(&vault, &open, &seals.records).await?;
@@ -170,6 +171,7 @@ impl Instance {
     pub async fn remove_path(&self, name: &str, path: &str, at: Moment) -> Result<(), OperateError> {
         let _one_at_a_time = self.operating.lock().await;
         let (vault, open) = self.steady(name)?;
+        let _as_it_is = as_it_is(&vault, &open).await?;
         let seals = open.seals();
         let (row, mut listed) = wraps::paths(&vault, &open, &seals.records).await?;
         let at_hand = listed.paths.iter().position(|p| p.name == path);
@@ -281,6 +283,15 @@ async fn kept(vault: &Vault, listed: &PathsRecord) -> Result<Wraps, OperateError
         all.roots.extend(wraps.roots);
     }
     Ok(all)
+}
+
+/// The vault takes no other domain and begins no other root while this is held.
+async fn as_it_is<'a>(
+    vault: &Vault,
+    open: &'a Arc<Open>,
+) -> Result<tokio::sync::RwLockReadGuard<'a, ()>, OperateError> {
+    let held = open.gate.read().await;
+    if vault.still_open(open) { Ok(held) } else { Err(Refusal::Conflict.into()) }
 }
 
 /// Whether every wrap of a path opens to what the open vault has; the newest generation.

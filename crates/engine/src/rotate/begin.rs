@@ -33,15 +33,16 @@ impl Instance {
             return Err(OperateError::WrongState { state: vault.state().name(), needed: "open" });
         };
         self.not_rotating(&open)?;
-        let next = self.next(&vault, &open, after_purge, None, at).await?;
-        let generations = (next.rotation.record.from, next.rotation.record.to);
-        let clear = minicbor::to_vec((generations.0, generations.1, after_purge)).map_err(|_| Refusal::Fault)?;
+        let next = self.next(&vault, &open, after_purge, None, at).await;
         // What was sealed under the generation before is committed by now, or is sealed again.
         let gate = open.gate.write().await;
+        // If it took another domain meanwhile, what was read is of neither.
         if !vault.still_open(&open) {
             return Err(Refusal::Conflict.into());
         }
-        let Next { seals, rotation, changes } = next;
+        let Next { seals, rotation, changes } = next?;
+        let generations = (rotation.record.from, rotation.record.to);
+        let clear = minicbor::to_vec((generations.0, generations.1, after_purge)).map_err(|_| Refusal::Fault)?;
         let begin = || {
             open.seal_with(seals);
             *open.rotation() = Some(rotation);
