@@ -241,8 +241,9 @@ def transfer_offer(offer, node):
 
 def challenge(vault, domain, single_use, node_id, node, expires):
     fields = {0: vault, 1: domain, 2: raw(single_use.public_key()), 3: node_id, 4: raw(node.public_key()), 5: expires}
+    fields[6] = 1  # to unseal
     signed = cbor(fields)
-    return signed + node.sign(b"keystead unseal challenge 1" + signed)
+    return signed + node.sign(b"keystead challenge 1" + signed)
 
 
 def hpke_key(secret, encapsulated, public, info):
@@ -264,7 +265,7 @@ def answer(asked, vault, single_use, share):
     """To the single-use public key of a challenge."""
     ephemeral = x25519.X25519PrivateKey.generate()
     encapsulated, secret = raw(ephemeral.public_key()), ephemeral.exchange(single_use)
-    key, nonce = hpke_key(secret, encapsulated, raw(single_use), b"keystead unseal answer 1" + vault)
+    key, nonce = hpke_key(secret, encapsulated, raw(single_use), b"keystead answer 1" + vault)
     sealed = encapsulated + AESGCM(key).encrypt(nonce, share, asked)
     return b"\1" + hashlib.sha256(asked).digest() + sealed
 
@@ -273,7 +274,7 @@ def open_answer(given, asked, vault, single_use):
     assert given[0] == 1 and given[1:33] == hashlib.sha256(asked).digest()
     encapsulated, sealed = given[33:65], given[65:]
     secret = single_use.exchange(x25519.X25519PublicKey.from_public_bytes(encapsulated))
-    key, nonce = hpke_key(secret, encapsulated, raw(single_use.public_key()), b"keystead unseal answer 1" + vault)
+    key, nonce = hpke_key(secret, encapsulated, raw(single_use.public_key()), b"keystead answer 1" + vault)
     return AESGCM(key).decrypt(nonce, sealed, asked)
 
 

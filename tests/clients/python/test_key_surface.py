@@ -135,7 +135,7 @@ def test_a_damaged_backup_is_refused_by_name(vault, name):
     vault.keys.create_ec_key(name)
     backup = bytearray(vault.keys.backup_key(name))
     gone(vault, name)
-    for at, word in [(-1, "damaged"), (0, "corrupt version"), (3, "format"), (5, "another vault")]:
+    for at, word in [(-1, "damaged"), (0, "corrupt version"), (3, "format"), (5, "another security domain")]:
         changed = bytearray(backup)
         changed[at] ^= 0x40
         with pytest.raises(HttpResponseError) as refused:

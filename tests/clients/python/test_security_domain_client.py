@@ -116,11 +116,7 @@ def test_keys_of_one_vault_sign_on_another_after_its_domain_was_uploaded(sides, 
     assert first.domain.get_download_status().status == "Success"
     second.upload(opened(file, custodians[1:3]))
 
-    # A key's own backup, and then all of the vault.
-    assert second.keys.restore_key_backup(blob).key.x == one.key.x
-    assert verifies(one.key, "ES256", DIGEST, second.signs(one))
-    second.keys.begin_delete_key(one.name).wait()
-    second.keys.purge_deleted_key(one.name)
+    # All of the vault, and then a key's own backup.
     shutil.copytree(first.server.data / "backups", second.server.data / "backups", dirs_exist_ok=True)
     second.restorer().backups.begin_restore(folder.replace(first.url, second.url), **WHOLE).wait()
     for made in (key, one):
@@ -128,6 +124,10 @@ def test_keys_of_one_vault_sign_on_another_after_its_domain_was_uploaded(sides, 
         assert (there.key.x, there.key_type) == (made.key.x, made.key_type)
         assert verifies(made.key, "ES256", DIGEST, second.signs(made))
     assert second.keys.get_key(name).properties.tags == {"a": "b"}
+    second.keys.begin_delete_key(one.name).wait()
+    second.keys.purge_deleted_key(one.name)
+    assert second.keys.restore_key_backup(blob).key.x == one.key.x
+    assert verifies(one.key, "ES256", DIGEST, second.signs(one))
     # The other way round, and after another start.
     newer = second.keys.create_ec_key(f"{name}-back", hardware_protected=second.hsm)
     back = second.keys.backup_key(newer.name)

@@ -26,6 +26,11 @@ impl Execute for UploadSecurityDomain {
 
     async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<DomainStatus>, Refusal> {
         is_here(room)?;
+        // No other root begins to seal while this is read; what began meanwhile is not what this room opens.
+        let _as_it_is = room.open().gate.read().await;
+        if room.records().generation() != room.open().seals().generation().0 {
+            return Err(Refusal::Conflict);
+        }
         let seen = room.revision().await?;
         let new = received(room, &permit.ask().blob).await?;
         let (before, domain) = (room.domain(), new.working.domain);
