@@ -2,12 +2,7 @@
 //! tokens give them.
 
 use crate::ec::{self, Curve};
-use crate::{CryptoError, der, ed25519, sha256};
-
-mod ffi;
-
-/// Longest private key in a file, in bytes.
-const MAX_PKCS8: usize = 16 << 10;
+use crate::{CryptoError, der, ed25519, pkcs8, sha256};
 
 /// SubjectPublicKeyInfo of Ed25519 up to the key (RFC 8410, section 4).
 const ED25519_SPKI: &[u8] = &[0x30, 0x2a, 0x30, 5, 0x06, 3, 0x2b, 0x65, 0x70, 0x03, 0x21, 0];
@@ -96,21 +91,18 @@ pub enum PrivateKey {
 
 impl PrivateKey {
     /// From an unencrypted PKCS#8 document with a key of one of the two kinds.
-    pub fn from_pkcs8(pkcs8: &[u8]) -> Result<Self, CryptoError> {
-        if pkcs8.len() > MAX_PKCS8 || !der::is_one_sequence(pkcs8) {
+    pub fn from_pkcs8(document: &[u8]) -> Result<Self, CryptoError> {
+        if document.len() > pkcs8::MAX || !der::is_one_sequence(document) {
             return Err(CryptoError::BadKey);
         }
-        let ed25519 = || ed25519::SigningKey::from_pkcs8(pkcs8).map(Self::Ed25519);
-        ec::PrivateKey::from_pkcs8(Curve::P256, pkcs8).map(Self::P256).or_else(|_| ed25519())
+        let ed25519 = || ed25519::SigningKey::from_pkcs8(document).map(Self::Ed25519);
+        ec::PrivateKey::from_pkcs8(Curve::P256, document).map(Self::P256).or_else(|_| ed25519())
     }
 
     /// From EncryptedPrivateKeyInfo (RFC 5958, section 3). [`CryptoError::NotDecrypted`] if the passphrase does not open
     /// it, which nothing tells from a scheme that is not known.
     pub fn from_encrypted_pkcs8(encrypted: &[u8], passphrase: &[u8]) -> Result<Self, CryptoError> {
-        if encrypted.len() > MAX_PKCS8 || !der::is_one_sequence(encrypted) {
-            return Err(CryptoError::BadKey);
-        }
-        Self::from_pkcs8(&ffi::decrypted(encrypted, passphrase).ok_or(CryptoError::NotDecrypted)?)
+        Self::from_pkcs8(&pkcs8::decrypted(encrypted, passphrase)?)
     }
 
     /// Its public half.

@@ -120,14 +120,7 @@ fn put<T>(
     policy: Policy,
     value: T,
 ) -> Result<Effect<T>, Refusal> {
-    let place = Place {
-        kind: Kind::Policy,
-        tag: row.lookup,
-        version: None,
-        id: row.id,
-        counter: row.counter.saturating_add(1),
-        due: None,
-    };
+    let place = Place::behind(row.key(), Some(row));
     let changes = Changes { puts: vec![room.row(place, document)?], ..Changes::default() };
     Ok(Effect::change(value, changes).policy(policy))
 }

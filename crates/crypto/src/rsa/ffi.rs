@@ -6,9 +6,8 @@ pub(super) mod number;
 
 use super::Size;
 use aws_lc_sys::{
-    BN_bn2bin_padded, CBS, EVP_PKEY, EVP_PKEY_free, EVP_PKEY_get1_RSA, EVP_parse_private_key, OPENSSL_free,
-    PKCS8_parse_encrypted_private_key, RSA, RSA_NO_PADDING, RSA_decrypt, RSA_free, RSA_generate_key_ex, RSA_get0_d,
-    RSA_new, RSA_private_key_to_bytes,
+    BN_bn2bin_padded, CBS, EVP_PKEY, EVP_PKEY_free, EVP_PKEY_get1_RSA, EVP_parse_private_key, OPENSSL_free, RSA,
+    RSA_NO_PADDING, RSA_decrypt, RSA_free, RSA_generate_key_ex, RSA_get0_d, RSA_new, RSA_private_key_to_bytes,
 };
 use number::Number;
 use std::ffi::c_int;
@@ -30,16 +29,6 @@ impl Key {
         let mut input = CBS { data: pkcs8.as_ptr(), len: pkcs8.len() };
         // SAFETY: the input spans a live slice; the result is null or owned here.
         Parsed(NonNull::new(unsafe { EVP_parse_private_key(&mut input) })?).rsa()
-    }
-
-    /// From PKCS#8 that is encrypted under a passphrase.
-    pub(super) fn from_encrypted_pkcs8(pkcs8: &[u8], passphrase: &[u8]) -> Option<Self> {
-        let mut input = CBS { data: pkcs8.as_ptr(), len: pkcs8.len() };
-        // SAFETY: the input and the passphrase span live slices of the lengths that go with them; the result is null or
-        // owned here.
-        let parsed =
-            unsafe { PKCS8_parse_encrypted_private_key(&mut input, passphrase.as_ptr().cast(), passphrase.len()) };
-        Parsed(NonNull::new(parsed)?).rsa()
     }
 
     /// As RSAPrivateKey (RFC 8017, appendix A.1.2): secret.

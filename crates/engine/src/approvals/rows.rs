@@ -199,14 +199,7 @@ impl Stored {
     }
 
     fn next(&self, room: &Room<'_>) -> Result<Row, Refusal> {
-        let place = Place {
-            kind: self.row.kind,
-            tag: self.row.lookup,
-            version: None,
-            id: self.row.id,
-            counter: self.row.counter.saturating_add(1),
-            due: Some(self.record.due()),
-        };
+        let place = Place { due: Some(self.record.due()), ..Place::behind(self.row.key(), Some(&self.row)) };
         room.row(place, &self.record)
     }
 }

@@ -1,14 +1,14 @@
 //! A vault gets the domain that its customer made: from here on it has a root, which only his custodians and the paths
 //! that were asked for open. Everything that was given must agree, or nothing is changed.
 
-use super::{Instance, QUORUM, VaultSummary, summary};
+use super::{CUSTODY, Instance, QUORUM, VaultSummary, summary};
 use crate::birth::{self, Custodians, Domain};
 use crate::error::Refusal;
 use crate::info::VaultInfo;
 use crate::opening;
 use crate::operate::OperateError;
 use crate::room::digest;
-use crate::vault::State;
+use crate::vault::{State, Vault};
 use keystead_access::PolicyDocument;
 use keystead_custody::activation::{Activation as Record, BadActivation};
 use keystead_custody::{DomainError, Restored, WorkingKeys, receive};
@@ -115,20 +115,35 @@ impl Instance {
             return Err(NotActivated::Path(path.clone()).into());
         }
         let paths = new.paths.iter().map(|path| self.its_path(path)).collect::<Result<Vec<_>, _>>()?;
+        let (public, activation, purge_protection) = (record.domain_public, record.digest(), record.purge_protection);
+        let rows = vec![(Kind::Activation, new.record), (Kind::SecurityDomain, new.security_domain)];
+        let domain = Domain::Custodians(Custodians { public, keys, activation, paths, rows });
+        self.begin(&waiting, domain, (policy, purge_protection), tokens, at).await
+    }
+
+    /// Makes a vault that waits active, in the custody of whose the domain is, and opens it.
+    pub(super) async fn begin(
+        &self,
+        waiting: &Vault,
+        domain: Domain<'_>,
+        (policy, purge_protection): (PolicyDocument, bool),
+        tokens: &[String],
+        at: Moment,
+    ) -> Result<VaultSummary, OperateError> {
+        let (custody, activation) = match &domain {
+            Domain::Here(_) => (CUSTODY, None),
+            Domain::Custodians(given) => (QUORUM, Some(given.activation)),
+        };
         let rows = self.parts.store.vaults().await.map_err(Refusal::from)?;
         let mut row = rows.into_iter().find(|row| row.id == waiting.info.id).ok_or(OperateError::Damaged)?;
         row.status = VaultStatus::Active;
-        QUORUM.clone_into(&mut row.custody);
+        custody.clone_into(&mut row.custody);
         let vault = self.vault_of(&row);
-        let activation = record.digest();
-        let rows = vec![(Kind::Activation, new.record), (Kind::SecurityDomain, new.security_domain)];
-        let given = Custodians { public: record.domain_public, keys, activation, paths, rows };
-        let domain = Domain::Custodians(given);
-        let (root, changes) = birth::birth(&vault, domain, policy, record.purge_protection, tokens, at).await?;
-        let first = self.first(&vault, record.purge_protection, Some(activation))?;
+        let (root, changes) = birth::birth(&vault, domain, policy, purge_protection, tokens, at).await?;
+        let first = self.first(&vault, purge_protection, activation)?;
         let (operation, make) = self.vault_record(&vault, Action::VaultActivated, first, at, digest(&changes));
         let slot = self.parts.journal.reserve()?;
-        let committed = self.parts.store.activate(vault.info.id, &row.custody, changes, make).await?;
+        let committed = self.parts.store.activate(vault.info.id, custody, changes, make).await?;
         self.transfers.forget(vault.info.id);
         self.look_at_custodians(&vault).await;
         self.register(Arc::clone(&vault));

@@ -1,13 +1,12 @@
 //! What the operator does with the node's tokens and the vaults that they serve.
 
-use super::{CUSTODY, Instance, QUORUM, VaultSummary, summary};
-use crate::birth::{self, Domain};
+use super::{Instance, QUORUM, VaultSummary, summary};
+use crate::birth::Domain;
 use crate::enrol;
-use crate::error::Refusal;
 use crate::opening;
 use crate::operate::OperateError;
 use crate::records::{HsmRecord, SecretsRecord};
-use crate::room::{Place, digest, seal_row};
+use crate::room::{Place, seal_row};
 use crate::vault::{Open, State, Vault};
 use crate::wraps;
 use keystead_access::PolicyDocument;
@@ -41,24 +40,8 @@ impl Instance {
         }
         self.known_tokens(&new.tokens)?;
         let path = self.birth_path()?;
-        let rows = self.parts.store.vaults().await.map_err(Refusal::from)?;
-        let mut row = rows.into_iter().find(|row| row.id == waiting.info.id).ok_or(OperateError::Damaged)?;
-        row.status = VaultStatus::Active;
-        CUSTODY.clone_into(&mut row.custody);
-        let vault = self.vault_of(&row);
         let Activation { tokens, purge_protection, policy } = new;
-        let (root, changes) = birth::birth(&vault, Domain::Here(&*path), policy, purge_protection, &tokens, at).await?;
-        let first = self.first(&vault, purge_protection, None)?;
-        let (operation, make) = self.vault_record(&vault, Action::VaultActivated, first, at, digest(&changes));
-        let slot = self.parts.journal.reserve()?;
-        let committed = self.parts.store.activate(vault.info.id, &row.custody, changes, make).await?;
-        self.register(Arc::clone(&vault));
-        self.append(slot, operation, &committed.record).await?;
-        let open = opening::open(&vault, &root.into(), VaultStatus::Active, at).await?;
-        vault.state.store(Arc::new(State::Open(Arc::new(open))));
-        vault.look_at_issuers(at);
-        self.note(Action::VaultActivated, vault.info.id, at).await?;
-        Ok(summary(&vault))
+        self.begin(&waiting, Domain::Here(&*path), (policy, purge_protection), &tokens, at).await
     }
 
     /// Gives a token the wrapping key of an open vault: a new token, or one that was cleared. One that the vault did

@@ -19,6 +19,9 @@ const MOST: usize = 64;
 /// How long a job may come no further before it is given up, ms.
 const PATIENCE: i64 = 15 * 60_000;
 
+/// Where the row stands that names the newest jobs.
+const JOBS: RowKey = RowKey { kind: Kind::Backup, lookup: singleton(Kind::Backup), version: None };
+
 /// A job with its row.
 pub(crate) struct Job<W> {
     pub(crate) kind: JobKind,
@@ -64,8 +67,7 @@ pub(crate) struct Jobs {
 
 impl Jobs {
     async fn read(room: &Room<'_>) -> Result<Self, Refusal> {
-        let at = RowKey { kind: Kind::Backup, lookup: singleton(Kind::Backup), version: None };
-        let row = room.row_at(at).await?;
+        let row = room.row_at(JOBS).await?;
         let record = row.as_ref().map(|row| opened(room, row)).transpose()?.unwrap_or_default();
         Ok(Self { row, record })
     }
@@ -108,14 +110,7 @@ impl Jobs {
             removes.extend(room.row_at(at).await?.map(|row| (at, row.counter)));
         }
         jobs.recent.push(RecentJob { id: (*id.as_bytes()).into(), restore: kind == JobKind::Restore });
-        let place = Place {
-            kind: Kind::Backup,
-            tag: singleton(Kind::Backup),
-            version: None,
-            id: row.as_ref().map_or_else(|| ObjectId::from_bytes(keystead_crypto::random()), |row| row.id),
-            counter: row.as_ref().map_or(1, |row| row.counter.saturating_add(1)),
-            due: None,
-        };
+        let place = Place::behind(JOBS, row.as_ref());
         let (kind, tag, due) = (kind_of(kind), tag(room, id), Some(room.at.now));
         let own = Place { kind, tag, version: None, id, counter: 1, due };
         let puts = vec![room.row(place, &jobs)?, room.row(own, record)?];
@@ -276,14 +271,7 @@ impl<W: Encode<()>> Job<W> {
     pub(crate) fn next(&mut self, room: &Room<'_>) -> Result<Row, Refusal> {
         let now = room.at.now;
         self.record.progressed = now.0;
-        let place = Place {
-            kind: self.row.kind,
-            tag: self.row.lookup,
-            version: None,
-            id: self.row.id,
-            counter: self.row.counter.saturating_add(1),
-            due: self.is_running().then_some(now),
-        };
+        let place = Place { due: self.is_running().then_some(now), ..Place::behind(self.row.key(), Some(&self.row)) };
         room.row(place, &self.record)
     }
 }

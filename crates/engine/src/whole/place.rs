@@ -108,22 +108,8 @@ fn is_name(segment: &str) -> bool {
 
 /// The folder of a backup that begins now: `mhsm-{vault}-{yyyyMMddHHmmssff}`.
 pub(crate) fn folder(vault: &str, now: Time) -> String {
-    let (day, ms) = (now.0.div_euclid(86_400_000), now.0.rem_euclid(86_400_000));
-    let (year, month, date) = civil(day);
-    let (hour, minute, second) = (ms / 3_600_000, ms / 60_000 % 60, ms / 1_000 % 60);
-    format!("mhsm-{vault}-{year:04}{month:02}{date:02}{hour:02}{minute:02}{second:02}{:02}", ms / 10 % 100)
-}
-
-/// Year, month and day of a day since the epoch, in the Gregorian calendar. Times before it count as it.
-#[expect(clippy::arithmetic_side_effects, reason = "days of times in ms are far from the bounds of i64")]
-fn civil(day: i64) -> (i64, i64, i64) {
-    let z = day.max(0) + 719_468;
-    let (era, of_era) = (z / 146_097, z % 146_097);
-    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * of_year + 2) / 153;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    (year_of_era + era * 400 + i64::from(month <= 2), month, of_year - (153 * shifted + 2) / 5 + 1)
+    let digits: String = now.to_string().chars().filter(char::is_ascii_digit).take(16).collect();
+    format!("mhsm-{vault}-{digits}")
 }
 
 #[cfg(test)]

@@ -1,21 +1,21 @@
 //! What a policy asks approvals for happens once, as it was approved, or not at all.
 
+mod operator;
+
 use crate::support::*;
 use keystead_access::approval::BadVote;
-use keystead_access::{Approvals, Approver, BadPolicy, Proposal, Rule, Verdict};
+use keystead_access::{Approvals, Approver, BadPolicy, Rule, Verdict};
 use keystead_crypto::ec::{Curve, PrivateKey as Ec};
 use keystead_crypto::ed25519::SigningKey;
 use keystead_crypto::signature::PrivateKey;
 use keystead_engine::{
-    Approvable, ApprovalError, BackupKey, BackupPlace, Command, CreateClient, CreateRoleAssignment, DeleteKey,
-    GetDeletedKey, GetKey, ListProposals, OperateError, ProposalState, ProposalView, Propose, PurgeKey, ReadAudit,
-    ReadProposal, Reason, RecoverKey, Refusal, RemoveClient, RestoreKey, RevokeTokens, StartBackup, TurnedAway,
-    VoteOnProposal, WriteApprovals,
+    ApprovalError, BackupKey, BackupPlace, Command, CreateClient, CreateRoleAssignment, DeleteKey, GetDeletedKey,
+    GetKey, ListProposals, ProposalState, ProposalView, Propose, PurgeKey, ReadAudit, ReadProposal, RecoverKey,
+    Refusal, RemoveClient, RestoreKey, RevokeTokens, StartBackup, TurnedAway, VoteOnProposal, WriteApprovals,
 };
 use keystead_model::{Action, Guid, KeySpec, ObjectId, Target, Time};
 use keystead_store::fault::CommitFault;
 use keystead_store::{CommitError, Kind, Unavailable};
-use keystead_unseal::{KeyFile, UnsealPath};
 use std::sync::Arc;
 
 const HOUR: i64 = 3_600_000;
@@ -473,56 +473,4 @@ async fn a_proposal_that_was_moved_in_the_database_carries_nothing() {
     let node = Node::open(dir, LIMITS).await;
     assert!(matches!(node.run(purge("k")).await, Err(Refusal::Damaged)));
     assert!(node.run(GetDeletedKey { name: name("k") }).await.is_ok());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_operator_removes_a_path_once_it_was_approved() {
-    let people = People::new();
-    let node = node(&people, &[(Rule::PathRemoval, 2)]).await;
-    let dir = node.stop().await;
-    KeyFile::create(&dir.path().join("second.key")).unwrap();
-    let path = |file: &str| Arc::new(KeyFile::at(&dir.path().join(file)));
-    let first: Arc<dyn UnsealPath> = path("path.key");
-    let second: Arc<dyn UnsealPath> = Arc::new(KeyFile::at(&dir.path().join("second.key")).named("second"));
-    let node = Node::open_by(dir, vec![first, second]).await;
-    node.instance.add_path("dev", "second", at(T0)).await.unwrap();
-    let remove = async || node.instance.remove_path("dev", "second", at(T0)).await;
-    let required = |answer: &Result<(), OperateError>| {
-        matches!(answer, Err(OperateError::Refused(Refusal::Approval(ApprovalError::Required { .. }))))
-    };
-    assert!(required(&remove().await));
-    let reason = || Reason { text: "the disk is replaced".to_owned(), hours: None };
-    let view = node.instance.propose("dev", Approvable::PathRemoval("second"), reason(), at(T0)).await.unwrap();
-    let Proposal { proposer, operation, parameters, .. } = &view.proposal;
-    assert_eq!((proposer.as_str(), operation.as_str()), (Proposal::OPERATOR, "vault/path/remove"));
-    assert_eq!(parameters, r#"{"path":"second"}"#);
-    approve(&node, &view, &[&people.bob]).await;
-    assert!(required(&remove().await));
-    approve(&node, &view, &[&people.carol]).await;
-    remove().await.unwrap();
-    assert_eq!(state(&node, &view).await, ProposalState::Executed);
-    node.instance.add_path("dev", "second", at(T0)).await.unwrap();
-    assert!(required(&remove().await), "once");
-    let actions: Vec<_> = node.records().iter().filter_map(|r| r.action()).collect();
-    assert!(actions.contains(&Action::PathRemovalProposed) && actions.contains(&Action::PathRemoved));
-    node.stop_and_verify().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_vault_is_erased_once_that_was_approved() {
-    let people = People::new();
-    let node = node(&people, &[(Rule::Erase, 1)]).await;
-    let erase = async || node.instance.erase("dev", at(T0)).await;
-    let needs =
-        |answer| matches!(answer, Err(OperateError::Refused(Refusal::Approval(ApprovalError::Required { .. }))));
-    assert!(needs(erase().await));
-    let reason = Reason { text: "the customer left".to_owned(), hours: None };
-    let view = node.instance.propose("dev", Approvable::Erasure, reason, at(T0)).await.unwrap();
-    assert!(needs(erase().await));
-    approve(&node, &view, &[&people.bob]).await;
-    let erased = erase().await.unwrap();
-    assert!(node.instance.named("dev").is_none(), "{erased:?}");
-    let record = node.records_of(erased.vault).into_iter().rfind(|r| r.action() == Some(Action::VaultErased)).unwrap();
-    let (_, proposal): (u64, String) = minicbor::decode(record.clear()).unwrap();
-    assert_eq!(proposal, view.proposal.id);
 }

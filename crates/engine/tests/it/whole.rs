@@ -484,25 +484,3 @@ async fn an_older_copy_of_the_vault_gets_what_it_lost() {
         node.run(GetKey { key: key("before") }).await.unwrap()
     );
 }
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_restore_leaves_approvers_and_rules_as_they_are() {
-    use keystead_access::{Approvals, Approver, Rule};
-    let node = Node::new().await;
-    let folder = backed_up(&node).await;
-    let key = keystead_crypto::signature::PublicKey::Ed25519(
-        keystead_crypto::ed25519::SigningKey::from_seed(&[1; 32]).public(),
-    );
-    let approvals = Approvals {
-        approvers: vec![Approver { name: "alice".to_owned(), key: key.to_spki() }],
-        rules: [(Rule::PathRemoval, 1)].into(),
-    };
-    node.run(keystead_engine::WriteApprovals { approvals: approvals.clone() }).await.unwrap();
-    node.run(keystead_engine::CreateClient { name: "since".to_owned(), credential: None, expires: None })
-        .await
-        .unwrap();
-    restored(&node, StartRestore { rollback: true, ..restore(&folder) }).await;
-    let policy = node.run(keystead_engine::ReadPolicy).await.unwrap().document;
-    assert!(policy.clients.iter().all(|c| c.name != "since"), "the policy came back");
-    assert_eq!(policy.approvals, approvals);
-}

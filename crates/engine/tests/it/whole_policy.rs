@@ -2,10 +2,12 @@
 
 use crate::support::*;
 use crate::whole::{backed_up, ended, restore, restored};
-use keystead_access::AssignmentView;
+use keystead_access::{Approvals, Approver, AssignmentView, Rule};
+use keystead_crypto::ed25519::SigningKey;
+use keystead_crypto::signature::PublicKey;
 use keystead_engine::{
-    BUILT_IN, BackupError, CreateRoleAssignment, DeleteRoleAssignment, JobState, ReadRestore, Refusal, RevokeTokens,
-    Sign, StartRestore,
+    BUILT_IN, BackupError, CreateClient, CreateRoleAssignment, DeleteRoleAssignment, JobState, ReadPolicy, ReadRestore,
+    Refusal, RevokeTokens, Sign, StartRestore, WriteApprovals,
 };
 use keystead_identity::Principal;
 use keystead_model::{Guid, KeySpec, SignAlgorithm, Target, Time};
@@ -87,4 +89,21 @@ async fn a_role_that_is_taken_while_a_restore_runs_is_not_given_back() {
     let again = node.run(ReadRestore { job: begun.id }).await.unwrap();
     assert_eq!(again.state, JobState::Failed);
     node.stop_and_verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restore_leaves_approvers_and_rules_as_they_are() {
+    let node = Node::new().await;
+    let folder = backed_up(&node).await;
+    let key = PublicKey::Ed25519(SigningKey::from_seed(&[1; 32]).public());
+    let approvals = Approvals {
+        approvers: vec![Approver { name: "alice".to_owned(), key: key.to_spki() }],
+        rules: [(Rule::PathRemoval, 1)].into(),
+    };
+    node.run(WriteApprovals { approvals: approvals.clone() }).await.unwrap();
+    node.run(CreateClient { name: "since".to_owned(), credential: None, expires: None }).await.unwrap();
+    restored(&node, rollback(&folder)).await;
+    let policy = node.run(ReadPolicy).await.unwrap().document;
+    assert!(policy.clients.iter().all(|c| c.name != "since"), "the policy came back");
+    assert_eq!(policy.approvals, approvals);
 }

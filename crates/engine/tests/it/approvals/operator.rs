@@ -1,0 +1,61 @@
+//! What the operator does of it: he has no principal, and needs approvals like anybody.
+
+use super::{People, approve, node, state};
+use crate::support::*;
+use keystead_access::{Proposal, Rule};
+use keystead_engine::{Approvable, ApprovalError, OperateError, ProposalState, Reason, Refusal};
+use keystead_model::Action;
+use keystead_unseal::{KeyFile, UnsealPath};
+use std::sync::Arc;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_operator_removes_a_path_once_it_was_approved() {
+    let people = People::new();
+    let node = node(&people, &[(Rule::PathRemoval, 2)]).await;
+    let dir = node.stop().await;
+    KeyFile::create(&dir.path().join("second.key")).unwrap();
+    let path = |file: &str| Arc::new(KeyFile::at(&dir.path().join(file)));
+    let first: Arc<dyn UnsealPath> = path("path.key");
+    let second: Arc<dyn UnsealPath> = Arc::new(KeyFile::at(&dir.path().join("second.key")).named("second"));
+    let node = Node::open_by(dir, vec![first, second]).await;
+    node.instance.add_path("dev", "second", at(T0)).await.unwrap();
+    let remove = async || node.instance.remove_path("dev", "second", at(T0)).await;
+    let required = |answer: &Result<(), OperateError>| {
+        matches!(answer, Err(OperateError::Refused(Refusal::Approval(ApprovalError::Required { .. }))))
+    };
+    assert!(required(&remove().await));
+    let reason = || Reason { text: "the disk is replaced".to_owned(), hours: None };
+    let view = node.instance.propose("dev", Approvable::PathRemoval("second"), reason(), at(T0)).await.unwrap();
+    let Proposal { proposer, operation, parameters, .. } = &view.proposal;
+    assert_eq!((proposer.as_str(), operation.as_str()), (Proposal::OPERATOR, "vault/path/remove"));
+    assert_eq!(parameters, r#"{"path":"second"}"#);
+    approve(&node, &view, &[&people.bob]).await;
+    assert!(required(&remove().await));
+    approve(&node, &view, &[&people.carol]).await;
+    remove().await.unwrap();
+    assert_eq!(state(&node, &view).await, ProposalState::Executed);
+    node.instance.add_path("dev", "second", at(T0)).await.unwrap();
+    assert!(required(&remove().await), "once");
+    let actions: Vec<_> = node.records().iter().filter_map(|r| r.action()).collect();
+    assert!(actions.contains(&Action::PathRemovalProposed) && actions.contains(&Action::PathRemoved));
+    node.stop_and_verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vault_is_erased_once_that_was_approved() {
+    let people = People::new();
+    let node = node(&people, &[(Rule::Erase, 1)]).await;
+    let erase = async || node.instance.erase("dev", at(T0)).await;
+    let needs =
+        |answer| matches!(answer, Err(OperateError::Refused(Refusal::Approval(ApprovalError::Required { .. }))));
+    assert!(needs(erase().await));
+    let reason = Reason { text: "the customer left".to_owned(), hours: None };
+    let view = node.instance.propose("dev", Approvable::Erasure, reason, at(T0)).await.unwrap();
+    assert!(needs(erase().await));
+    approve(&node, &view, &[&people.bob]).await;
+    let erased = erase().await.unwrap();
+    assert!(node.instance.named("dev").is_none(), "{erased:?}");
+    let record = node.records_of(erased.vault).into_iter().rfind(|r| r.action() == Some(Action::VaultErased)).unwrap();
+    let (_, proposal): (u64, String) = minicbor::decode(record.clear()).unwrap();
+    assert_eq!(proposal, view.proposal.id);
+}
