@@ -4,6 +4,7 @@
 //! The vault takes its domain, its custodians, its settings and its first policy from it, and from nowhere else.
 
 mod json;
+mod path;
 
 use crate::shares::{BadQuorum, Gathering, Quorum};
 use crate::{Certificate, DomainError, DomainPublic, words};
@@ -11,6 +12,7 @@ use json::Json;
 use keystead_crypto::sha256;
 use keystead_formats::security_domain::SecurityDomain;
 use keystead_model::{Authority, NodeId, VaultId, VaultKind};
+pub use path::{AllowedPath, BadPath};
 use serde_json::Value;
 use std::ops::RangeInclusive;
 
@@ -46,8 +48,8 @@ pub struct Activation {
     pub custodians: Vec<Custodian>,
     /// The nodes whose challenges they answer without comparing words.
     pub nodes: Vec<NodeIdentity>,
-    /// The names of the unseal paths that may open the vault besides its custodians. Records of before have none.
-    pub paths: Vec<String>,
+    /// The unseal paths that may open the vault besides its custodians. Records of before have none.
+    pub paths: Vec<AllowedPath>,
 }
 
 /// One custodian.
@@ -145,11 +147,9 @@ impl Activation {
         bound(RETENTION.contains(&self.retention_days), "its retention is not 7 to 90 days")?;
         bound(self.policy.is_object(), "its policy is no document")?;
         bound(self.nodes.len() <= MAX_NODES, "it has more than 64 nodes")?;
-        let good = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-        let named = |path: &String| (1..=24).contains(&path.len()) && path.bytes().all(good);
-        let each: std::collections::BTreeSet<_> = self.paths.iter().collect();
-        let paths = self.paths.iter().all(named) && each.len() == self.paths.len() && each.len() <= MAX_PATHS;
-        bound(paths, "its unseal paths are not at most 16 different names of 1 to 24 characters of a-z, 0-9 and -")?;
+        let each: std::collections::BTreeSet<_> = self.paths.iter().map(AllowedPath::name).collect();
+        let paths = each.len() == self.paths.len() && each.len() <= MAX_PATHS;
+        bound(paths, "its unseal paths are not at most 16 with different names")?;
         if Quorum::new(self.quorum.required().into(), self.custodians.len())? != self.quorum {
             return Err(BadQuorum.into());
         }
@@ -158,6 +158,11 @@ impl Activation {
             Err(why @ DomainError::Twice { at }) => Err(BadActivation::Custodian { at, why }),
             _ => bound(self.to_bytes().len() <= MAX_ACTIVATION, "it has more than 524,288 bytes"),
         }
+    }
+
+    /// Whether a path of this name and kind may open the vault besides its custodians.
+    pub fn allows(&self, name: &str, kind: &str) -> bool {
+        self.paths.iter().any(|path| path.name() == name && path.kind() == kind)
     }
 
     /// Whether this is the file of the security domain that the record speaks of.

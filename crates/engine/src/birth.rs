@@ -117,7 +117,7 @@ async fn here(vault: &Vault, path: &dyn UnsealPath, root: &Root, at: Moment) -> 
         blob: BlobKey(keystead_crypto::random()),
         wrapping: Some(WrappingKey::generate()),
         domain: None,
-        paths: PathsRecord { paths: vec![record] },
+        paths: PathsRecord::of(vec![record]),
         puts: vec![
             wraps::clear(wraps::domain_at(path.name()), None, wrapped_domain),
             wraps::clear(wraps::sealed_root_at(root.generation()), None, sealed_root),
@@ -148,7 +148,7 @@ impl Custodians<'_> {
                 activation: Some(self.activation.into()),
                 wrapping: None,
             }),
-            paths: PathsRecord { paths },
+            paths: PathsRecord::of(paths),
             puts,
         })
     }

@@ -18,8 +18,8 @@ use crate::wraps;
 use keystead_access::{Policy, PolicyDocument};
 use keystead_crypto::sealed::{Sealer, Usage};
 use keystead_crypto::{Mac, hmac_sha256, sha256};
-use keystead_custody::WorkingKeys;
 use keystead_custody::activation::Activation;
+use keystead_custody::{UnsealPath, WorkingKeys};
 use keystead_model::{Curve, KeySpec, Moment, PublicKey, Revision, VaultId, VaultStatus};
 use keystead_protection::StoredKey;
 use keystead_store::{Kind, Row, RowKey};
@@ -93,10 +93,10 @@ async fn activated_with(vault: &Vault, secrets: &SecretsRecord) -> Result<Option
 }
 
 /// Whether what its custodians confirmed lets this unseal path open the vault besides them.
-pub(crate) async fn allows_path(vault: &Vault, open: &Open, path: &str) -> Result<bool, OperateError> {
+pub(crate) async fn allows_path(vault: &Vault, open: &Open, path: &dyn UnsealPath) -> Result<bool, OperateError> {
     let (secrets, _): (SecretsRecord, _) = sealed(vault, &open.seals().records, Kind::Secrets).await?;
     let record = activated_with(vault, &secrets).await?;
-    Ok(record.is_some_and(|record| record.paths.iter().any(|allowed| allowed == path)))
+    Ok(record.is_some_and(|record| record.allows(path.name(), path.kind())))
 }
 
 /// A vault that was made before there were backups has no blob key of its own: it gets one from its index key. The

@@ -8,7 +8,7 @@ pub(crate) mod proposal;
 pub(crate) mod rotation;
 pub(crate) mod whole;
 
-pub(crate) use custody::{DetailKey, PathRecord, PathsRecord, RootRotationRecord, RotationStep};
+pub(crate) use custody::{DetailKey, FormerRecord, PathRecord, PathsRecord, RootRotationRecord, RotationStep};
 pub(crate) use rotation::{RotationRecord, Work};
 
 use crate::error::Refusal;

@@ -268,9 +268,7 @@ impl<'a> Run<'a> {
 
     /// Decides again: the vault must still be open, and the policy must still allow it.
     fn still<C: Command>(&self, permit: Permit<C>) -> Result<Result<Permit<C>, Denial>, TurnedAway> {
-        if !self.vault.still_open(&self.open) {
-            return Err(TurnedAway::Sealed);
-        }
+        self.vault.open_since(&self.open)?;
         Ok(self.open.policy.load().still(permit))
     }
 
@@ -301,9 +299,7 @@ impl<'a> Run<'a> {
         let draft = about(self.draft(permit), effect.about);
         let record = draft.encode(Outcome::DONE, effect.note.as_deref(), self.vault.node);
         let receipt = write(self.slot, record).await?;
-        if !self.vault.still_open(&self.open) {
-            return Err(TurnedAway::Sealed);
-        }
+        self.vault.open_since(&self.open)?;
         Ok(Answer::new(receipt, given(self.vault, &self.open, self.at, &effect.used, effect.value).await))
     }
 }
@@ -322,9 +318,7 @@ impl Run<'_> {
         let Effect { value, about, note, changes, status, policy, alone, after, used } = effect;
         // No other generation of the root begins to seal before this is committed.
         let gate = Entry::of(&self.open, alone.is_some()).await;
-        if !self.vault.still_open(&self.open) {
-            return Err(TurnedAway::Sealed);
-        }
+        self.vault.open_since(&self.open)?;
         if self.vault.moved_since(alone).await || !self.open.seals().seal_all(&changes) {
             drop(gate);
             return match again {

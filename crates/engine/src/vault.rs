@@ -253,6 +253,16 @@ impl Vault {
         matches!(&**self.state.load(), State::Open(now) if Arc::ptr_eq(now, open))
     }
 
+    /// Turns away whoever was let in while it was open like this, unless it still is. Opened anew with another domain, it
+    /// takes him when he comes again.
+    pub(crate) fn open_since(&self, open: &Arc<Open>) -> Result<(), TurnedAway> {
+        match &**self.state.load() {
+            State::Open(now) if Arc::ptr_eq(now, open) => Ok(()),
+            State::Open(_) => Err(TurnedAway::Busy),
+            _ => Err(TurnedAway::Sealed),
+        }
+    }
+
     /// What it is after it was open like this, unless another change of its state came first.
     pub(crate) fn succeed(&self, before: &Arc<Open>, state: State) {
         let next = Arc::new(state);

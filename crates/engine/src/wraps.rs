@@ -218,7 +218,7 @@ pub(crate) async fn paths(vault: &Vault, open: &Open, records: &Sealer) -> Resul
         }
         let added = vault.info().created.0;
         let file = PathRecord { name: FILE.to_owned(), kind: FILE.to_owned(), added };
-        return Ok((None, PathsRecord { paths: vec![file] }));
+        return Ok((None, PathsRecord::of(vec![file])));
     };
     let plain = records.open(&row_binding(vault, &row), &[], &row.sealed)?;
     Ok((Some(row), records::decode(&plain)?))

@@ -85,7 +85,7 @@ impl Json {
             required: record.quorum.required(),
             custodians: record.custodians.iter().map(custodian).collect(),
             nodes: record.nodes.iter().map(node).collect(),
-            paths: record.paths.clone(),
+            paths: record.paths.iter().map(ToString::to_string).collect(),
         }
     }
 
@@ -114,7 +114,11 @@ impl Json {
             quorum: Quorum::new(self.required.into(), custodians.len())?,
             custodians,
             nodes: self.nodes.iter().map(NodeJson::parse).collect::<Result<_, _>>()?,
-            paths: self.paths,
+            paths: self
+                .paths
+                .iter()
+                .map(|path| path.parse().map_err(|_| bad("an unseal path is no NAME:KIND")))
+                .collect::<Result<_, _>>()?,
         })
     }
 }

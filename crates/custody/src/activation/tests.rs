@@ -37,13 +37,27 @@ fn what_is_written_is_read_again() {
 #[test]
 fn golden_record_that_allows_unseal_paths() {
     let none = Activation::parse(include_bytes!("../../tests/golden/activation.json")).unwrap();
-    let allowing = |paths: &[&str]| Activation { paths: paths.iter().map(|&p| p.to_owned()).collect(), ..none.clone() };
+    let allowing =
+        |paths: &[&str]| Activation { paths: paths.iter().map(|path| path.parse().unwrap()).collect(), ..none.clone() };
     let golden = include_bytes!("../../tests/golden/activation-paths.json");
-    assert_eq!(Activation::parse(golden), Ok(allowing(&["boot", "file"])));
-    let empty = String::from_utf8(golden.to_vec()).unwrap().replacen("[\"boot\",\"file\"]", "[]", 1);
+    assert_eq!(Activation::parse(golden), Ok(allowing(&["boot:credential", "file:file"])));
+    let empty = String::from_utf8(golden.to_vec()).unwrap().replacen("[\"boot:credential\",\"file:file\"]", "[]", 1);
     assert_eq!(Activation::parse(empty.as_bytes()), Err(BadActivation::Spelling));
-    for paths in [&["boot", "boot"][..], &["Boot"], &[""]] {
-        assert!(matches!(allowing(paths).check(), Err(BadActivation::Member(_))), "{paths:?}");
+    let twice = allowing(&["boot:credential", "boot:file"]);
+    assert!(matches!(twice.check(), Err(BadActivation::Member(_))));
+}
+
+#[test]
+fn an_allowed_path_has_a_name_and_a_kind_and_is_no_other_of_the_name() {
+    let path: AllowedPath = "boot:credential".parse().unwrap();
+    assert_eq!((path.name(), path.kind(), path.to_string().as_str()), ("boot", "credential", "boot:credential"));
+    for text in ["boot", "Boot:file", ":file", "boot:", "boot:File", "boot:tpm", "boot:file:file", ""] {
+        assert_eq!(text.parse::<AllowedPath>(), Err(BadPath), "{text}");
+    }
+    let record = Activation { paths: vec![path], ..record() };
+    assert!(record.allows("boot", "credential"));
+    for (name, kind) in [("boot", "file"), ("file", "credential"), ("boot:credential", "")] {
+        assert!(!record.allows(name, kind), "{name} {kind}");
     }
 }
 

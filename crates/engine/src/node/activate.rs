@@ -79,13 +79,19 @@ pub enum NotActivated {
     UsedDomain,
     /// A path of which the custodians do not know.
     #[error(
-        "the activation record does not allow the unseal path '{0}': make the domain with `domain new --allow-path {0}`, \
-         or activate without it"
+        "the activation record does not allow the unseal path '{0}': make the domain with `--allow-path {0}`, or do \
+         without the path (`keystead path remove`)"
     )]
     Path(String),
     /// There is no key for the tokens.
     #[error("the domain has no key for an HSM: make it with `--hsm`, or name no token")]
     NoWrappingKey,
+}
+
+impl NotActivated {
+    pub(super) fn path(name: &str, kind: &str) -> Self {
+        Self::Path(format!("{name}:{kind}"))
+    }
 }
 
 /// Reads a policy in JSON, as it stands in requests.
@@ -111,10 +117,10 @@ impl Instance {
         let waiting = self.waiting(name)?;
         let Checked { record, policy, keys } = self.checked(&waiting.info, &new, read)?;
         let tokens = self.tokens_of(waiting.info.kind, &new.tokens, &keys)?;
-        if let Some(path) = new.paths.iter().find(|path| !record.paths.contains(path)) {
-            return Err(NotActivated::Path(path.clone()).into());
-        }
         let paths = new.paths.iter().map(|path| self.its_path(path)).collect::<Result<Vec<_>, _>>()?;
+        if let Some(path) = paths.iter().find(|path| !record.allows(path.name(), path.kind())) {
+            return Err(NotActivated::path(path.name(), path.kind()).into());
+        }
         let (public, activation, purge_protection) = (record.domain_public, record.digest(), record.purge_protection);
         let rows = vec![(Kind::Activation, new.record), (Kind::SecurityDomain, new.security_domain)];
         let domain = Domain::Custodians(Custodians { public, keys, activation, paths, rows });

@@ -24,8 +24,8 @@ pub struct Reason {
 /// What the operator does of it.
 #[derive(Debug, Clone, Copy)]
 pub enum Approvable<'a> {
-    /// Adding an unseal path.
-    PathAddition(&'a str),
+    /// Adding an unseal path, of this name and kind.
+    PathAddition(&'a str, &'a str),
     /// Removing an unseal path.
     PathRemoval(&'a str),
     /// Erasing the vault.
@@ -37,8 +37,8 @@ impl Approvable<'_> {
     fn operation(self) -> Operation {
         // The record says what was done; here it is still to be.
         let (rules, done, name, parameters): (&'static [Rule], _, _, _) = match self {
-            Self::PathAddition(path) => {
-                (&[Rule::PathAddition], Action::PathAdded, "vault/path/add", json!({ "path": path }))
+            Self::PathAddition(path, kind) => {
+                (&[Rule::PathAddition], Action::PathAdded, "vault/path/add", json!({ "path": path, "kind": kind }))
             }
             Self::PathRemoval(path) => {
                 (&[Rule::PathRemoval], Action::PathRemoved, "vault/path/remove", json!({ "path": path }))
@@ -51,7 +51,7 @@ impl Approvable<'_> {
     /// What is recorded of the proposal, and what it is about.
     const fn proposed(&self) -> (Action, &str) {
         match self {
-            Self::PathAddition(path) => (Action::PathAdditionProposed, path),
+            Self::PathAddition(path, _) => (Action::PathAdditionProposed, path),
             Self::PathRemoval(path) => (Action::PathRemovalProposed, path),
             Self::Erasure => (Action::ErasureProposed, ""),
         }

@@ -2,14 +2,15 @@
 //! alone. What a copy of the store from before still opens is then tried, by each path, and told: nothing here reaches
 //! such a copy.
 
-use super::{Approvable, CUSTODY, Instance, QuorumView};
+use super::{Approvable, CUSTODY, Instance, QUORUM, QuorumView};
 use crate::birth::singleton;
 use crate::error::{Refusal, TurnedAway};
 use crate::operate::OperateError;
+use crate::records::FormerRecord;
 use crate::vault::{Open, State, Vault};
 use crate::wraps::{self, Stored};
 use keystead_custody::{UnsealPath, Wraps};
-use keystead_model::{Action, Moment, OperationId, VaultId};
+use keystead_model::{Action, Moment, OperationId, Time, VaultId};
 use keystead_store::{Kind, RowKey};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -82,9 +83,9 @@ impl Instance {
             State::Inactive { .. } => (Vec::new(), None),
             state => return Err(OperateError::WrongState { state: state.name(), needed: "open" }),
         };
-        let domain = match open {
+        let mut left = match open {
             Some(open) => outside(&vault, open).await?,
-            None => None,
+            None => Vec::new(),
         };
         let custodians = Option::clone(&vault.quorum.load());
         let operation = OperationId::from_bytes(keystead_crypto::random());
@@ -100,8 +101,7 @@ impl Instance {
         self.erase_rows(&vault, operation, clear.clone(), at).await?;
         self.store().scrub();
         drop(alone);
-        let mut left: Vec<_> =
-            domain.into_iter().chain(open.into_iter().flat_map(|open| wrapping_keys(open))).collect();
+        left.extend(open.into_iter().flat_map(|open| wrapping_keys(open)));
         drop(state);
         self.leftovers.add(id);
         left.extend(self.clear_leftovers(at).await);
@@ -209,17 +209,33 @@ async fn any_opens(path: &dyn UnsealPath, vault: VaultId, wraps: &Wraps) -> bool
     }
 }
 
-/// Who besides the vault's paths opens an older copy: the domain of a vault with custody `file`, where it went out.
-async fn outside(vault: &Vault, open: &Open) -> Result<Option<String>, OperateError> {
+/// Who besides the vault's paths and custodians opens an older copy: those that it had before, and the domain of a vault
+/// with custody `file`, where it went out.
+async fn outside(vault: &Vault, open: &Open) -> Result<Vec<String>, OperateError> {
+    let (_, listed) = wraps::paths(vault, open, &open.seals().records).await?;
+    let mut told: Vec<_> = listed.former.iter().flatten().map(before).collect();
     let at = RowKey { kind: Kind::SecurityDomain, lookup: singleton(Kind::SecurityDomain), version: None };
     let given = wraps::get(vault, at).await?.is_some();
     let adopted = open.domain != vault.info.id;
-    let told = "whose custodians open older copies of the store as before";
-    Ok(match vault.info.custody == CUSTODY {
-        true if given => Some(format!("the security domain that was downloaded, {told}")),
-        true if adopted => Some(format!("the security domain of another vault, which was uploaded, {told}")),
+    let whose = "whose custodians open older copies of the store as before";
+    told.extend(match vault.info.custody == CUSTODY {
+        true if given => Some(format!("the security domain that was downloaded, {whose}")),
+        true if adopted => Some(format!("the security domain of another vault, which was uploaded, {whose}")),
         _ => None,
-    })
+    });
+    Ok(told)
+}
+
+fn before(former: &FormerRecord) -> String {
+    let FormerRecord { name, kind, until } = former;
+    let until = Time(*until);
+    match kind.as_str() {
+        QUORUM => format!("copies of the store and backups from before {until}, which the custodians of then open"),
+        _ => format!(
+            "copies of the store from before {until}, which the key of then of the unseal path '{name}' ({kind}) opens, \
+             unless it is destroyed"
+        ),
+    }
 }
 
 /// Resident keys go with the leftovers. A wrapping key stays: another vault of the domain may work with it.

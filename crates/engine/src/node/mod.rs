@@ -10,7 +10,7 @@ mod doctor;
 mod erase;
 mod offer;
 mod open;
-mod paths;
+pub(crate) mod paths;
 mod quorum;
 mod records;
 mod replace;

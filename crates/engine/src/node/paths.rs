@@ -85,6 +85,11 @@ impl Instance {
         Ok(all)
     }
 
+    /// What a path of the node's configuration is: `file`, `credential`, `hsm`.
+    pub fn path_kind(&self, path: &str) -> Result<&'static str, OperateError> {
+        self.its_path(path).map(UnsealPath::kind)
+    }
+
     /// Wraps an open vault's root by another path; the domain key too, if a path holds it.
     pub async fn add_path(&self, name: &str, path: &str, at: Moment) -> Result<(), OperateError> {
         let _one_at_a_time = self.operating.lock().await;
@@ -97,7 +102,7 @@ impl Instance {
             return Err(OperateError::PathExists { name: path.name().to_owned() });
         }
         let operation = OperationId::from_bytes(keystead_crypto::random());
-        let approved = self.allowed(&vault, &open, path.name(), operation, at).await?;
+        let approved = self.allowed(&vault, &open, path, operation, at).await?;
         let mut puts = self.wrapped(&vault, path, &seals, &kept(&vault, &listed).await?).await?;
         let (name, kind) = (path.name().to_owned(), path.kind().to_owned());
         listed.paths.push(PathRecord { name, kind, added: at.now.0 });
@@ -118,16 +123,17 @@ impl Instance {
         &self,
         vault: &Vault,
         open: &Arc<Open>,
-        path: &str,
+        path: &dyn UnsealPath,
         operation: OperationId,
         at: Moment,
     ) -> Result<Used, OperateError> {
         if vault.info.custody == QUORUM && opening::allows_path(vault, open, path).await? {
             return Ok(Used::default());
         }
-        let approved = self.approved((vault, open), Approvable::PathAddition(path), operation, at).await?;
+        let approved =
+            self.approved((vault, open), Approvable::PathAddition(path.name(), path.kind()), operation, at).await?;
         if vault.info.custody == QUORUM && approved.id.is_none() {
-            return Err(OperateError::PathNotAllowed { name: path.to_owned() });
+            return Err(OperateError::PathNotAllowed { name: path.name().to_owned() });
         }
         Ok(approved)
     }
@@ -179,6 +185,7 @@ impl Instance {
         if vault.info.custody == CUSTODY {
             self.another_opens(&vault, &open, path, &listed).await?;
         }
+        listed.had(&removed.name, &removed.kind, at.now);
         let stored = Stored::of(&vault, path).await?;
         let removes = stored.domain.iter().chain(&stored.roots).map(|row| (row.key(), row.counter)).collect();
         let mut puts = vec![wraps::paths_row(&vault, &seals.records, row.as_ref(), &listed)?];
@@ -295,7 +302,7 @@ async fn as_it_is<'a>(
 }
 
 /// Whether every wrap of a path opens to what the open vault has; the newest generation.
-pub(super) async fn proven(vault: &Vault, open: &Open, path: &dyn UnsealPath) -> Result<Generation, OperateError> {
+pub(crate) async fn proven(vault: &Vault, open: &Open, path: &dyn UnsealPath) -> Result<Generation, OperateError> {
     let (id, seals, stored) = (vault.info.id, open.seals(), Stored::of(vault, path.name()).await?);
     let mut newest = None;
     for row in &stored.roots {

@@ -9,6 +9,7 @@ use crate::error::Refusal;
 use crate::operate::OperateError;
 use crate::rotate::{OtherDomain, no_jobs};
 use crate::vault::{Open, State, Vault};
+use crate::wraps;
 use keystead_custody::WorkingKeys;
 use keystead_custody::activation::Activation as Record;
 use keystead_model::{Action, Moment};
@@ -36,6 +37,7 @@ impl Instance {
         let (vault, open) = self.replaceable(name)?;
         let (record, keys) = self.agreeing(&vault.info, &new).map_err(OperateError::NotReplaced)?;
         follows(&vault, &open, &record, &keys).map_err(OperateError::NotReplaced)?;
+        names_paths(&vault, &open, &record).await?;
         no_jobs(&vault).await?;
         let new = Replacement { record, keys, security_domain: new.security_domain };
         self.ask(&vault, Then::Replace(Box::new(new)), at).await
@@ -65,6 +67,8 @@ impl Instance {
         let (_, open) = self.replaceable(&vault.info.name)?;
         let before = stored_record(vault).await?;
         let Replacement { record, keys, security_domain } = new;
+        // The operator may have added one since he asked.
+        names_paths(vault, &open, &record).await?;
         let (old, digest) = (ByteArray::from(before.digest()), ByteArray::from(record.digest()));
         let clear = minicbor::to_vec((old, digest, <&ByteSlice>::from(by))).map_err(|_| Refusal::Fault)?;
         let other = OtherDomain::of(vault, &before, (&record, &keys), security_domain).await?;
@@ -74,6 +78,15 @@ impl Instance {
         self.look_at_custodians(vault).await;
         tracing::info!(vault = %vault.info.name, "its custodians were replaced");
         self.write(Action::CustodiansReplaced, vault.info.id, clear, at).await
+    }
+}
+
+/// Whether the new custodians confirm each path that opens the vault besides them.
+async fn names_paths(vault: &Vault, open: &Open, record: &Record) -> Result<(), OperateError> {
+    let (_, listed) = wraps::paths(vault, open, &open.seals().records).await?;
+    match listed.paths.iter().find(|path| !record.allows(&path.name, &path.kind)) {
+        Some(path) => Err(OperateError::NotReplaced(NotActivated::path(&path.name, &path.kind))),
+        None => Ok(()),
     }
 }
 

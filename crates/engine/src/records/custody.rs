@@ -1,6 +1,7 @@
 //! What a vault keeps of its root's generations and of the ways to it.
 
 use crate::error::Refusal;
+use keystead_model::Time;
 use minicbor::{Decode, Encode};
 
 /// The random key of the audit details of one generation.
@@ -62,6 +63,24 @@ impl RootRotationRecord {
 pub(crate) struct PathsRecord {
     #[n(0)]
     pub(crate) paths: Vec<PathRecord>,
+    /// What opened the vault before and opens copies of then; none in vaults that never had another.
+    #[n(1)]
+    pub(crate) former: Option<Vec<FormerRecord>>,
+}
+
+/// A key that a path, or the custodians, had until then.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct FormerRecord {
+    /// The path's name; of custodians it is empty.
+    #[n(0)]
+    pub(crate) name: String,
+    /// `file`, `credential`, `hsm` or `quorum`.
+    #[n(1)]
+    pub(crate) kind: String,
+    /// ms since the epoch.
+    #[n(2)]
+    pub(crate) until: i64,
 }
 
 /// One of them.
@@ -79,7 +98,23 @@ pub(crate) struct PathRecord {
     pub(crate) added: i64,
 }
 
+/// More of them are told as the newest alone.
+const MAX_FORMER: usize = 64;
+
 impl PathsRecord {
+    pub(crate) const fn of(paths: Vec<PathRecord>) -> Self {
+        Self { paths, former: None }
+    }
+
+    /// What opens copies of until then. Of one name only the last is kept: its copies hold the others'.
+    pub(crate) fn had(&mut self, name: &str, kind: &str, until: Time) {
+        let former = self.former.get_or_insert_default();
+        former.retain(|one| one.name != name || one.kind != kind);
+        let surplus = former.len().saturating_add(1).saturating_sub(MAX_FORMER);
+        former.drain(..surplus.min(former.len()));
+        former.push(FormerRecord { name: name.to_owned(), kind: kind.to_owned(), until: until.0 });
+    }
+
     pub(crate) fn has(&self, name: &str) -> bool {
         self.paths.iter().any(|path| path.name == name)
     }

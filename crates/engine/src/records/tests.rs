@@ -188,7 +188,11 @@ fn golden_records_of_generations_and_paths() {
     is_golden!("root-rotation-record-v1.hex", rotation);
     let path = |name: &str, kind: &str, added| PathRecord { name: name.to_owned(), kind: kind.to_owned(), added };
     let paths = vec![path("file", "file", 0), path("boot", "credential", begun)];
-    is_golden!("paths-record-v1.hex", PathsRecord { paths });
+    let mut listed = PathsRecord::of(paths);
+    is_golden!("paths-record-v1.hex", listed.clone());
+    listed.had("boot", "credential", Time(begun));
+    listed.had("", "quorum", Time(begun));
+    is_golden!("paths-record-former-v1.hex", listed);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::{OtherDomain, Rotation};
 use crate::error::{Refusal, TurnedAway};
+use crate::node::paths::proven;
 use crate::node::{CUSTODY, Instance, VaultSummary, summary};
 use crate::operate::OperateError;
 use crate::records::{DetailKey, RootRotationRecord, RotationStep, SecretsRecord};
@@ -79,12 +80,12 @@ impl Instance {
     ) -> Result<Next, OperateError> {
         let now = open.seals();
         let root = Arc::new(Root::generate(Generation(now.generation().0.saturating_add(1))));
-        let (list, listed) = wraps::paths(vault, open, &now.records).await?;
+        let (list, mut listed) = wraps::paths(vault, open, &now.records).await?;
         let mut puts = Vec::new();
         let mut domain = None;
         for path in &listed.paths {
             let path = self.its_path(&path.name)?;
-            let wrapped = wrapped(vault, path, &root, after_purge).await?;
+            let wrapped = wrapped((vault, open), path, &root, after_purge).await?;
             puts.extend(wrapped.puts);
             domain = domain.or(wrapped.domain);
         }
@@ -96,6 +97,12 @@ impl Instance {
         secrets.public = open.public.map(|public| (*public.as_bytes()).into());
         secrets.listed = Some(list.is_some());
         let custodians = other.is_some().then_some(true);
+        if after_purge {
+            listed.paths.clone().iter().for_each(|path| listed.had(&path.name, &path.kind, at.now));
+        }
+        if other.is_some() {
+            listed.had("", "quorum", at.now);
+        }
         let removes = other.map(|other| other.take_over(&mut secrets, &mut puts)).unwrap_or_default();
         let key = DetailKey { generation: root.generation().0, key: keystead_crypto::random() };
         secrets.details.get_or_insert_default().push(key);
@@ -103,6 +110,9 @@ impl Instance {
         let counter = row.counter.saturating_add(1);
         let place = Place { kind: row.kind, tag: row.lookup, version: None, id: row.id, counter, due: None };
         puts.push(seal_row(vault, &seals.records, place, &secrets)?);
+        if after_purge || custodians.is_some() {
+            puts.push(wraps::paths_row(vault, &seals.records, list.as_ref(), &listed)?);
+        }
         let record = RootRotationRecord {
             from: now.generation().0,
             to: root.generation().0,
@@ -127,7 +137,7 @@ struct Wrapped {
 
 /// The generation wrapped by one path, and the domain key too if the path has a new key.
 async fn wrapped(
-    vault: &Vault,
+    (vault, open): (&Vault, &Open),
     path: &dyn UnsealPath,
     root: &Root,
     after_purge: bool,
@@ -136,6 +146,9 @@ async fn wrapped(
     let failed = |cause| OperateError::PathFailed { name: path.name().to_owned(), cause };
     let stored = Stored::of(vault, path.name()).await?;
     path.settle(id, &stored.wraps()).await.map_err(failed)?;
+    // What is configured under the name now must be what opens the vault today, or the operator would put another key
+    // in its place.
+    proven(vault, open, path).await?;
     let domain = match &stored.domain {
         Some(row) => Some(path.unwrap_domain(id, &row.sealed).await.map_err(failed)?),
         None => None,

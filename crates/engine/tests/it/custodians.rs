@@ -40,8 +40,14 @@ struct Made {
 async fn made(node: &Node) -> (Made, Certificate) {
     node.instance.create(NewVault { quorum: true, ..new_vault(HELD) }, at(T0)).await.unwrap();
     let offer = TransferOffer::parse(&node.instance.transfer_offer(HELD, false, at(T0)).await.unwrap().file).unwrap();
+    let id = offer.vault;
+    made_of(offer, id)
+}
+
+/// A domain with this id for the vault of an offer.
+fn made_of(offer: TransferOffer, id: VaultId) -> (Made, Certificate) {
     let custodians: Vec<_> = CERTIFICATES.iter().map(|der| Certificate::parse(der).unwrap()).collect();
-    let secrets = DomainSecrets::generate(offer.vault, false);
+    let secrets = DomainSecrets::generate(id, false);
     let new = make_domain(&secrets, &custodians, 2).unwrap();
     let file = new.file.to_json().into_bytes();
     let shares = custodians.into_iter().zip(new.share_digests);
@@ -60,7 +66,7 @@ async fn made(node: &Node) -> (Made, Certificate) {
         quorum: Quorum::new(2, 3).unwrap(),
         custodians: shares.map(|(certificate, share)| Custodian { certificate, share }).collect(),
         nodes: vec![offer.node],
-        paths: vec!["file".to_owned()],
+        paths: vec!["file:file".parse().unwrap()],
     };
     (Made { secrets, file, record }, offer.transfer_key)
 }
@@ -265,4 +271,44 @@ async fn a_path_that_custodians_did_not_confirm_needs_approvals() {
     node.instance.add_path(HELD, "file", at(T0)).await.unwrap();
     // With custody `file` the operator has the domain's key anyway.
     node.instance.add_path("dev", "second", at(T0)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_root_is_wrapped_by_another_key_than_the_one_that_opens_the_vault_under_that_name() {
+    let node = Node::new().await;
+    let (made, transfer) = made(&node).await;
+    activated(&node, &made, (&made.secrets.working, &transfer), &["file"]).await.unwrap();
+    let dir = node.stop().await;
+    let others = dir.path().join("others.key");
+    KeyFile::create(&others).unwrap();
+    let node = Node::open_by(dir, vec![Arc::new(KeyFile::at(&others))]).await;
+    assert_eq!(answered(&node, &made).await.unwrap(), "open");
+    for after_purge in [false, true] {
+        let refused = node.instance.rotate_root(HELD, after_purge, at(T0)).await.unwrap_err();
+        assert!(matches!(refused, OperateError::Path(_)), "{refused}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_path_opens_a_vault_that_its_new_custodians_do_not_confirm() {
+    let node = Node::new().await;
+    let (before, transfer) = made(&node).await;
+    activated(&node, &before, (&before.secrets.working, &transfer), &["file"]).await.unwrap();
+    let offer = node.instance.transfer_offer(HELD, true, at(T0)).await.unwrap();
+    let offer = TransferOffer::parse(&offer.file).unwrap();
+    let (mut next, transfer) = made_of(offer, VaultId::from_bytes([9; 16]));
+    for (allowed, asked) in [(None, false), (Some("file:hsm"), false), (Some("file:file"), true)] {
+        next.record.paths = allowed.iter().map(|path| path.parse().unwrap()).collect();
+        let new = DomainActivation {
+            record: next.record.to_bytes(),
+            security_domain: next.file.clone(),
+            transfer: send_working_keys(&next.secrets.working, &transfer).unwrap().to_json().into_bytes(),
+            tokens: Vec::new(),
+            paths: Vec::new(),
+        };
+        match node.instance.ask_replacement(HELD, new, at(T0)).await {
+            Err(OperateError::NotReplaced(NotActivated::Path(path))) => assert!(!asked && path == "file:file"),
+            other => assert!(asked && other.is_ok(), "{other:?}"),
+        }
+    }
 }

@@ -9,7 +9,7 @@ use crate::new_files;
 use crate::output::{self, OutputArgs, time};
 use crate::setup::moment;
 use keystead_custody::activation::Activation;
-use keystead_custody::challenge::{Answer, BadChallenge, MAX_TEXT, Purpose, SignedChallenge};
+use keystead_custody::challenge::{Answer, Appointee, BadChallenge, MAX_TEXT, Purpose, SignedChallenge};
 use keystead_custody::shares::Share;
 use keystead_custody::words;
 use keystead_formats::security_domain::SecurityDomain;
@@ -50,8 +50,9 @@ pub(super) struct Answers {
     /// The words of the record that the challenge names, where custodians are replaced; without, you are asked
     #[arg(long, value_name = "WORDS")]
     words: Option<String>,
-    /// Who is to administer the vault, where that is asked; without, you are asked
-    #[arg(long, num_args = 2, value_names = ["ISSUER", "SUBJECT"])]
+    /// Who is to administer the vault, where that is asked, and, of a new client, the SHA-256 of its secret; without,
+    /// you are asked
+    #[arg(long, num_args = 2..=3, value_names = ["ISSUER", "SUBJECT", "SHA256"])]
     appoint: Option<Vec<String>>,
     /// A new file for the answer; default: standard output
     #[arg(long, value_name = "FILE")]
@@ -113,15 +114,17 @@ impl Answers {
     /// Opening a vault that is his needs no further word; what changes who has it does.
     fn agree(&self, purpose: &Purpose) -> Result<(), Failure> {
         match purpose {
-            // Whose machine it is that opens the domain was compared by its words.
+            // Whose machine it is that opens the domain was always compared by its words.
             Purpose::Unseal | Purpose::Recover => Ok(()),
             Purpose::Replace { activation } => {
                 let question = "Are these the words of the activation record of the new custodians?";
                 compare::agree(&words(activation), self.words.as_deref(), "--words", question)
             }
             Purpose::Appoint(who) => {
-                let given = self.appoint.as_deref().map(|given| given.join(" "));
-                compare::agree_to(&format!("{} {}", who.issuer, who.subject), given.as_deref(), "--appoint")
+                let (who, given) = (appointed(who), self.appoint.as_deref());
+                // One more value, or one less, is somebody else, however the two read in a row.
+                let given = given.map(|given| if given.len() == who.len() { given.join(" ") } else { String::new() });
+                compare::agree_to(&who.join(" "), given.as_deref(), "--appoint")
             }
         }
     }
@@ -138,8 +141,17 @@ impl Answers {
     }
 }
 
+/// Whether its words need no comparison. A node's key lies in its data directory: what a server's node never asks, and
+/// what another vault's asks, is compared all the same.
 fn is_known(asked: &SignedChallenge, record: Option<&Activation>) -> bool {
-    record.is_some_and(|record| record.nodes.contains(&asked.challenge().node))
+    let asked = asked.challenge();
+    let known = |record: &Activation| record.vault == asked.vault && record.nodes.contains(&asked.node);
+    asked.purpose != Purpose::Recover && record.is_some_and(known)
+}
+
+/// Who is appointed, as the custodian has to say it: whoever knows the secret of a new client is it.
+fn appointed(who: &Appointee) -> Vec<String> {
+    [Some(who.issuer.clone()), Some(who.subject.clone()), who.secret.map(hex::encode)].into_iter().flatten().collect()
 }
 
 fn fields(asked: &SignedChallenge, record: Option<&Activation>) -> Vec<(&'static str, String)> {

@@ -7,7 +7,7 @@ use crate::new_files;
 use crate::output::{self, OutputArgs};
 use crate::vault::policy::FirstPolicy;
 use keystead_crypto::sha256;
-use keystead_custody::activation::{Activation, Custodian};
+use keystead_custody::activation::{Activation, AllowedPath, Custodian};
 use keystead_custody::offer::{BadOffer, MAX_OFFER, TransferOffer};
 use keystead_custody::shares::Quorum;
 use keystead_custody::{Certificate, DomainSecrets, NewDomain, make_domain, send_working_keys};
@@ -51,8 +51,8 @@ pub(crate) struct New {
     #[arg(long)]
     hsm: bool,
     /// An unseal path that may open the vault besides its custodians; repeat: without it, none may
-    #[arg(long, value_name = "NAME")]
-    allow_path: Vec<String>,
+    #[arg(long, value_name = "NAME:KIND")]
+    allow_path: Vec<AllowedPath>,
     /// A new directory for what is made
     #[arg(long, value_name = "DIR")]
     out: PathBuf,

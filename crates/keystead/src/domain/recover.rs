@@ -9,7 +9,7 @@ use crate::exit::Failure;
 use crate::new_files;
 use crate::output::OutputArgs;
 use crate::vault::policy::FirstPolicy;
-use keystead_custody::activation::Activation;
+use keystead_custody::activation::{Activation, AllowedPath};
 use keystead_custody::offer::TransferOffer;
 use keystead_custody::send_working_keys;
 use keystead_model::VaultKind;
@@ -40,6 +40,9 @@ pub(crate) struct Recover {
     /// Nobody may purge before the retention has passed; always so if the old vault had it
     #[arg(long)]
     purge_protection: bool,
+    /// An unseal path that may open the new vault besides its custodians; repeat: without it, none may
+    #[arg(long, value_name = "NAME:KIND")]
+    allow_path: Vec<AllowedPath>,
     /// A new directory for what is made
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -53,7 +56,7 @@ impl Recover {
         let policy = serde_json::to_value(policy)
             .map_err(|e| Failure::unavailable(format!("the policy cannot be written as JSON: {e}")))?;
         let opened = self.custodians.open(&self.domain)?;
-        let record = record_for(&opened, &offer, policy, self.purge_protection)?;
+        let record = record_for(&opened, &offer, policy, (self.purge_protection, self.allow_path))?;
         let transfer = transfer_for(&opened, &offer)?;
         let (file, record_bytes) = (opened.file, record.to_bytes());
         new_files::write_directory(&self.out, &[(DOMAIN, &file), (RECORD, &record_bytes), (TRANSFER, &transfer)])?;
@@ -66,7 +69,7 @@ pub(crate) fn record_for(
     opened: &Opened,
     offer: &TransferOffer,
     policy: serde_json::Value,
-    purge_protection: bool,
+    (purge_protection, paths): (bool, Vec<AllowedPath>),
 ) -> Result<Activation, Failure> {
     if offer.kind == VaultKind::Hsm && opened.secrets.working.wrapping.is_none() {
         return Err(Failure::usage(
@@ -84,6 +87,8 @@ pub(crate) fn record_for(
         purge_protection: purge_protection || opened.record.purge_protection,
         policy,
         nodes: vec![offer.node],
+        // Those of the old vault are another operator's.
+        paths,
         ..opened.record.clone()
     };
     record.check().map_err(|e| Failure::usage(e.to_string()))?;

@@ -39,7 +39,7 @@ pub(crate) struct Shown<'a> {
     required: u8,
     custodians: Vec<ShownCustodian>,
     nodes: Vec<ShownNode>,
-    paths: &'a [String],
+    paths: Vec<String>,
     policy: &'a serde_json::Value,
 }
 
@@ -80,7 +80,7 @@ impl<'a> Shown<'a> {
             required: record.quorum.required(),
             custodians: (1..).zip(&record.custodians).map(custodian).collect(),
             nodes: record.nodes.iter().map(node).collect(),
-            paths: &record.paths,
+            paths: record.paths.iter().map(ToString::to_string).collect(),
             policy: &record.policy,
         }
     }

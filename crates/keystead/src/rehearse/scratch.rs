@@ -105,7 +105,7 @@ impl Scratch {
         let (client, policy) = policy();
         let document = policy.document()?;
         let policy = serde_json::to_value(&policy).map_err(|e| failed("a policy", e))?;
-        let record = record_for(&opened, &offer, policy, false)?;
+        let record = record_for(&opened, &offer, policy, (false, Vec::new()))?;
         let transfer = transfer_for(&opened, &offer)?;
         let Opened { file: security_domain, secrets, .. } = opened;
         drop(secrets);

@@ -295,9 +295,15 @@ fn custodians_let_in_an_administrator_where_none_is_left_and_the_operator_alone_
     let other = customer.answers("alice", "domain", "asked", &["--appoint", &issuer, "somebody"]);
     assert!(other.status.code() == Some(1), "{other:?}");
     let issuer = said(&unseen).lines().find_map(|l| l.strip_prefix("issuer").map(|l| l.trim().to_owned())).unwrap();
+    // Whoever knows the secret is the client: another one is agreed to no more than another client.
+    let others = hex::encode(keystead_identity::secret_digest("a secret of the operator's"));
+    for secret in [&[others.as_str()][..], &[]] {
+        let refused = customer.answers("alice", "domain", "asked", &[&["--appoint", &issuer, CLIENT], secret].concat());
+        assert!(refused.status.code() == Some(1) && said(&refused).contains(&digest), "{refused:?}");
+    }
     for (name, state) in [("alice", "missing: 1"), ("carol", "have appointed")] {
         assert_eq!(policy_of(&token).status, 403);
-        good(customer.answers(name, "domain", "asked", &["--appoint", &issuer, CLIENT]));
+        good(customer.answers(name, "domain", "asked", &["--appoint", &issuer, CLIENT, &digest]));
         let brought = good(customer.appoint(&["--answer", &format!("{name}.asked.answer")]));
         assert!(brought.contains(state), "{brought}");
     }

@@ -1,4 +1,4 @@
-//! Memory that the system does not let the server lock is told, and nothing else fails by it.
+//! The server's memory is locked where the system lets it; where not, that is told, and nothing else fails by it.
 
 use super::{Running, Site, stop};
 use std::fs;
@@ -36,5 +36,18 @@ fn memory_that_cannot_be_locked_is_a_warning_in_health_and_of_the_doctor() {
     let line = text.lines().find(|line| line.contains("memory")).unwrap_or_else(|| panic!("{text}"));
     assert!(line.starts_with("warning") && line.contains("LimitMEMLOCK"), "{line}");
     assert!(site.log().contains("memory is not locked"), "{}", site.log());
+    stop(running);
+}
+
+#[test]
+fn memory_is_locked_where_the_system_lets_the_server_and_told_where_not() {
+    use rustix::process::{Resource, geteuid, getrlimit};
+    let site = Site::new();
+    let running = site.start();
+    let status = fs::read_to_string(format!("/proc/{}/status", running.0.id())).unwrap();
+    let locked = status.lines().find_map(|line| line.strip_prefix("VmLck:")).unwrap().trim();
+    let let_to = geteuid().is_root() || getrlimit(Resource::Memlock).current.is_none();
+    assert_eq!(let_to, locked != "0 kB", "{locked}");
+    assert_eq!(let_to, !site.log().contains("memory is not locked"), "{}", site.log());
     stop(running);
 }

@@ -140,6 +140,9 @@ fn only_a_quorum_of_custodians_opens_a_vault_whose_domain_its_customer_made() {
         let _ = fs::remove_file(customer.file(&format!("{name}.confirmation")));
         good(site.vault(&["confirm", "pay", "--confirmation", &customer.confirm(name, "domain")]));
         assert_eq!(customer.shown()["quorum"]["confirmed"], confirmed);
+        let shown = good(customer.site.vault(&["show", "pay"]));
+        let state = if confirmed < 2 { "not confirmed yet (1 of 2)" } else { "; confirmed (2 of 2)" };
+        assert!(shown.contains(state), "{shown}");
     }
     let token = site.token(&customer.client);
     site.call("pay", &token, "POST", "/keys/k/create", r#"{"kty":"EC"}"#).ok();
@@ -312,8 +315,8 @@ fn a_path_that_the_customer_asks_for_opens_his_vault_besides_the_custodians() {
     good(customer.create());
     customer.make_domain("unwanted");
     let refused = customer.site.vault(&["activate", "pay", "--domain", "unwanted", "--path", "file"]);
-    assert!(said(&refused).contains("does not allow the unseal path 'file'"), "{refused:?}");
-    customer.make_domain_with("domain", &["--allow-path", "file"]);
+    assert!(said(&refused).contains("does not allow the unseal path 'file:file'"), "{refused:?}");
+    customer.make_domain_with("domain", &["--allow-path", "file:file"]);
     good(customer.site.vault(&["activate", "pay", "--domain", "domain", "--path", "file"]));
     let token = customer.site.token(&customer.client);
     stop(running);

@@ -131,7 +131,7 @@ fn a_sealed_vault_leaves_no_root_share_domain_key_or_private_key_in_memory() {
     let running = site.start();
     let process = running.0.id();
     good(customer.create());
-    customer.make_domain_with("domain", &["--allow-path", "file"]);
+    customer.make_domain_with("domain", &["--allow-path", "file:file"]);
     good(site.vault(&["activate", "pay", "--domain", "domain", "--path", "file"]));
     let token = site.token(&customer.client);
     let (ec, rsa) = (ec_key(), rsa_key());

@@ -1,0 +1,54 @@
+//! An unseal path as customers allow it. The name alone would say nothing: what stands behind it is the operator's
+//! configuration.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// The name and the kind of an unseal path: `boot:credential`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AllowedPath {
+    text: String,
+    colon: usize,
+}
+
+/// No such text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "an unseal path is NAME:KIND, a name of 1 to 24 characters of a-z, 0-9 and -, and the kind file, credential or hsm"
+)]
+pub struct BadPath;
+
+const MAX_NAME: usize = 24;
+const KINDS: [&str; 3] = ["file", "credential", "hsm"];
+
+impl AllowedPath {
+    /// As nodes are configured with it.
+    pub fn name(&self) -> &str {
+        self.text.split_at_checked(self.colon).unwrap_or_default().0
+    }
+
+    /// `file`, `credential` or `hsm`.
+    pub fn kind(&self) -> &str {
+        self.text.split_at_checked(self.colon.saturating_add(1)).unwrap_or_default().1
+    }
+}
+
+impl FromStr for AllowedPath {
+    type Err = BadPath;
+
+    fn from_str(text: &str) -> Result<Self, BadPath> {
+        let (name, kind) = text.split_once(':').ok_or(BadPath)?;
+        let good = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+        let named = (1..=MAX_NAME).contains(&name.len()) && name.bytes().all(good);
+        if !named || !KINDS.contains(&kind) {
+            return Err(BadPath);
+        }
+        Ok(Self { text: text.to_owned(), colon: name.len() })
+    }
+}
+
+impl fmt::Display for AllowedPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
