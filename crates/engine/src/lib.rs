@@ -108,7 +108,7 @@ pub use issuer::resource;
 pub use issuers::{Fetch, Issuers};
 pub use keystead_access::approval::check_reason;
 pub use keystead_audit::{Answer, TurnedAwayReason};
-pub use keystead_custody::challenge::{Appointee, BadChallenge};
+pub use keystead_custody::challenge::{Appointee, BadChallenge, is_name};
 pub use keystead_protection::{
     Assurance, BadKey, Description, Figures, ImportedKey, RsaNumbers, RsaPrimes, Standing, Token,
 };

@@ -120,7 +120,8 @@ pub enum OperateError {
     },
     /// Only the custodians can do that.
     #[error(
-        "that needs the private key of the vault's domain, which only its custodians have: the server cannot do it"
+        "that needs the private key of the vault's domain, which only its custodians have: ask them for their answers \
+         (`keystead vault enrol` shows what they have to do)"
     )]
     WithCustodians,
     /// A confirmation that does not count.

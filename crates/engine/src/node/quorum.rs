@@ -66,6 +66,7 @@ pub(super) enum Then {
     Unseal,
     Replace(Box<Replacement>),
     Appoint(Appointment),
+    Enrol(String),
 }
 
 /// The sorts of challenge: of each, a vault has one at a time.
@@ -77,6 +78,8 @@ pub enum Sort {
     Replace,
     /// Another administrator for the open vault.
     Appoint,
+    /// Another token for the open vault.
+    Enrol,
 }
 
 type Out = HashMap<(VaultId, Sort), Open>;
@@ -190,6 +193,10 @@ impl Instance {
                 drop((domain, working));
                 self.appoint(vault, &who, &by, at).await
             }
+            Then::Enrol(token) => {
+                drop(working);
+                self.enrol_agreed(vault, &token, domain, &by, at).await
+            }
         }
     }
 
@@ -197,7 +204,7 @@ impl Instance {
     fn answering(&self, name: &str, sort: Sort) -> Result<Arc<Vault>, OperateError> {
         let vault = self.of_custodians(name)?;
         match (vault.state(), sort) {
-            (State::Sealed, Sort::Unseal) | (State::Open(_), Sort::Replace | Sort::Appoint) => Ok(vault),
+            (State::Sealed, Sort::Unseal) | (State::Open(_), Sort::Replace | Sort::Appoint | Sort::Enrol) => Ok(vault),
             (state, Sort::Unseal) => Err(OperateError::WrongState { state: state.name(), needed: "sealed" }),
             (state, _) => Err(OperateError::WrongState { state: state.name(), needed: "open" }),
         }
@@ -243,6 +250,7 @@ impl Then {
             Self::Unseal => Sort::Unseal,
             Self::Replace(_) => Sort::Replace,
             Self::Appoint(_) => Sort::Appoint,
+            Self::Enrol(_) => Sort::Enrol,
         }
     }
 
@@ -251,6 +259,7 @@ impl Then {
             Self::Unseal => Purpose::Unseal,
             Self::Replace(new) => Purpose::Replace { activation: new.digest() },
             Self::Appoint(who) => Purpose::Appoint(who.0.clone()),
+            Self::Enrol(token) => Purpose::Enrol { token: token.clone() },
         }
     }
 }
@@ -262,6 +271,7 @@ impl Sort {
             Self::Unseal => Action::QuorumAsked,
             Self::Replace => Action::ReplacementAsked,
             Self::Appoint => Action::AppointmentAsked,
+            Self::Enrol => Action::EnrolmentAsked,
         }
     }
 }

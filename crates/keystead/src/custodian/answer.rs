@@ -31,7 +31,8 @@ compared with those that the server shows.
 
 A challenge says what your share is for. Where others are to replace you and the
 other custodians, compare the words of their activation record (`keystead domain
-show`); where somebody is to administer the vault, say who it is.")]
+show`); where somebody is to administer the vault, say who it is; where a token
+is to get the vault's wrapping key, say which.")]
 pub(super) struct Answers {
     /// The challenge that the server shows, in a file; `-` is standard input
     #[arg(long, value_name = "FILE")]
@@ -53,6 +54,9 @@ pub(super) struct Answers {
     /// Who is to administer the vault, where that is asked; without, you are asked
     #[arg(long, num_args = 2, value_names = ["ISSUER", "SUBJECT"])]
     appoint: Option<Vec<String>>,
+    /// The token that is to get the vault's wrapping key, where that is asked; without, you are asked
+    #[arg(long, value_name = "TOKEN")]
+    enrol: Option<String>,
     /// A new file for the answer; default: standard output
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -123,6 +127,7 @@ impl Answers {
                 let given = self.appoint.as_deref().map(|given| given.join(" "));
                 compare::agree_to(&format!("{} {}", who.issuer, who.subject), given.as_deref(), "--appoint")
             }
+            Purpose::Enrol { token } => compare::agree_to(token, self.enrol.as_deref(), "--enrol"),
         }
     }
 
@@ -181,6 +186,10 @@ fn purpose(purpose: &Purpose) -> Vec<(&'static str, String)> {
             lines.extend(who.secret.map(secret));
             lines
         }
+        Purpose::Enrol { token } => vec![
+            ("purpose", "give a token the key that wraps the vault's HSM keys: it opens them all".to_owned()),
+            ("token", output::printable(token)),
+        ],
     }
 }
 

@@ -147,7 +147,7 @@ impl Appoint {
     }
 }
 
-fn ask(asked: &AskedInfo, bring: &str, out: Option<&Path>, shown: OutputArgs) -> Result<(), Failure> {
+pub(super) fn ask(asked: &AskedInfo, bring: &str, out: Option<&Path>, shown: OutputArgs) -> Result<(), Failure> {
     if let Some(out) = out {
         new_files::write(out, format!("{}\n", asked.challenge).as_bytes())?;
     }

@@ -222,6 +222,10 @@ fn quorum_rows() -> Vec<Row> {
         row("administrator/answer", "/keystead/v1/operator/vaults/{name}/administrator/answers", |p, _| {
             quorum::answer(p, Sort::Appoint)
         }),
+        row("token/ask", "/keystead/v1/operator/vaults/{name}/tokens/challenge", |p, _| quorum::enrol(p)),
+        row("token/answer", "/keystead/v1/operator/vaults/{name}/tokens/answers", |p, _| {
+            quorum::answer(p, Sort::Enrol)
+        }),
     ]
 }
 
@@ -386,6 +390,8 @@ mod tests {
             ("custodians/answers", br#"{"answers":["a"]}"#),
             ("administrator/challenge", br#"{"issuer":"i","subject":"s"}"#),
             ("administrator/answers", br#"{"answers":["a"]}"#),
+            ("tokens/challenge", br#"{"token":"t"}"#),
+            ("tokens/answers", br#"{"answers":["a"]}"#),
         ] {
             assert_eq!(understood(Method::POST, &format!("{vault}/{rest}"), body), Ok(StatusCode::OK), "{rest}");
         }
@@ -394,6 +400,8 @@ mod tests {
             ("domain/confirmations", b"{}"),
             ("unseal/answers", br#"{"answers":[]}"#),
             ("custodians/answers", br#"{"answers":[]}"#),
+            ("tokens/challenge", b""),
+            ("tokens/challenge", br#"{"token":"t\n"}"#),
             ("administrator/challenge", br#"{"issuer":"","subject":"s"}"#),
             ("administrator/challenge", br#"{"issuer":"i","subject":"s\n"}"#),
             ("administrator/challenge", br#"{"issuer":"i","subject":"s","secret_sha256":"00"}"#),

@@ -3,7 +3,9 @@
 use super::ask::{self, name, read_policy};
 use super::view;
 use keystead_api_table::{BadParameter, Body, Ids, Parts};
-use keystead_engine::{Answered, Appointee, Asked, BadChallenge, DomainActivation, Instance, OperateError, Sort};
+use keystead_engine::{
+    Answered, Appointee, Asked, BadChallenge, DomainActivation, Instance, OperateError, Sort, is_name,
+};
 use keystead_model::Moment;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -18,6 +20,7 @@ pub(super) enum Ask {
     Challenge,
     Replace(Box<DomainActivation>),
     Appoint(Appointee),
+    Enrol(String),
     Answer(Sort, Vec<String>),
 }
 
@@ -72,6 +75,9 @@ struct Answers {
     answers: Vec<String>,
 }
 
+/// What custodians can be shown.
+const A_NAME: &str = "1 to 512 bytes without control characters";
+
 /// More than a vault has custodians.
 const MOST: usize = 32;
 
@@ -108,16 +114,22 @@ pub(super) fn replace(parts: &Parts<'_>) -> Result<ask::Ask, BadParameter> {
 
 pub(super) fn appoint(parts: &Parts<'_>) -> Result<ask::Ask, BadParameter> {
     let AppointmentDocument { issuer, subject, secret_sha256 } = body(parts)?;
-    let printable = |text: &str| (1..=Appointee::MAX).contains(&text.len()) && !text.chars().any(char::is_control);
-    if !printable(&issuer) || !printable(&subject) {
-        let expected = "1 to 512 bytes without control characters";
-        return Err(BadParameter::Malformed { what: "issuer and subject", expected });
+    if !is_name(&issuer) || !is_name(&subject) {
+        return Err(BadParameter::Malformed { what: "issuer and subject", expected: A_NAME });
     }
     let digest = |text: String| hex::decode(text).ok().and_then(|bytes| bytes.try_into().ok());
     let expected = "64 hexadecimal digits";
     let bad = BadParameter::Malformed { what: "secret_sha256", expected };
     let secret = secret_sha256.map(|text| digest(text).ok_or(bad)).transpose()?;
     Ok(ask::Ask::Quorum(name(parts)?, Ask::Appoint(Appointee { issuer, subject, secret })))
+}
+
+pub(super) fn enrol(parts: &Parts<'_>) -> Result<ask::Ask, BadParameter> {
+    let ask::TokenDocument { token } = body(parts)?;
+    if !is_name(&token) {
+        return Err(BadParameter::Malformed { what: "token", expected: A_NAME });
+    }
+    Ok(ask::Ask::Quorum(name(parts)?, Ask::Enrol(token)))
 }
 
 /// Answers to a challenge of this sort.
@@ -150,6 +162,7 @@ pub(super) async fn perform(instance: &Instance, name: &str, ask: Ask, at: Momen
         Ask::Challenge => instance.ask_quorum(name, at).await.map(|asked| Body::json(&shown(&asked))),
         Ask::Replace(new) => instance.ask_replacement(name, *new, at).await.map(|asked| Body::json(&shown(&asked))),
         Ask::Appoint(who) => instance.ask_appointment(name, who, at).await.map(|asked| Body::json(&shown(&asked))),
+        Ask::Enrol(token) => instance.ask_enrolment(name, &token, at).await.map(|asked| Body::json(&shown(&asked))),
         Ask::Answer(sort, answers) => {
             instance.answer_quorum(name, sort, &answers, at).await.map(|done| answered(&done))
         }

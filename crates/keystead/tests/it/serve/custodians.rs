@@ -1,5 +1,7 @@
 //! What custodians agree on while their vault is open: others in their place, another administrator.
 
+mod tokens;
+
 use super::quorum::{Customer, SIGN, custodian, good};
 use super::{Running, said, stop};
 use keystead_custody::words;
