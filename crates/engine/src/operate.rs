@@ -82,12 +82,6 @@ pub enum OperateError {
     /// What custodians gave does not replace them.
     #[error("the custodians are not replaced, and nothing was changed: {0}")]
     NotReplaced(NotActivated),
-    /// Custodians who would not have everything.
-    #[error(
-        "the vault has an HSM, and its custodians are not replaced: a recovery by the new ones would not get the key \
-         that wraps its HSM keys. Make another vault with the new custodians and new keys in it"
-    )]
-    HsmCustodians,
     /// Jobs that are bound to the domain.
     #[error("a backup or a restore of the vault is under way, and is bound to its domain: wait for its end")]
     JobsRunning,

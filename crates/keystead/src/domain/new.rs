@@ -1,6 +1,7 @@
 //! `keystead domain new`.
 
 use super::files::{self, DOMAIN, RECORD, TRANSFER};
+use super::opened::QuorumArgs;
 use super::show::{self, Shown};
 use crate::exit::Failure;
 use crate::new_files;
@@ -28,6 +29,14 @@ Run it on a machine of your own that has no network. The directory then holds:
   activation.json       what the vault is; each custodian compares its words
   transfer.json         what the vault works with, for its transfer key
 
+A vault with an HSM that gets other custodians keeps the key that wraps its HSM
+keys. M of the custodians that it has open their domain here, so that the new
+one has the key, too:
+  keystead domain new --custodian dave.pem --custodian bob.pem \\
+    --custodian carol.pem --quorum 2 --transfer-key payments.others.json \\
+    --hsm-from payments-domain --key alice.key.pem --key bob.key.pem \\
+    --out payments-others
+
 Each custodian then runs `keystead custodian confirm`. A custodian's key and
 certificate: openssl req -x509 -newkey rsa:3072 -sha256 -days 3650 \\
   -subj /CN=alice -keyout alice.key.pem -out alice.pem")]
@@ -50,6 +59,12 @@ pub(crate) struct New {
     /// Make a key for HSMs too; a vault of kind hsm always has one
     #[arg(long)]
     hsm: bool,
+    /// Of a vault that gets other custodians: the directory of the domain that it has, whose key for HSMs the new one takes
+    /// over
+    #[arg(long, value_name = "DIR")]
+    hsm_from: Option<PathBuf>,
+    #[command(flatten)]
+    custodians_before: QuorumArgs,
     /// An unseal path that may open the vault besides its custodians; repeat: without it, none may
     #[arg(long, value_name = "NAME")]
     allow_path: Vec<String>,
@@ -63,9 +78,7 @@ impl New {
         let custodians = self.custodian.iter().map(|file| certificate(file)).collect::<Result<Vec<_>, _>>()?;
         let offer = offer(&self.transfer_key)?;
         let policy = self.policy(&offer)?;
-        // What is bound to the domain that a vault has must not be taken for that of another.
-        let id = offer.replacement.map_or(offer.vault, |_| VaultId::from_bytes(keystead_crypto::random()));
-        let secrets = DomainSecrets::generate(id, self.hsm || offer.kind == VaultKind::Hsm);
+        let secrets = self.secrets(&offer)?;
         let made = make_domain(&secrets, &custodians, self.quorum).map_err(|e| Failure::usage(e.to_string()))?;
         let file = made.file.to_json().into_bytes();
         let record = self.record(&offer, policy, &secrets, custodians, &made, &file)?;
@@ -75,6 +88,40 @@ impl New {
         let record_bytes = record.to_bytes();
         new_files::write_directory(&self.out, &[(DOMAIN, &file), (RECORD, &record_bytes), (TRANSFER, &transfer)])?;
         print(&self.out, &record, &offer, shown)
+    }
+
+    fn secrets(&self, offer: &TransferOffer) -> Result<DomainSecrets, Failure> {
+        let with_key = self.hsm || offer.kind == VaultKind::Hsm;
+        match (&self.hsm_from, offer.replacement) {
+            (None, _) if !self.custodians_before.is_empty() => Err(Failure::usage(
+                "--key and --challenge open a domain whose key for HSMs is taken over: name it (--hsm-from)",
+            )),
+            (None, None) => Ok(DomainSecrets::generate(offer.vault, with_key)),
+            (None, Some(_)) if with_key => Err(Failure::usage(
+                "the vault keeps the key that wraps its HSM keys: name the domain that it has (--hsm-from), and let M of its \
+                 custodians open it (--key, or --challenge and --answers)",
+            )),
+            // What is bound to the domain that a vault has must not be taken for that of another.
+            (None, Some(_)) => Ok(DomainSecrets::generate(VaultId::from_bytes(keystead_crypto::random()), false)),
+            (Some(_), None) => Err(Failure::usage("a new vault gets a key for HSMs of its own: leave --hsm-from out")),
+            (Some(directory), Some(_)) => self.taken_over(directory, offer),
+        }
+    }
+
+    /// New and random, but for the key that wraps the HSM keys of the vault.
+    fn taken_over(&self, directory: &Path, offer: &TransferOffer) -> Result<DomainSecrets, Failure> {
+        let opened = self.custodians_before.open(directory)?;
+        if opened.record.vault != offer.vault {
+            return Err(Failure::check(format!(
+                "{} is the domain of another vault than the one of the transfer key",
+                directory.display()
+            )));
+        }
+        let wrapping = opened.secrets.working.wrapping;
+        let none = || Failure::usage(format!("{} has no key for an HSM: leave --hsm-from out", directory.display()));
+        let mut secrets = DomainSecrets::generate(VaultId::from_bytes(keystead_crypto::random()), false);
+        secrets.working.wrapping = Some(wrapping.ok_or_else(none)?);
+        Ok(secrets)
     }
 
     /// As it stands in the record: that of a replacement has none.

@@ -299,7 +299,6 @@ fn refused(why: &OperateError) -> Reply {
         OperateError::AwaitsActivation => conflict("AwaitsActivation"),
         OperateError::AwaitsQuorum { .. } | OperateError::WithCustodians => conflict("AwaitsQuorum"),
         OperateError::NoCustodians { .. } => conflict("NoCustodians"),
-        OperateError::HsmCustodians => conflict("HsmCustodians"),
         OperateError::JobsRunning => conflict("JobsRunning"),
         OperateError::NotAsked => conflict("NotAsked"),
         OperateError::Domain(_) => conflict("UnsealFailed"),

@@ -1,5 +1,6 @@
 //! What custodians agree on while their vault is open: others in their place, another administrator.
 
+mod hsm;
 mod tokens;
 
 use super::quorum::{Customer, SIGN, custodian, good};

@@ -24,7 +24,7 @@ pub(super) fn site(more: &str) -> Site {
 }
 
 /// `keystead WORDS...` as the client of the vault that answers at `localhost`.
-fn as_client(site: &Site, client: &Value, words: &[&str]) -> Output {
+pub(super) fn as_client(site: &Site, client: &Value, words: &[&str]) -> Output {
     let url = format!("https://localhost:{}", site.place.port);
     let text = |member: &str| client["client"][member].as_str().unwrap().to_owned();
     let mut command = site.place.command(words);
@@ -111,7 +111,7 @@ impl Before {
 }
 
 /// A vault that waits for the domain of its custodians, and answers at `localhost`, too.
-fn create(site: &Site, name: &str, kind: &str) {
+pub(super) fn create(site: &Site, name: &str, kind: &str) {
     let port = site.place.port;
     let at = [format!("{name}.localhost:{port}"), format!("localhost:{port}")];
     let at = at.iter().flat_map(|authority| ["--authority", authority]);

@@ -1,40 +1,40 @@
 //! Vaults of custodians with keys in an HSM: another token gets the wrapping key by their agreement alone.
 
 use super::super::quorum::{Customer, SIGN, good};
-use super::super::{Running, Site, private, said, stop};
+use super::super::recovery::{create, site};
+use super::super::{Running, private, said, stop};
 use crate::hsm::bed::{Maker, Token};
 use std::fs;
 use std::process::Output;
 
 const WRAPPING: &str = "keystead wrapping key";
 
-/// A vault of kind hsm before the token `one`, with a key; `two` is configured, and empty.
-struct Hsm {
-    customer: Customer,
-    tokens: [Token; 2],
-    token: String,
+/// A vault before the token `one`, with a key in it; `two` is configured, and empty.
+pub(super) struct Hsm {
+    pub(super) customer: Customer,
+    pub(super) tokens: [Token; 2],
+    pub(super) token: String,
 }
 
 impl Hsm {
-    fn new(maker: Maker) -> (Self, Running) {
-        let site = Site::new();
+    pub(super) fn new(maker: Maker, kind: &str) -> (Self, Running) {
+        let site = site("");
         let directory = site.place.beside("tokens");
         let tokens = ["one", "two"].map(|label| Token::new(maker, &directory, label));
         let sections = tokens.each_ref().map(|token| token.section("wrapped"));
-        private(&site.config, &format!("{}\n{}", site.text(), sections.concat()));
+        private(&site.config, &format!("{}\n{}", fs::read_to_string(&site.config).unwrap(), sections.concat()));
         let customer = Customer::of(site);
         let site = &customer.site;
         let running = site.start();
-        let authority = format!("pay.localhost:{}", site.place.port);
-        good(site.vault(&["create", "pay", "--kind", "hsm", "--custody", "quorum", "--authority", &authority]));
-        customer.make_domain("domain");
+        create(site, "pay", kind);
+        customer.make_domain_with("domain", &["--hsm"]);
         good(site.vault(&["activate", "pay", "--domain", "domain", "--hsm", "one"]));
         let token = site.token(&customer.client);
         site.call("pay", &token, "POST", "/keys/k/create", r#"{"kty":"EC-HSM"}"#).ok();
         (Self { customer, tokens, token }, running)
     }
 
-    fn enrol(&self, words: &[&str]) -> Output {
+    pub(super) fn enrol(&self, words: &[&str]) -> Output {
         self.customer.site.vault(&[&["enrol", "pay"], words].concat())
     }
 
@@ -56,7 +56,7 @@ fn a_second_token_that_m_custodians_agreed_on_serves_alone_after_the_first_is_go
 }
 
 fn serves_alone(maker: Maker) {
-    let (hsm, running) = Hsm::new(maker);
+    let (hsm, running) = Hsm::new(maker, "hsm");
     let (customer, site) = (&hsm.customer, &hsm.customer.site);
     let unknown = hsm.enrol(&["--token", "three", "--out", "unknown"]);
     assert!(unknown.status.code() == Some(3) && said(&unknown).contains("no token 'three'"), "{unknown:?}");
@@ -93,7 +93,7 @@ fn serves_alone(maker: Maker) {
 
 #[test]
 fn what_custodians_answered_to_an_unseal_or_for_another_token_enrols_none() {
-    let (hsm, running) = Hsm::new(Maker::SoftHsm2);
+    let (hsm, running) = Hsm::new(Maker::SoftHsm2, "hsm");
     let customer = &hsm.customer;
     stop(running);
     let running = customer.site.start();
