@@ -166,6 +166,11 @@ async fn wrapping_key(vault: &Vault, domain: &DomainKey, hsm: &HsmRecord) -> Res
 /// Opens an open vault anew, from the same root: its keys come from the tokens that it names now. One that was sealed
 /// stays so.
 async fn reopen(vault: &Arc<Vault>, before: &Arc<Open>, at: Moment) -> Result<(), OperateError> {
+    // What is committed meanwhile would be older than what is in the store.
+    let _nothing_is_committed = before.gate.write().await;
+    if !vault.still_open(before) {
+        return Ok(());
+    }
     let open = opening::open(vault, &before.seals().roots(), VaultStatus::Active, at).await?;
     vault.succeed(before, State::Open(Arc::new(open)));
     vault.look_at_issuers(at);

@@ -170,7 +170,10 @@ fn fields(asked: &SignedChallenge, record: Option<&Activation>) -> Vec<(&'static
 fn purpose(purpose: &Purpose) -> Vec<(&'static str, String)> {
     match purpose {
         Purpose::Unseal => vec![("purpose", "unseal a vault".to_owned())],
-        Purpose::Recover => vec![("purpose", "open the domain on a machine of the customer's, to recover".to_owned())],
+        Purpose::Recover => {
+            let what = "open the domain on a machine of the customer's: to recover, or to give others its key for HSMs";
+            vec![("purpose", what.to_owned())]
+        }
         Purpose::Replace { activation } => vec![
             ("purpose", "replace the custodians of a vault: you and the others".to_owned()),
             ("new record", hex::encode(activation)),

@@ -91,20 +91,25 @@ impl New {
     }
 
     fn secrets(&self, offer: &TransferOffer) -> Result<DomainSecrets, Failure> {
-        let with_key = self.hsm || offer.kind == VaultKind::Hsm;
-        match (&self.hsm_from, offer.replacement) {
-            (None, _) if !self.custodians_before.is_empty() => Err(Failure::usage(
-                "--key and --challenge open a domain whose key for HSMs is taken over: name it (--hsm-from)",
-            )),
-            (None, None) => Ok(DomainSecrets::generate(offer.vault, with_key)),
-            (None, Some(_)) if with_key => Err(Failure::usage(
+        if self.hsm_from.is_none() && !self.custodians_before.is_empty() {
+            return Err(Failure::usage(
+                "--key and --challenge open the domain whose key for HSMs is taken over: name it (--hsm-from)",
+            ));
+        }
+        let Some(before) = offer.replacement else {
+            if self.hsm_from.is_some() {
+                return Err(Failure::usage("a new vault gets a key for HSMs of its own: leave --hsm-from out"));
+            }
+            return Ok(DomainSecrets::generate(offer.vault, self.hsm || offer.kind == VaultKind::Hsm));
+        };
+        match &self.hsm_from {
+            Some(directory) if before.hsm => self.taken_over(directory, offer),
+            None if before.hsm => Err(Failure::usage(
                 "the vault keeps the key that wraps its HSM keys: name the domain that it has (--hsm-from), and let M of its \
                  custodians open it (--key, or --challenge and --answers)",
             )),
-            // What is bound to the domain that a vault has must not be taken for that of another.
-            (None, Some(_)) => Ok(DomainSecrets::generate(VaultId::from_bytes(keystead_crypto::random()), false)),
-            (Some(_), None) => Err(Failure::usage("a new vault gets a key for HSMs of its own: leave --hsm-from out")),
-            (Some(directory), Some(_)) => self.taken_over(directory, offer),
+            None if !self.hsm => Ok(fresh()),
+            _ => Err(Failure::usage("the vault was made without an HSM: leave --hsm and --hsm-from out")),
         }
     }
 
@@ -119,7 +124,7 @@ impl New {
         }
         let wrapping = opened.secrets.working.wrapping;
         let none = || Failure::usage(format!("{} has no key for an HSM: leave --hsm-from out", directory.display()));
-        let mut secrets = DomainSecrets::generate(VaultId::from_bytes(keystead_crypto::random()), false);
+        let mut secrets = fresh();
         secrets.working.wrapping = Some(wrapping.ok_or_else(none)?);
         Ok(secrets)
     }
@@ -173,6 +178,11 @@ impl New {
         record.check().map_err(|e| Failure::usage(e.to_string()))?;
         Ok(record)
     }
+}
+
+/// With an id of its own: what is bound to the domain that a vault has must not be taken for that of another.
+fn fresh() -> DomainSecrets {
+    DomainSecrets::generate(VaultId::from_bytes(keystead_crypto::random()), false)
 }
 
 /// What was written, and what is to be compared before it is used.

@@ -7,16 +7,21 @@ use super::super::{private, said, stop};
 use super::tokens::Hsm;
 use super::{OTHERS, copy, kill, replacing};
 use crate::hsm::bed::{Maker, Token};
+use keystead_crypto::sha256;
+use keystead_custody::activation::{Activation, Custodian};
+use keystead_custody::offer::TransferOffer;
+use keystead_custody::{DomainSecrets, make_domain, send_working_keys};
+use keystead_model::VaultId;
 use serde_json::Value;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::process::Output;
+use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
 impl Hsm {
-    /// `domain new` for others, with what these custodians of `domain` bring to it.
-    fn other_domain(&self, others: &[&str], out: &str, more: &[&str]) -> Output {
+    /// `domain new` for others.
+    fn other_domain(&self, others: &[&str], out: &str, more: &[&str]) -> Command {
         let offer = format!("{out}.offer.json");
         let _ = fs::remove_file(self.customer.file(&offer));
         good(self.customer.site.vault(&["offer", "pay", "--replace", "--out", &offer]));
@@ -24,12 +29,37 @@ impl Hsm {
         let custodians = files.iter().flat_map(|file| ["--custodian", file]);
         let rest = ["--quorum", "2", "--transfer-key", &offer, "--out", out];
         let words: Vec<&str> = ["domain", "new"].into_iter().chain(custodians).chain(rest).collect();
-        self.customer.site.place.cli(&[&words[..], more].concat())
+        self.customer.site.place.command(&[&words[..], more].concat())
     }
 
     fn taken_over(&self, others: &[&str], out: &str, (before, by): (&str, [&str; 2])) {
         let keys = by.map(|name| format!("{name}.key.pem"));
-        good(self.other_domain(others, out, &["--hsm-from", before, "--key", &keys[0], "--key", &keys[1]]));
+        let more = ["--hsm-from", before, "--key", &keys[0], "--key", &keys[1]];
+        good(self.other_domain(others, out, &more).output().unwrap());
+    }
+
+    /// A domain of the same custodians and for the same offer as `of`, which does not take over the wrapping key.
+    fn forged(&self, of: &str, with_key: bool, out: &str) {
+        let (record, customer) = (self.customer.record(of), &self.customer);
+        let certificates: Vec<_> = record.custodians.iter().map(|one| one.certificate.clone()).collect();
+        let secrets = DomainSecrets::generate(VaultId::from_bytes([9; 16]), with_key);
+        let made = make_domain(&secrets, &certificates, 2).unwrap();
+        let file = made.file.to_json().into_bytes();
+        let shares = certificates.into_iter().zip(made.share_digests.iter().copied());
+        let record = Activation {
+            domain_public: secrets.key.public(),
+            working_keys: secrets.working.digest(),
+            security_domain: sha256(&[&file]),
+            custodians: shares.map(|(certificate, share)| Custodian { certificate, share }).collect(),
+            ..record
+        };
+        let offer = TransferOffer::parse(&fs::read(customer.file(&format!("{of}.offer.json"))).unwrap()).unwrap();
+        let transfer = send_working_keys(&secrets.working, &offer.transfer_key).unwrap().to_json();
+        let directory = customer.site.place.beside(out);
+        fs::create_dir(&directory).unwrap();
+        fs::write(directory.join("security-domain.json"), file).unwrap();
+        fs::write(directory.join("activation.json"), record.to_bytes()).unwrap();
+        fs::write(directory.join("transfer.json"), transfer).unwrap();
     }
 
     fn sign(&self, key: &str) {
@@ -144,7 +174,7 @@ fn a_domain_without_the_key_that_wraps_the_vaults_hsm_keys_replaces_nobody() {
     OTHERS.iter().for_each(|name| custodian(&customer.site, name));
     let key = |name: &str| format!("{name}.key.pem");
     let refused = |more: &[&str], code: i32, part: &str| {
-        let done = hsm.other_domain(&OTHERS, "none", more);
+        let done = hsm.other_domain(&OTHERS, "none", more).output().unwrap();
         assert!(done.status.code() == Some(code) && said(&done).contains(part), "{part}: {done:?}");
         assert!(!customer.site.place.beside("none").exists());
     };
@@ -152,12 +182,43 @@ fn a_domain_without_the_key_that_wraps_the_vaults_hsm_keys_replaces_nobody() {
     refused(&["--hsm-from", "domain"], 2, "--key");
     refused(&["--key", &key("alice")], 2, "--hsm-from");
     refused(&["--hsm-from", "domain", "--key", &key("alice")], 3, "1 of 2 shares are there: 1 more");
-    // The server refuses what the tool lets pass, before anybody is asked.
-    good(hsm.other_domain(&OTHERS, "software", &[]));
-    let done = customer.replace(&["--domain", "software"]);
-    assert!(!done.status.success() && said(&done).contains("--hsm-from"), "{done:?}");
+    // The server refuses what the tool does not make, before anybody is asked.
+    hsm.taken_over(&OTHERS, "others", ("domain", ["bob", "carol"]));
+    for (with_key, out) in [(true, "another-key"), (false, "no-key")] {
+        hsm.forged("others", with_key, out);
+        let done = customer.replace(&["--domain", out]);
+        assert!(!done.status.success() && said(&done).contains("--hsm-from"), "{done:?}");
+    }
+    let none = customer.replace(&["--answer", "domain.offer.json"]);
+    assert!(said(&none).contains("nobody is asked"), "{none:?}");
     assert_eq!(customer.shown()["root"], 1);
+    good(customer.replace(&["--domain", "others", "--out", "asked"]));
     hsm.sign("k");
+    stop(running);
+}
+
+#[test]
+fn custodians_at_other_machines_give_the_key_of_their_vaults_hsm_to_the_others() {
+    let (hsm, running) = Hsm::new(Maker::SoftHsm2, "hsm");
+    let place = &hsm.customer.site.place;
+    OTHERS.iter().for_each(|name| custodian(&hsm.customer.site, name));
+    fs::create_dir(place.beside("answers")).unwrap();
+    let from = ["--hsm-from", "domain", "--key", "alice.key.pem", "--challenge", "asked.txt", "--answers", "answers"];
+    let log = fs::File::create(place.beside("new.log")).unwrap();
+    let mut waiting = hsm.other_domain(&OTHERS, "others", &from).stderr(log).stdout(Stdio::null()).spawn().unwrap();
+    let told = || fs::read_to_string(place.beside("new.log")).unwrap();
+    while !told().contains("KEY.pem") {
+        assert!(waiting.try_wait().unwrap().is_none(), "{}", told());
+        sleep(Duration::from_millis(20));
+    }
+    let shown = told();
+    let node = shown.lines().find_map(|line| line.strip_prefix("    ")).unwrap();
+    let words = ["custodian", "answer", "--challenge", "asked.txt", "--domain", "domain", "--key", "carol.key.pem"];
+    let answered = place.cli(&[&words[..], &["--node", node, "--out", "answers/carol"]].concat());
+    assert!(said(&answered).contains("give others its key for HSMs"), "{answered:?}");
+    good(answered);
+    assert!(waiting.wait().unwrap().success(), "{}", told());
+    good(hsm.customer.replace(&["--domain", "others", "--out", "replace"]));
     stop(running);
 }
 
