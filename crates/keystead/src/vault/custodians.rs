@@ -27,7 +27,8 @@ the words of the new record. With the last answer the vault has the new domain
 and a new root; rows are sealed again while it works on, also after a restart.
 The custodians of before then open only copies from before, the new ones only
 those after it. Backups from before belong to the domain of before: make new
-ones.")]
+ones. Of a vault with an HSM, the new domain takes over the key that wraps its
+HSM keys (`keystead domain new --hsm-from`).")]
 pub(super) struct Replace {
     /// Which vault
     #[arg(value_parser = name)]
