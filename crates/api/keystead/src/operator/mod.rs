@@ -302,6 +302,9 @@ fn refused(why: &OperateError) -> Reply {
         OperateError::JobsRunning => conflict("JobsRunning"),
         OperateError::NotAsked => conflict("NotAsked"),
         OperateError::Domain(_) => conflict("UnsealFailed"),
+        OperateError::Kept { .. } => {
+            Reply::error(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", Some("SharesKept"), text)
+        }
         OperateError::UnknownToken { .. } => conflict("UnknownToken"),
         OperateError::OtherClass { .. } => conflict("OtherClass"),
         OperateError::NoHsm => conflict("NoHsm"),
@@ -384,6 +387,7 @@ mod tests {
             ("domain/confirmations", br#"{"confirmations":["c"]}"#),
             ("unseal/challenge", b""),
             ("unseal/answers", br#"{"answers":["a"]}"#),
+            ("unseal/answers", br#"{"answers":[]}"#),
             ("domain/offer", br#"{"replace":true}"#),
             ("custodians/challenge", activation),
             ("custodians/answers", br#"{"answers":["a"]}"#),
@@ -397,8 +401,8 @@ mod tests {
         for (rest, body) in [
             ("domain/activate", &br#"{"record":"r","security_domain":"d"}"#[..]),
             ("domain/confirmations", b"{}"),
-            ("unseal/answers", br#"{"answers":[]}"#),
-            ("custodians/answers", br#"{"answers":[]}"#),
+            ("unseal/answers", b"{}"),
+            ("domain/confirmations", br#"{"confirmations":[]}"#),
             ("tokens/challenge", b""),
             ("tokens/challenge", br#"{"token":"t\n"}"#),
             ("administrator/challenge", br#"{"issuer":"","subject":"s"}"#),

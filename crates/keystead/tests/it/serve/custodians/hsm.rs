@@ -1,7 +1,7 @@
 //! Other custodians for a vault with an HSM: the key that wraps its HSM keys goes into their domain, with the help of
 //! those before.
 
-use super::super::quorum::{SIGN, custodian, good};
+use super::super::quorum::{SIGN, custodian, good, offer};
 use super::super::recovery::{as_client, create, site};
 use super::super::{private, said, stop};
 use super::tokens::Hsm;
@@ -22,12 +22,12 @@ use std::time::Duration;
 impl Hsm {
     /// `domain new` for others.
     fn other_domain(&self, others: &[&str], out: &str, more: &[&str]) -> Command {
-        let offer = format!("{out}.offer.json");
-        let _ = fs::remove_file(self.customer.file(&offer));
-        good(self.customer.site.vault(&["offer", "pay", "--replace", "--out", &offer]));
+        let file = format!("{out}.offer.json");
+        let _ = fs::remove_file(self.customer.file(&file));
+        let node = offer(&self.customer.site, &["pay", "--replace", "--out", &file]);
         let files: Vec<String> = others.iter().map(|name| format!("{name}.pem")).collect();
         let custodians = files.iter().flat_map(|file| ["--custodian", file]);
-        let rest = ["--quorum", "2", "--transfer-key", &offer, "--out", out];
+        let rest = ["--quorum", "2", "--transfer-key", &file, "--node", &node, "--out", out];
         let words: Vec<&str> = ["domain", "new"].into_iter().chain(custodians).chain(rest).collect();
         self.customer.site.place.command(&[&words[..], more].concat())
     }
@@ -147,10 +147,10 @@ fn come_back(hsm: &Hsm, maker: Maker, made: &str) {
     private(&after.config, &format!("{}\n{token}", fs::read_to_string(&after.config).unwrap()));
     let running = after.start();
     create(&after, "other", "hsm");
-    let offer = after.place.beside("offer.json").to_str().unwrap().to_owned();
-    good(after.vault(&["offer", "other", "--out", &offer]));
-    let words = ["domain", "recover", "--domain", "others", "--policy", "policy.toml", "--transfer-key", &offer];
-    let keys = ["--key", "dave.key.pem", "--key", "erin.key.pem", "--out", "recovered"];
+    let file = after.place.beside("offer.json").to_str().unwrap().to_owned();
+    let node = offer(&after, &["other", "--out", &file]);
+    let words = ["domain", "recover", "--domain", "others", "--policy", "policy.toml", "--transfer-key", &file];
+    let keys = ["--key", "dave.key.pem", "--key", "erin.key.pem", "--node", &node, "--out", "recovered"];
     good(customer.site.place.cli(&[&words[..], &keys].concat()));
     good(after.vault(&["activate", "other", "--domain", &customer.file("recovered"), "--hsm", "three"]));
     let carried = after.place.beside("backups/backups").join(folder);
