@@ -229,6 +229,18 @@ impl OperatorClient {
         json(self.call(Method::POST, &format!("{VAULTS}/{name}/tokens"), body).await?)
     }
 
+    /// What the custodians of an open vault are asked before a token gets its wrapping key.
+    pub async fn ask_enrolment(&self, name: &Name, token: &str) -> Result<Done<AskedInfo>, ClientError> {
+        let body = Body::json(&serde_json::json!({ "token": token }))?;
+        json(self.call(Method::POST, &format!("{VAULTS}/{name}/tokens/challenge"), body).await?)
+    }
+
+    /// Brings custodians' answers to that.
+    pub async fn answer_enrolment(&self, name: &Name, answers: &[String]) -> Result<Done<AnsweredInfo>, ClientError> {
+        let body = Body::json(&serde_json::json!({ "answers": answers }))?;
+        json(self.call(Method::POST, &format!("{VAULTS}/{name}/tokens/answers"), body).await?)
+    }
+
     /// Seals a vault: it answers nothing until it is unsealed, over restarts too.
     pub async fn seal_vault(&self, name: &Name) -> Result<Done<()>, ClientError> {
         Ok(self.call(Method::POST, &format!("{VAULTS}/{name}/seal"), Body::none()).await?.map(|_| ()))

@@ -5,9 +5,10 @@
 //! ```text
 //! challenge: version 1 byte (1) | CBOR map | Ed25519 signature 64
 //! map:       0 vault id 16, 1 domain public key 32, 2 single-use key 32 (X25519), 3 node id 16, 4 node key 32,
-//!            5 until when, ms since the epoch, 6 purpose: 1 unseal, 2 replace, 3 appoint, 4 recover;
+//!            5 until when, ms since the epoch, 6 purpose: 1 unseal, 2 replace, 3 appoint, 4 recover, 5 enrol;
 //!            replace: 7 SHA-256 of the new activation record 32;
-//!            appoint: 8 issuer, 9 subject, 10 SHA-256 of the secret of a new client 32, if it is one
+//!            appoint: 8 issuer, 9 subject, 10 SHA-256 of the secret of a new client 32, if it is one;
+//!            enrol: 11 the token's name
 //! answer:    version 1 byte (1) | SHA-256 of the challenge 32 | HPKE: encapsulated key 32 | ciphertext 64 | tag 16
 //! ```
 //!
@@ -57,6 +58,11 @@ pub enum Purpose {
     Appoint(Appointee),
     /// Opens the domain on a machine of the customer's: for a recovery, or to try one.
     Recover,
+    /// Gives a token the vault's wrapping key.
+    Enrol {
+        /// What the vault's server calls it.
+        token: String,
+    },
 }
 
 /// Who is to administer a vault.
@@ -75,10 +81,13 @@ impl Appointee {
     pub const MAX: usize = 512;
 
     fn is_bounded(&self) -> bool {
-        [&self.issuer, &self.subject]
-            .iter()
-            .all(|text| (1..=Self::MAX).contains(&text.len()) && !text.chars().any(char::is_control))
+        is_name(&self.issuer) && is_name(&self.subject)
     }
+}
+
+/// What can be shown to a custodian: 1 to [`Appointee::MAX`] bytes without control characters.
+pub fn is_name(text: &str) -> bool {
+    (1..=Appointee::MAX).contains(&text.len()) && !text.chars().any(char::is_control)
 }
 
 /// A challenge with the signature of its node, which holds.
@@ -169,6 +178,8 @@ struct Cbor {
     subject: Option<String>,
     #[n(10)]
     secret: Option<ByteArray<32>>,
+    #[n(11)]
+    token: Option<String>,
 }
 
 mod code {
@@ -176,6 +187,7 @@ mod code {
     pub(super) const REPLACE: u8 = 2;
     pub(super) const APPOINT: u8 = 3;
     pub(super) const RECOVER: u8 = 4;
+    pub(super) const ENROL: u8 = 5;
 }
 
 impl Cbor {
@@ -190,6 +202,7 @@ impl Cbor {
                 (self.purpose, self.secret) = (code::APPOINT, who.secret.map(Into::into));
                 (self.issuer, self.subject) = (Some(who.issuer.clone()), Some(who.subject.clone()));
             }
+            Purpose::Enrol { token } => (self.purpose, self.token) = (code::ENROL, Some(token.clone())),
         }
     }
 
@@ -203,6 +216,10 @@ impl Cbor {
                 let (issuer, subject) = (self.issuer.clone()?, self.subject.clone()?);
                 let who = Appointee { issuer, subject, secret: self.secret.map(|secret| *secret) };
                 who.is_bounded().then_some(Purpose::Appoint(who))
+            }
+            code::ENROL => {
+                let token = self.token.clone().filter(|token| is_name(token))?;
+                Some(Purpose::Enrol { token })
             }
             _ => None,
         }
@@ -244,6 +261,7 @@ impl Challenge {
             issuer: None,
             subject: None,
             secret: None,
+            token: None,
         };
         cbor.set(&self.purpose);
         let mut bytes = vec![VERSION];

@@ -45,6 +45,9 @@ pub struct TransferOffer {
 pub struct Replacement {
     /// Whether only the end of the retention purges.
     pub purge_protection: bool,
+    /// Whether it has an HSM, whose keys one of its domain wraps.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub hsm: bool,
 }
 
 /// Why a file is no offer.
@@ -192,9 +195,14 @@ mod tests {
     #[test]
     fn what_a_node_signed_is_read() {
         let (offer, key) = offer();
-        let replacement = Some(Replacement { purge_protection: true });
-        for offer in [TransferOffer { replacement, ..offer.clone() }, offer] {
-            assert_eq!(TransferOffer::parse(&offer.sign(&key)), Ok(offer));
+        let replacement = |hsm| Some(Replacement { purge_protection: true, hsm });
+        for replacement in [None, replacement(false), replacement(true)] {
+            let offer = TransferOffer { replacement, ..offer.clone() };
+            let file = offer.sign(&key);
+            // One of a vault without an HSM is as it always was.
+            let says = String::from_utf8_lossy(&file).contains("\\\"hsm\\\":");
+            assert_eq!(says, replacement.is_some_and(|of| of.hsm));
+            assert_eq!(TransferOffer::parse(&file), Ok(offer));
         }
     }
 

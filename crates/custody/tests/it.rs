@@ -177,13 +177,14 @@ fn no_bytes_make_a_parser_panic() {
         fuzz::sealed_root(&bytes);
         fuzz::sealed_wrapping(&bytes);
     }
-    let goods: [&[u8]; 8] = [
+    let goods: [&[u8]; 9] = [
         ACTIVATION,
         include_bytes!("golden/confirmation.json"),
         include_bytes!("golden/transfer-offer.json"),
         include_bytes!("golden/challenge.txt"),
         include_bytes!("golden/challenge-replace.txt"),
         include_bytes!("golden/challenge-appoint.txt"),
+        include_bytes!("golden/challenge-enrol.txt"),
         include_bytes!("golden/answer.txt"),
         &golden(include_str!("golden/domain-secrets.hex")),
     ];

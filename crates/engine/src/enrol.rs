@@ -17,6 +17,22 @@ pub(crate) async fn give(
     key: &WrappingKey,
     at: Moment,
 ) -> Result<u8, OperateError> {
+    let (tokens, class) = fitting(vault, hsm, token, at).await?;
+    if tokens.without_wrapping_key(at.deadline).await.map_err(Refusal::from)?.is_empty() {
+        return Ok(class);
+    }
+    tokens.give(token, key.expose(), at.deadline).await.map_err(Refusal::from)?;
+    let without = tokens.without_wrapping_key(at.deadline).await.map_err(Refusal::from)?;
+    if without.is_empty() { Ok(class) } else { Err(Refusal::Damaged.into()) }
+}
+
+/// The token of this name, if it is there and wraps as the vault's tokens do, and how that is.
+pub(crate) async fn fitting(
+    vault: &Vault,
+    hsm: &HsmRecord,
+    token: &str,
+    at: Moment,
+) -> Result<(Tokens, u8), OperateError> {
     let unknown = || OperateError::UnknownToken { name: token.to_owned() };
     let one = HsmRecord { tokens: vec![token.to_owned()], ..hsm.clone() };
     let tokens = vault.hsms.tokens(vault.info().id, &one).ok_or_else(unknown)?;
@@ -24,12 +40,7 @@ pub(crate) async fn give(
     if hsm.class.is_some_and(|known| known != class) {
         return Err(OperateError::OtherClass { name: token.to_owned() });
     }
-    if tokens.without_wrapping_key(at.deadline).await.map_err(Refusal::from)?.is_empty() {
-        return Ok(class);
-    }
-    tokens.give(token, key.expose(), at.deadline).await.map_err(Refusal::from)?;
-    let without = tokens.without_wrapping_key(at.deadline).await.map_err(Refusal::from)?;
-    if without.is_empty() { Ok(class) } else { Err(Refusal::Damaged.into()) }
+    Ok((tokens, class))
 }
 
 /// How the one token wraps.

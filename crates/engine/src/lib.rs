@@ -66,6 +66,7 @@ pub mod vault;
 pub mod view;
 pub mod whole;
 pub(crate) mod wraps;
+pub(crate) mod written_roots;
 
 pub use admission::{Bound, Bounds, Rate, Share};
 pub use approvals::{ApprovalError, ProposalState, ProposalView};
@@ -108,7 +109,7 @@ pub use issuer::resource;
 pub use issuers::{Fetch, Issuers};
 pub use keystead_access::approval::check_reason;
 pub use keystead_audit::{Answer, TurnedAwayReason};
-pub use keystead_custody::challenge::{Appointee, BadChallenge};
+pub use keystead_custody::challenge::{Appointee, BadChallenge, is_name};
 pub use keystead_protection::{
     Assurance, BadKey, Description, Figures, ImportedKey, RsaNumbers, RsaPrimes, Standing, Token,
 };

@@ -73,6 +73,14 @@ impl Seals {
         Self::new(Arc::clone(&self.root), None, self.details.clone())
     }
 
+    /// Those that it seals and opens with.
+    pub(crate) fn roots(&self) -> Roots {
+        match &self.older {
+            Some(older) => Roots::both(Arc::clone(&self.root), Arc::clone(older)),
+            None => Arc::clone(&self.root).into(),
+        }
+    }
+
     pub(crate) fn generation(&self) -> Generation {
         self.root.generation()
     }

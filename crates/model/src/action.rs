@@ -228,6 +228,8 @@ actions! {
     ErasureProposed = 1041, "vault/erasure-proposed";
     /// The operator proposed to add an unseal path: the clear body has the path and the proposal's id.
     PathAdditionProposed = 1042, "vault/path/addition-proposed";
+    /// Custodians are asked whether a token gets the vault's wrapping key (node's log).
+    EnrolmentAsked = 1043, "vault/token-enrolment-asked";
 }
 
 impl fmt::Display for Action {

@@ -228,6 +228,7 @@ mod tests {
                     | A::AppointmentAsked
                     | A::AdministratorAppointed
                     | A::PathAdditionProposed
+                    | A::EnrolmentAsked
             );
             for kind in [VaultKind::Vault, VaultKind::Hsm] {
                 assert_eq!(DataAction::of(*action, kind).is_none(), by_no_role, "{action}: give it a data action");

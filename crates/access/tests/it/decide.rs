@@ -116,7 +116,8 @@ fn gives(role: &str, action: Action) -> bool {
         | CustodiansReplaced
         | ReplacementAsked
         | AppointmentAsked
-        | AdministratorAppointed => false,
+        | AdministratorAppointed
+        | EnrolmentAsked => false,
     }
 }
 

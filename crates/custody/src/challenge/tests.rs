@@ -66,6 +66,8 @@ fn purposes() -> Vec<Purpose> {
         who("ada", None),
         who("bea", None),
         who("ada", Some([3; 32])),
+        Purpose::Enrol { token: "one".to_owned() },
+        Purpose::Enrol { token: "two".to_owned() },
     ]
 }
 
@@ -93,8 +95,10 @@ fn a_purpose_that_cannot_be_is_no_challenge() {
     let long = "x".repeat(Appointee::MAX + 1);
     for subject in ["", "a\nb", &long] {
         let who = Appointee { issuer: "https://login.example".to_owned(), subject: subject.to_owned(), secret: None };
-        let asked = asked_for(&key, Purpose::Appoint(who));
-        assert_eq!(SignedChallenge::parse(asked.as_bytes()), Err(BadChallenge::Purpose));
+        for purpose in [Purpose::Appoint(who), Purpose::Enrol { token: subject.to_owned() }] {
+            let asked = asked_for(&key, purpose);
+            assert_eq!(SignedChallenge::parse(asked.as_bytes()), Err(BadChallenge::Purpose));
+        }
     }
     let longest = "x".repeat(Appointee::MAX);
     let who = Appointee { issuer: longest.clone(), subject: longest, secret: Some([1; 32]) };
@@ -152,6 +156,7 @@ fn the_golden_answers_open_to_the_golden_challenges() {
         (golden!("challenge"), golden!("answer"), unseal),
         (golden!("challenge-replace"), golden!("answer-replace"), replace),
         (golden!("challenge-appoint"), golden!("answer-appoint"), appoint),
+        (golden!("challenge-enrol"), golden!("answer-enrol"), Purpose::Enrol { token: "luna-2".to_owned() }),
     ] {
         let asked = SignedChallenge::parse_text(asked).unwrap();
         assert_eq!((asked.challenge().single_use, &asked.challenge().purpose), (key.public(), &purpose));

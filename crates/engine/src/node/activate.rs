@@ -83,6 +83,12 @@ pub enum NotActivated {
          without the path (`keystead path remove`)"
     )]
     Path(String),
+    /// Keys of its HSM that the new custodians could not bring back.
+    #[error(
+        "the domain has not the key that wraps the vault's HSM keys: make it with `domain new --hsm-from DIR`, where DIR is \
+         the domain that the vault has"
+    )]
+    OtherWrappingKey,
     /// There is no key for the tokens.
     #[error("the domain has no key for an HSM: make it with `--hsm`, or name no token")]
     NoWrappingKey,

@@ -47,7 +47,7 @@ impl Instance {
         let _one_at_a_time = self.operating.lock().await;
         let (vault, replacement) = if replace {
             let (vault, open) = self.replaceable(name)?;
-            (vault, Some(Replacement { purge_protection: open.purge_protection }))
+            (vault, Some(Replacement { purge_protection: open.purge_protection, hsm: open.hsm.is_some() }))
         } else {
             (self.waiting(name)?, None)
         };

@@ -10,8 +10,8 @@ use crate::operate::OperateError;
 use crate::rotate::{OtherDomain, no_jobs};
 use crate::vault::{Open, State, Vault};
 use crate::wraps;
-use keystead_custody::WorkingKeys;
 use keystead_custody::activation::Activation as Record;
+use keystead_custody::{WorkingKeys, WrappingKey};
 use keystead_model::{Action, Moment};
 use minicbor::bytes::{ByteArray, ByteSlice};
 use std::sync::Arc;
@@ -49,9 +49,6 @@ impl Instance {
         let State::Open(open) = vault.state() else {
             return Err(OperateError::WrongState { state: vault.state().name(), needed: "open" });
         };
-        if open.hsm.is_some() {
-            return Err(OperateError::HsmCustodians);
-        }
         self.not_rotating(&open)?;
         Ok((vault, open))
     }
@@ -60,7 +57,7 @@ impl Instance {
     pub(super) async fn replace_custodians(
         &self,
         vault: &Arc<Vault>,
-        new: Replacement,
+        new: &Replacement,
         by: &[u8],
         at: Moment,
     ) -> Result<(), OperateError> {
@@ -71,7 +68,7 @@ impl Instance {
         names_paths(vault, &open, &record).await?;
         let (old, digest) = (ByteArray::from(before.digest()), ByteArray::from(record.digest()));
         let clear = minicbor::to_vec((old, digest, <&ByteSlice>::from(by))).map_err(|_| Refusal::Fault)?;
-        let other = OtherDomain::of(vault, &before, (&record, &keys), security_domain).await?;
+        let other = OtherDomain::of(vault, &open, &before, (record, keys), security_domain.clone()).await?;
         self.change_domain(vault, &open, other, clear.clone(), at).await?;
         self.transfers.forget(vault.info.id);
         self.ask_nothing(vault.info.id);
@@ -102,5 +99,10 @@ fn follows(vault: &Vault, open: &Open, record: &Record, keys: &WorkingKeys) -> R
     if keys.domain == vault.info.id || keys.domain == open.domain {
         return Err(NotActivated::UsedDomain);
     }
-    Ok(())
+    // What the tokens wrapped stays as it is. The id is made by the key: who names it has the key.
+    let wrapping = keys.wrapping.as_ref().map(WrappingKey::id);
+    match &open.hsm {
+        Some(hsm) if wrapping != Some(hsm.wrapping) => Err(NotActivated::OtherWrappingKey),
+        _ => Ok(()),
+    }
 }

@@ -10,7 +10,7 @@ use crate::room::{Place, seal_row};
 use crate::seals::{self, Seals};
 use crate::vault::{Open, State, Vault};
 use crate::wraps::{self, Stored};
-use crate::{opening, rotate};
+use crate::{opening, rotate, written_roots};
 use keystead_custody::{DomainKey, Root, UnsealPath};
 use keystead_model::{Action, Generation, Moment, ObjectId};
 use keystead_store::{Changes, Kind, Row};
@@ -104,6 +104,7 @@ impl Instance {
             listed.had("", "quorum", at.now);
         }
         let removes = other.map(|other| other.take_over(&mut secrets, &mut puts)).unwrap_or_default();
+        written_roots::keep(&mut secrets, &puts, &[root.generation(), now.generation()]);
         let key = DetailKey { generation: root.generation().0, key: keystead_crypto::random() };
         secrets.details.get_or_insert_default().push(key);
         let seals = Seals::new(Arc::clone(&root), Some(Arc::clone(&now.root)), seals::details(&secrets));

@@ -30,16 +30,26 @@ impl OtherDomain {
     /// In the place of the domain of `before`, whose confirmations go.
     pub(crate) async fn of(
         vault: &Vault,
+        open: &Open,
         before: &Record,
         (record, keys): (&Record, &WorkingKeys),
         security_domain: Vec<u8>,
     ) -> Result<Self, OperateError> {
         let mut puts = Vec::new();
-        for (kind, bytes) in [
+        let mut clear = vec![
             (Kind::Domain, record.domain_public.as_bytes().to_vec()),
             (Kind::Activation, record.to_bytes()),
             (Kind::SecurityDomain, security_domain),
-        ] {
+        ];
+        // The same key as before, for the custodians who have it now, too.
+        if let (Some(hsm), Some(key)) = (&open.hsm, &keys.wrapping) {
+            if key.id() != hsm.wrapping {
+                return Err(OperateError::Damaged);
+            }
+            let sealed = record.domain_public.seal_wrapping(vault.info.id, key).map_err(|_| OperateError::Damaged)?;
+            clear.push((Kind::SealedWrapping, sealed));
+        }
+        for (kind, bytes) in clear {
             let at = RowKey { kind, lookup: singleton(kind), version: None };
             puts.push(wraps::clear(at, wraps::get(vault, at).await?.as_ref(), bytes));
         }

@@ -6,6 +6,7 @@ use keystead_crypto::rsa::{PrivateKey, Scheme};
 use keystead_crypto::sha256;
 use keystead_custody::activation::{Activation, Custodian};
 use keystead_custody::challenge::{Answer, SignedChallenge};
+use keystead_custody::confirmation::Confirmation;
 use keystead_custody::offer::TransferOffer;
 use keystead_custody::shares::Quorum;
 use keystead_custody::{
@@ -14,7 +15,7 @@ use keystead_custody::{
 use keystead_engine::{DomainActivation, NewVault, OperateError, Refusal, Sort, TurnedAway, VaultSummary};
 use keystead_engine::{DownloadSecurityDomain, NotActivated, Verdict};
 use keystead_formats::security_domain::SecurityDomain;
-use keystead_model::{Action, OperationId, VaultId};
+use keystead_model::{Action, Generation, OperationId, VaultId};
 use keystead_store::{Changes, Kind, OutboxRow, Row, RowKey};
 use keystead_unseal::{KeyFile, UnsealPath};
 use std::sync::Arc;
@@ -27,27 +28,36 @@ macro_rules! file {
 
 const CERTIFICATES: [&[u8]; 3] = [file!("1.certificate.der"), file!("2.certificate.der"), file!("3.certificate.der")];
 const KEYS: [&[u8]; 2] = [file!("1.key.der"), file!("2.key.der")];
-const HELD: &str = "held";
+pub(crate) const HELD: &str = "held";
 
 /// What the customer has of the vault `held`.
-struct Made {
-    secrets: DomainSecrets,
-    file: Vec<u8>,
-    record: Activation,
+pub(crate) struct Made {
+    pub(crate) secrets: DomainSecrets,
+    pub(crate) file: Vec<u8>,
+    pub(crate) record: Activation,
 }
 
 /// A vault that waits, and what its customer makes for it.
 async fn made(node: &Node) -> (Made, Certificate) {
     node.instance.create(NewVault { quorum: true, ..new_vault(HELD) }, at(T0)).await.unwrap();
-    let offer = TransferOffer::parse(&node.instance.transfer_offer(HELD, false, at(T0)).await.unwrap().file).unwrap();
+    let offer = node.instance.transfer_offer(HELD, false, at(T0)).await.unwrap();
+    let offer = TransferOffer::parse(&offer.file).unwrap();
     let id = offer.vault;
-    made_of(offer, id)
+    made_for(offer, id)
 }
 
-/// A domain with this id for the vault of an offer.
-fn made_of(offer: TransferOffer, id: VaultId) -> (Made, Certificate) {
+/// Another domain for the vault, and what is sent to it.
+pub(crate) async fn made_in_its_place(node: &Node) -> (Made, DomainActivation) {
+    let offer = node.instance.transfer_offer(HELD, true, at(T0)).await.unwrap();
+    let offer = TransferOffer::parse(&offer.file).unwrap();
+    let (made, transfer) = made_for(offer, VaultId::from_bytes(keystead_crypto::random()));
+    let sent = sent(&made, (&made.secrets.working, &transfer), &[]);
+    (made, sent)
+}
+
+fn made_for(offer: TransferOffer, domain: VaultId) -> (Made, Certificate) {
     let custodians: Vec<_> = CERTIFICATES.iter().map(|der| Certificate::parse(der).unwrap()).collect();
-    let secrets = DomainSecrets::generate(id, false);
+    let secrets = DomainSecrets::generate(domain, false);
     let new = make_domain(&secrets, &custodians, 2).unwrap();
     let file = new.file.to_json().into_bytes();
     let shares = custodians.into_iter().zip(new.share_digests);
@@ -71,41 +81,55 @@ fn made_of(offer: TransferOffer, id: VaultId) -> (Made, Certificate) {
     (Made { secrets, file, record }, offer.transfer_key)
 }
 
+fn sent(made: &Made, keys: (&WorkingKeys, &Certificate), paths: &[&str]) -> DomainActivation {
+    DomainActivation {
+        record: made.record.to_bytes(),
+        security_domain: made.file.clone(),
+        transfer: send_working_keys(keys.0, keys.1).unwrap().to_json().into_bytes(),
+        tokens: Vec::new(),
+        paths: paths.iter().map(|&path| path.to_owned()).collect(),
+    }
+}
+
 async fn activated(
     node: &Node,
     made: &Made,
     keys: (&WorkingKeys, &Certificate),
     paths: &[&str],
 ) -> Result<VaultSummary, OperateError> {
-    let new = DomainActivation {
-        record: made.record.to_bytes(),
-        security_domain: made.file.clone(),
-        transfer: send_working_keys(keys.0, keys.1).unwrap().to_json().into_bytes(),
-        tokens: Vec::new(),
-        paths: paths.iter().map(|&path| path.to_owned()).collect(),
-    };
+    let new = sent(made, keys, paths);
     node.instance.activate_domain(HELD, new, &|_| Ok(new_vault(HELD).policy), at(T0)).await
 }
 
 /// A node with the vault `held`, open.
-async fn held() -> (Node, Made) {
+pub(crate) async fn held() -> (Node, Made) {
+    held_by(&[]).await
+}
+
+/// The same, which these paths open, too.
+pub(crate) async fn held_by(paths: &[&str]) -> (Node, Made) {
     let node = Node::new().await;
     let (made, transfer) = made(&node).await;
-    activated(&node, &made, (&made.secrets.working, &transfer), &[]).await.unwrap();
+    activated(&node, &made, (&made.secrets.working, &transfer), paths).await.unwrap();
     (node, made)
 }
 
-/// Two of its custodians answer.
-async fn answered(node: &Node, made: &Made) -> Result<String, OperateError> {
-    let asked = node.instance.ask_quorum(HELD, at(T0)).await?;
-    let challenge = SignedChallenge::parse_text(&asked.challenge).unwrap();
+/// What two of its custodians answer to a challenge.
+pub(crate) fn answers(made: &Made, challenge: &str) -> Vec<String> {
+    let challenge = SignedChallenge::parse_text(challenge).unwrap();
     let file = SecurityDomain::parse(&made.file).unwrap();
     let answer = |(share, key)| {
         let key = PrivateKey::from_pkcs1(key).unwrap();
         let share = open_share(share, |cipher| key.decrypt(Scheme::OaepSha256, cipher).ok()).unwrap();
         Answer::seal(&challenge, &share, T0).unwrap().to_text()
     };
-    let answers: Vec<_> = file.shares.iter().zip(KEYS).map(answer).collect();
+    file.shares.iter().zip(KEYS).map(answer).collect()
+}
+
+/// Two of its custodians answer.
+async fn answered(node: &Node, made: &Made) -> Result<String, OperateError> {
+    let asked = node.instance.ask_quorum(HELD, at(T0)).await?;
+    let answers = answers(made, &asked.challenge);
     let answered = node.instance.answer_quorum(HELD, Sort::Unseal, &answers, at(T0)).await?;
     Ok(answered.vault.state.to_owned())
 }
@@ -123,7 +147,7 @@ async fn altered(node: &Node, log: VaultId, changes: Changes) {
     node.store.commit(log, changes, make).await.unwrap();
 }
 
-fn id_of(node: &Node, name: &str) -> VaultId {
+pub(crate) fn id_of(node: &Node, name: &str) -> VaultId {
     node.instance.named(name).unwrap().info().id
 }
 
@@ -132,7 +156,7 @@ async fn one(node: &Node, vault: VaultId, kind: Kind) -> Row {
     node.store.get(vault, at).await.unwrap().unwrap()
 }
 
-async fn replaced(node: &Node, vault: VaultId, kind: Kind, bytes: &[u8]) {
+pub(crate) async fn replaced(node: &Node, vault: VaultId, kind: Kind, bytes: &[u8]) {
     let row = one(node, vault, kind).await;
     let row = Row { counter: row.counter + 1, sealed: bytes.to_vec(), ..row };
     altered(node, vault, Changes { puts: vec![row], ..Changes::default() }).await;
@@ -213,7 +237,7 @@ async fn a_vault_without_the_row_of_its_unseal_paths_was_altered() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_doctor_opens_what_is_sealed_to_the_domain_and_says_what_only_custodians_can() {
-    let (node, _) = held().await;
+    let (node, made) = held().await;
     let root = async |vault: &str| {
         let found = node.instance.doctor(at(T0)).await.into_iter();
         let mut of = found.filter(|f| f.what == "root" && f.vault.as_deref() == Some(vault));
@@ -221,10 +245,66 @@ async fn the_doctor_opens_what_is_sealed_to_the_domain_and_says_what_only_custod
     };
     assert_eq!(root("dev").await.0, Verdict::Good);
     let (verdict, says) = root(HELD).await;
-    assert!(verdict == Verdict::Good && says.contains("only its custodians can prove"), "{says}");
+    assert!(verdict == Verdict::Good && says.contains("unaltered since it was written"), "{says}");
     let other = one(&node, id_of(&node, HELD), Kind::SealedRoot).await.sealed;
     replaced(&node, id_of(&node, "dev"), Kind::SealedRoot, &other).await;
     assert_eq!(root("dev").await.0, Verdict::Bad);
+    // What only custodians open is known again as it was written.
+    let held = id_of(&node, HELD);
+    let again = made.secrets.key.public().seal_root(held, &keystead_custody::Root::generate(Generation(1))).unwrap();
+    replaced(&node, held, Kind::SealedRoot, &again).await;
+    let (verdict, says) = root(HELD).await;
+    assert!(verdict == Verdict::Bad && says.contains("the row of generation 1 is not the one"), "{says}");
+    removed(&node, held, Kind::SealedRoot).await;
+    let (verdict, says) = root(HELD).await;
+    assert!(verdict == Verdict::Bad && says.contains("generation 1 is not sealed"), "{says}");
+    // Another generation makes it good, and custodians open it.
+    node.instance.rotate_root(HELD, false, at(T0)).await.unwrap();
+    node.turned().await;
+    let (verdict, says) = root(HELD).await;
+    assert!(verdict == Verdict::Good && says.contains("unaltered"), "{says}");
+    node.instance.seal(HELD, at(T0)).await.unwrap();
+    assert_eq!(answered(&node, &made).await.unwrap(), "open");
+    assert_eq!(root(HELD).await.0, Verdict::Good);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_names_what_was_altered_of_what_custodians_need() {
+    let (node, made) = held().await;
+    let held = id_of(&node, HELD);
+    let domain = async || {
+        let found = node.instance.doctor(at(T0)).await.into_iter();
+        let of: Vec<_> = found.filter(|f| f.what == "domain").collect();
+        let [one] = of.as_slice() else { panic!("one vault has custodians: {of:?}") };
+        (one.verdict, one.says.clone())
+    };
+    let key = PrivateKey::from_pkcs1(KEYS[0]).unwrap();
+    let confirmation = Confirmation::sign(&made.record, &key).unwrap().to_bytes();
+    node.instance.confirm(HELD, std::slice::from_ref(&confirmation), at(T0)).await.unwrap();
+    let (verdict, says) = domain().await;
+    assert!(verdict == Verdict::Good && says.contains("1 confirmed"), "{says}");
+    let place =
+        RowKey { kind: Kind::Confirmation, lookup: made.record.custodians[0].certificate.thumbprint(), version: None };
+    let row = node.store.get(held, place).await.unwrap().unwrap();
+    let row = Row { counter: row.counter + 1, sealed: b"{}".to_vec(), ..row };
+    altered(&node, held, Changes { puts: vec![row], ..Changes::default() }).await;
+    let (verdict, says) = domain().await;
+    assert!(verdict == Verdict::Bad && says.contains("confirmation of custodian 1 does not verify"), "{says}");
+    node.instance.confirm(HELD, &[confirmation], at(T0)).await.unwrap();
+    assert_eq!(domain().await.0, Verdict::Good, "it was brought again");
+    let other = Activation { retention_days: 8, ..made.record.clone() };
+    replaced(&node, held, Kind::Activation, &other.to_bytes()).await;
+    let (verdict, says) = domain().await;
+    assert!(verdict == Verdict::Bad && says.contains("activation record in the database is not"), "{says}");
+    replaced(&node, held, Kind::Activation, &made.record.to_bytes()).await;
+    replaced(&node, held, Kind::SecurityDomain, b"{}").await;
+    for sealed in [false, true] {
+        if sealed {
+            node.instance.seal(HELD, at(T0)).await.unwrap();
+        }
+        let (verdict, says) = domain().await;
+        assert!(verdict == Verdict::Bad && says.contains("security domain in the database is not"), "{says}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -296,16 +376,10 @@ async fn no_path_opens_a_vault_that_its_new_custodians_do_not_confirm() {
     activated(&node, &before, (&before.secrets.working, &transfer), &["file"]).await.unwrap();
     let offer = node.instance.transfer_offer(HELD, true, at(T0)).await.unwrap();
     let offer = TransferOffer::parse(&offer.file).unwrap();
-    let (mut next, transfer) = made_of(offer, VaultId::from_bytes([9; 16]));
+    let (mut next, transfer) = made_for(offer, VaultId::from_bytes([9; 16]));
     for (allowed, asked) in [(None, false), (Some("file:hsm"), false), (Some("file:file"), true)] {
         next.record.paths = allowed.iter().map(|path| path.parse().unwrap()).collect();
-        let new = DomainActivation {
-            record: next.record.to_bytes(),
-            security_domain: next.file.clone(),
-            transfer: send_working_keys(&next.secrets.working, &transfer).unwrap().to_json().into_bytes(),
-            tokens: Vec::new(),
-            paths: Vec::new(),
-        };
+        let new = sent(&next, (&next.secrets.working, &transfer), &[]);
         match node.instance.ask_replacement(HELD, new, at(T0)).await {
             Err(OperateError::NotReplaced(NotActivated::Path(path))) => assert!(!asked && path == "file:file"),
             other => assert!(asked && other.is_ok(), "{other:?}"),

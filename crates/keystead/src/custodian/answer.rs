@@ -1,8 +1,8 @@
 //! `keystead custodian answer`.
 
-use super::compare;
 use super::confirm::own_share;
 use super::key::{Key, KeyArgs};
+use crate::compare;
 use crate::domain::files;
 use crate::exit::Failure;
 use crate::new_files;
@@ -31,7 +31,8 @@ compared with those that the server shows.
 
 A challenge says what your share is for. Where others are to replace you and the
 other custodians, compare the words of their activation record (`keystead domain
-show`); where somebody is to administer the vault, say who it is.")]
+show`); where somebody is to administer the vault, say who it is; where a token
+is to get the vault's wrapping key, say which.")]
 pub(super) struct Answers {
     /// The challenge that the server shows, in a file; `-` is standard input
     #[arg(long, value_name = "FILE")]
@@ -54,6 +55,9 @@ pub(super) struct Answers {
     /// you are asked
     #[arg(long, num_args = 2..=3, value_names = ["ISSUER", "SUBJECT", "SHA256"])]
     appoint: Option<Vec<String>>,
+    /// The token that is to get the vault's wrapping key, where that is asked; without, you are asked
+    #[arg(long, value_name = "TOKEN")]
+    enrol: Option<String>,
     /// A new file for the answer; default: standard output
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -126,6 +130,7 @@ impl Answers {
                 let given = given.map(|given| if given.len() == who.len() { given.join(" ") } else { String::new() });
                 compare::agree_to(&who.join(" "), given.as_deref(), "--appoint")
             }
+            Purpose::Enrol { token } => compare::agree_to(token, self.enrol.as_deref(), "--enrol"),
         }
     }
 
@@ -177,7 +182,10 @@ fn fields(asked: &SignedChallenge, record: Option<&Activation>) -> Vec<(&'static
 fn purpose(purpose: &Purpose) -> Vec<(&'static str, String)> {
     match purpose {
         Purpose::Unseal => vec![("purpose", "unseal a vault".to_owned())],
-        Purpose::Recover => vec![("purpose", "open the domain on a machine of the customer's, to recover".to_owned())],
+        Purpose::Recover => {
+            let what = "open the domain on a machine of the customer's: to recover, or to give others its key for HSMs";
+            vec![("purpose", what.to_owned())]
+        }
         Purpose::Replace { activation } => vec![
             ("purpose", "replace the custodians of a vault: you and the others".to_owned()),
             ("new record", hex::encode(activation)),
@@ -193,6 +201,10 @@ fn purpose(purpose: &Purpose) -> Vec<(&'static str, String)> {
             lines.extend(who.secret.map(secret));
             lines
         }
+        Purpose::Enrol { token } => vec![
+            ("purpose", "give a token the key that wraps the vault's HSM keys: it opens them all".to_owned()),
+            ("token", output::printable(token)),
+        ],
     }
 }
 

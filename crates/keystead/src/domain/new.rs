@@ -1,7 +1,9 @@
 //! `keystead domain new`.
 
 use super::files::{self, DOMAIN, RECORD, TRANSFER};
+use super::opened::QuorumArgs;
 use super::show::{self, Shown};
+use crate::compare;
 use crate::exit::Failure;
 use crate::new_files;
 use crate::output::{self, OutputArgs};
@@ -23,10 +25,21 @@ Example:
     --custodian carol.pem --quorum 2 --transfer-key payments.offer.json \\
     --policy policy.toml --out payments-domain
 
-Run it on a machine of your own that has no network. The directory then holds:
+Run it on a machine of your own that has no network. You are asked whether the
+words of the node are those that the operator reads from the server, over another
+way than the file took; --node says so without asking. The directory then
+holds:
   security-domain.json  the domain, for its custodians; keep copies of it
   activation.json       what the vault is; each custodian compares its words
   transfer.json         what the vault works with, for its transfer key
+
+A vault with an HSM that gets other custodians keeps the key that wraps its HSM
+keys. M of the custodians that it has open their domain here, so that the new
+one has the key, too:
+  keystead domain new --custodian dave.pem --custodian bob.pem \\
+    --custodian carol.pem --quorum 2 --transfer-key payments.others.json \\
+    --hsm-from payments-domain --key alice.key.pem --key bob.key.pem \\
+    --out payments-others
 
 Each custodian then runs `keystead custodian confirm`. A custodian's key and
 certificate: openssl req -x509 -newkey rsa:3072 -sha256 -days 3650 \\
@@ -41,6 +54,9 @@ pub(crate) struct New {
     /// What the vault that waits says of itself, as the server wrote it
     #[arg(long, value_name = "FILE")]
     transfer_key: PathBuf,
+    /// The words of the server's node, as its operator reads them to you; without, you are asked
+    #[arg(long, value_name = "WORDS")]
+    node: Option<String>,
     /// The first policy of the vault, as for `keystead vault create`; one that gets other custodians keeps its own
     #[arg(long, value_name = "FILE.toml")]
     policy: Option<PathBuf>,
@@ -50,6 +66,12 @@ pub(crate) struct New {
     /// Make a key for HSMs too; a vault of kind hsm always has one
     #[arg(long)]
     hsm: bool,
+    /// Of a vault that gets other custodians: the directory of the domain that it has, whose key for HSMs the new one takes
+    /// over
+    #[arg(long, value_name = "DIR")]
+    hsm_from: Option<PathBuf>,
+    #[command(flatten)]
+    custodians_before: QuorumArgs,
     /// An unseal path that may open the vault besides its custodians; repeat: without it, none may
     #[arg(long, value_name = "NAME:KIND")]
     allow_path: Vec<AllowedPath>,
@@ -63,9 +85,8 @@ impl New {
         let custodians = self.custodian.iter().map(|file| certificate(file)).collect::<Result<Vec<_>, _>>()?;
         let offer = offer(&self.transfer_key)?;
         let policy = self.policy(&offer)?;
-        // What is bound to the domain that a vault has must not be taken for that of another.
-        let id = offer.replacement.map_or(offer.vault, |_| VaultId::from_bytes(keystead_crypto::random()));
-        let secrets = DomainSecrets::generate(id, self.hsm || offer.kind == VaultKind::Hsm);
+        agreed(&offer, self.node.as_deref())?;
+        let secrets = self.secrets(&offer)?;
         let made = make_domain(&secrets, &custodians, self.quorum).map_err(|e| Failure::usage(e.to_string()))?;
         let file = made.file.to_json().into_bytes();
         let record = self.record(&offer, policy, &secrets, custodians, &made, &file)?;
@@ -75,6 +96,45 @@ impl New {
         let record_bytes = record.to_bytes();
         new_files::write_directory(&self.out, &[(DOMAIN, &file), (RECORD, &record_bytes), (TRANSFER, &transfer)])?;
         print(&self.out, &record, &offer, shown)
+    }
+
+    fn secrets(&self, offer: &TransferOffer) -> Result<DomainSecrets, Failure> {
+        if self.hsm_from.is_none() && !self.custodians_before.is_empty() {
+            return Err(Failure::usage(
+                "--key and --challenge open the domain whose key for HSMs is taken over: name it (--hsm-from)",
+            ));
+        }
+        let Some(before) = offer.replacement else {
+            if self.hsm_from.is_some() {
+                return Err(Failure::usage("a new vault gets a key for HSMs of its own: leave --hsm-from out"));
+            }
+            return Ok(DomainSecrets::generate(offer.vault, self.hsm || offer.kind == VaultKind::Hsm));
+        };
+        match &self.hsm_from {
+            Some(directory) if before.hsm => self.taken_over(directory, offer),
+            None if before.hsm => Err(Failure::usage(
+                "the vault keeps the key that wraps its HSM keys: name the domain that it has (--hsm-from), and let M of its \
+                 custodians open it (--key, or --challenge and --answers)",
+            )),
+            None if !self.hsm => Ok(fresh()),
+            _ => Err(Failure::usage("the vault was made without an HSM: leave --hsm and --hsm-from out")),
+        }
+    }
+
+    /// New and random, but for the key that wraps the HSM keys of the vault.
+    fn taken_over(&self, directory: &Path, offer: &TransferOffer) -> Result<DomainSecrets, Failure> {
+        let opened = self.custodians_before.open(directory)?;
+        if opened.record.vault != offer.vault {
+            return Err(Failure::check(format!(
+                "{} is the domain of another vault than the one of the transfer key",
+                directory.display()
+            )));
+        }
+        let wrapping = opened.secrets.working.wrapping;
+        let none = || Failure::usage(format!("{} has no key for an HSM: leave --hsm-from out", directory.display()));
+        let mut secrets = fresh();
+        secrets.working.wrapping = Some(wrapping.ok_or_else(none)?);
+        Ok(secrets)
     }
 
     /// As it stands in the record: that of a replacement has none.
@@ -128,7 +188,12 @@ impl New {
     }
 }
 
-/// What was written, and what is to be compared before it is used.
+/// With an id of its own: what is bound to the domain that a vault has must not be taken for that of another.
+fn fresh() -> DomainSecrets {
+    DomainSecrets::generate(VaultId::from_bytes(keystead_crypto::random()), false)
+}
+
+/// What was written, and for whom.
 pub(super) fn print(out: &Path, record: &Activation, offer: &TransferOffer, shown: OutputArgs) -> Result<(), Failure> {
     if shown.is_json() {
         let (directory, node) = (out.display().to_string(), offer.node.words());
@@ -137,13 +202,18 @@ pub(super) fn print(out: &Path, record: &Activation, offer: &TransferOffer, show
     }
     show::print(record)?;
     output::text(&format!(
-        "\nWritten to {}. Before you go on:\n\
-         - The transfer key was signed by a node with the words\n    {}\n  \
-         Compare them with those that the server shows. If they differ, destroy the directory.\n\
-         - Give each custodian security-domain.json and activation.json: `keystead custodian confirm`.",
+        "\nWritten to {}, for the node with the words\n    {}\n\
+         Give each custodian security-domain.json and activation.json: `keystead custodian confirm`.",
         out.display(),
         offer.node.words()
     ))
+}
+
+/// Whether the node whose transfer key it is is the one that its operator sees: the words are compared before anything
+/// is made, as whoever has the private half of another key would have what the vault works with.
+pub(super) fn agreed(offer: &TransferOffer, node: Option<&str>) -> Result<(), Failure> {
+    let question = "Are these the words of the node, as `keystead vault offer` showed them to its operator?";
+    compare::agree(&offer.node.words(), node, "--node", question)
 }
 
 /// The offer in a file, if the node that it names signed it.

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 #[derive(clap::Args)]
 pub(crate) struct QuorumArgs {
     /// A custodian's private key, PEM; repeat: as many as the quorum says
-    #[arg(long, value_name = "KEY.pem", required_unless_present = "challenge")]
+    #[arg(long, value_name = "KEY.pem")]
     key: Vec<PathBuf>,
     /// The passphrase of encrypted keys, the first line: one file for all, or one for each key in their order
     #[arg(long, value_name = "FILE")]
@@ -36,8 +36,18 @@ pub(crate) struct Opened {
 }
 
 impl QuorumArgs {
+    /// Whether nobody was named.
+    pub(super) fn is_empty(&self) -> bool {
+        self.key.is_empty() && self.challenge.is_none()
+    }
+
     /// Opens the domain in this directory, as `domain new` made it.
     pub(crate) fn open(&self, directory: &Path) -> Result<Opened, Failure> {
+        if self.is_empty() {
+            return Err(Failure::usage(
+                "give the keys of its custodians (--key), or ask those at other machines (--challenge, --answers)",
+            ));
+        }
         let record = files::record(directory)?;
         let (domain, file) = files::security_domain(directory)?;
         files::belongs(&record, &domain, &file)?;

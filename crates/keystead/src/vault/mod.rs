@@ -1,11 +1,12 @@
 //! `keystead vault`: what the operator does to vaults, over the server's local socket. He has no role inside any.
 //!
-//! - [`create`]: a new vault; [`rotate`]: another root; [`erase`]: its end
+//! - [`create`]: a new vault; [`enrol`]: another token; [`rotate`]: another root; [`erase`]: its end
 //! - [`policy`]: the document that says who may do what in it
 //! - [`custodians`]: what its custodians agree on while it is open: others in their place, another administrator
 
 mod create;
 mod custodians;
+mod enrol;
 mod erase;
 pub(crate) mod policy;
 mod quorum;
@@ -42,8 +43,7 @@ enum Command {
     /// Give an inactive vault its HSM and its first policy, or the domain of its custodians
     Activate(Box<create::Activate>),
     /// Give a token the wrapping key of a vault: a new token, or one that was cleared
-    #[command(after_help = "Example:\n  keystead vault enrol payments-hsm --token luna-2")]
-    Enrol(Enrol),
+    Enrol(enrol::Enrol),
     /// Write what a vault that waits says of itself, for `keystead domain new`
     #[command(after_help = "\
 Examples:
@@ -84,16 +84,6 @@ struct Named {
     name: Name,
 }
 
-#[derive(clap::Args)]
-struct Enrol {
-    /// Which vault
-    #[arg(value_parser = name)]
-    name: Name,
-    /// The token, by its name in `[[hsm]]`
-    #[arg(long, value_name = "TOKEN")]
-    token: String,
-}
-
 fn name(text: &str) -> Result<Name, String> {
     Name::parse(text).map_err(|e| e.to_string())
 }
@@ -105,10 +95,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     match args.command {
         Command::Create(create) => create.run(&client, args.output).await,
         Command::Activate(activate) => activate.run(&client, args.output).await,
-        Command::Enrol(v) => {
-            client.enrol_token(&v.name, &v.token).await.map_err(failed)?;
-            show(&client, &v.name, args.output).await
-        }
+        Command::Enrol(enrol) => enrol.run(&client, args.output).await,
         Command::Offer(offer) => offer.run(&client, args.output).await,
         Command::Confirm(confirm) => confirm.run(&client, args.output).await,
         Command::List => list(&client.vaults().await.map_err(failed)?.value, args.output),

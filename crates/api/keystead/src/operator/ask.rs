@@ -83,8 +83,8 @@ struct ErasureDocument {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct TokenDocument {
-    token: String,
+pub(super) struct TokenDocument {
+    pub(super) token: String,
 }
 
 #[derive(Deserialize)]

@@ -222,6 +222,10 @@ fn quorum_rows() -> Vec<Row> {
         row("administrator/answer", "/keystead/v1/operator/vaults/{name}/administrator/answers", |p, _| {
             quorum::answer(p, Sort::Appoint)
         }),
+        row("token/ask", "/keystead/v1/operator/vaults/{name}/tokens/challenge", |p, _| quorum::enrol(p)),
+        row("token/answer", "/keystead/v1/operator/vaults/{name}/tokens/answers", |p, _| {
+            quorum::answer(p, Sort::Enrol)
+        }),
     ]
 }
 
@@ -296,10 +300,12 @@ fn refused(why: &OperateError) -> Reply {
         OperateError::AwaitsActivation => conflict("AwaitsActivation"),
         OperateError::AwaitsQuorum { .. } | OperateError::WithCustodians => conflict("AwaitsQuorum"),
         OperateError::NoCustodians { .. } => conflict("NoCustodians"),
-        OperateError::HsmCustodians => conflict("HsmCustodians"),
         OperateError::JobsRunning => conflict("JobsRunning"),
         OperateError::NotAsked => conflict("NotAsked"),
         OperateError::Domain(_) => conflict("UnsealFailed"),
+        OperateError::Kept { .. } => {
+            Reply::error(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", Some("SharesKept"), text)
+        }
         OperateError::UnknownToken { .. } => conflict("UnknownToken"),
         OperateError::OtherClass { .. } => conflict("OtherClass"),
         OperateError::NoHsm => conflict("NoHsm"),
@@ -382,19 +388,24 @@ mod tests {
             ("domain/confirmations", br#"{"confirmations":["c"]}"#),
             ("unseal/challenge", b""),
             ("unseal/answers", br#"{"answers":["a"]}"#),
+            ("unseal/answers", br#"{"answers":[]}"#),
             ("domain/offer", br#"{"replace":true}"#),
             ("custodians/challenge", activation),
             ("custodians/answers", br#"{"answers":["a"]}"#),
             ("administrator/challenge", br#"{"issuer":"i","subject":"s"}"#),
             ("administrator/answers", br#"{"answers":["a"]}"#),
+            ("tokens/challenge", br#"{"token":"t"}"#),
+            ("tokens/answers", br#"{"answers":["a"]}"#),
         ] {
             assert_eq!(understood(Method::POST, &format!("{vault}/{rest}"), body), Ok(StatusCode::OK), "{rest}");
         }
         for (rest, body) in [
             ("domain/activate", &br#"{"record":"r","security_domain":"d"}"#[..]),
             ("domain/confirmations", b"{}"),
-            ("unseal/answers", br#"{"answers":[]}"#),
-            ("custodians/answers", br#"{"answers":[]}"#),
+            ("unseal/answers", b"{}"),
+            ("domain/confirmations", br#"{"confirmations":[]}"#),
+            ("tokens/challenge", b""),
+            ("tokens/challenge", br#"{"token":"t\n"}"#),
             ("administrator/challenge", br#"{"issuer":"","subject":"s"}"#),
             ("administrator/challenge", br#"{"issuer":"i","subject":"s\n"}"#),
             ("administrator/challenge", br#"{"issuer":"i","subject":"s","secret_sha256":"00"}"#),

@@ -3,7 +3,9 @@
 use super::ask::{self, name, read_policy};
 use super::view;
 use keystead_api_table::{BadParameter, Body, Ids, Parts};
-use keystead_engine::{Answered, Appointee, Asked, BadChallenge, DomainActivation, Instance, OperateError, Sort};
+use keystead_engine::{
+    Answered, Appointee, Asked, BadChallenge, DomainActivation, Instance, OperateError, Sort, is_name,
+};
 use keystead_model::Moment;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -18,6 +20,7 @@ pub(super) enum Ask {
     Challenge,
     Replace(Box<DomainActivation>),
     Appoint(Appointee),
+    Enrol(String),
     Answer(Sort, Vec<String>),
 }
 
@@ -72,6 +75,9 @@ struct Answers {
     answers: Vec<String>,
 }
 
+/// What custodians can be shown.
+const A_NAME: &str = "1 to 512 bytes without control characters";
+
 /// More than a vault has custodians.
 const MOST: usize = 32;
 
@@ -90,7 +96,10 @@ pub(super) fn activate(parts: &Parts<'_>, ids: &Ids) -> Result<ask::Ask, BadPara
 
 pub(super) fn confirm(parts: &Parts<'_>) -> Result<ask::Ask, BadParameter> {
     let Confirmations { confirmations } = body(parts)?;
-    let files = some(confirmations, "confirmations")?.into_iter().map(String::into_bytes).collect();
+    if !(1..=MOST).contains(&confirmations.len()) {
+        return Err(BadParameter::Malformed { what: "confirmations", expected: "1 to 32 of them" });
+    }
+    let files = confirmations.into_iter().map(String::into_bytes).collect();
     Ok(ask::Ask::Quorum(name(parts)?, Ask::Confirm(files)))
 }
 
@@ -108,10 +117,8 @@ pub(super) fn replace(parts: &Parts<'_>) -> Result<ask::Ask, BadParameter> {
 
 pub(super) fn appoint(parts: &Parts<'_>) -> Result<ask::Ask, BadParameter> {
     let AppointmentDocument { issuer, subject, secret_sha256 } = body(parts)?;
-    let printable = |text: &str| (1..=Appointee::MAX).contains(&text.len()) && !text.chars().any(char::is_control);
-    if !printable(&issuer) || !printable(&subject) {
-        let expected = "1 to 512 bytes without control characters";
-        return Err(BadParameter::Malformed { what: "issuer and subject", expected });
+    if !is_name(&issuer) || !is_name(&subject) {
+        return Err(BadParameter::Malformed { what: "issuer and subject", expected: A_NAME });
     }
     let digest = |text: String| hex::decode(text).ok().and_then(|bytes| bytes.try_into().ok());
     let expected = "64 hexadecimal digits";
@@ -120,19 +127,25 @@ pub(super) fn appoint(parts: &Parts<'_>) -> Result<ask::Ask, BadParameter> {
     Ok(ask::Ask::Quorum(name(parts)?, Ask::Appoint(Appointee { issuer, subject, secret })))
 }
 
-/// Answers to a challenge of this sort.
+pub(super) fn enrol(parts: &Parts<'_>) -> Result<ask::Ask, BadParameter> {
+    let ask::TokenDocument { token } = body(parts)?;
+    if !is_name(&token) {
+        return Err(BadParameter::Malformed { what: "token", expected: A_NAME });
+    }
+    Ok(ask::Ask::Quorum(name(parts)?, Ask::Enrol(token)))
+}
+
+/// Answers to a challenge of this sort; none where what they agreed to is tried again.
 pub(super) fn answer(parts: &Parts<'_>, sort: Sort) -> Result<ask::Ask, BadParameter> {
     let Answers { answers } = body(parts)?;
-    Ok(ask::Ask::Quorum(name(parts)?, Ask::Answer(sort, some(answers, "answers")?)))
+    if answers.len() > MOST {
+        return Err(BadParameter::Malformed { what: "answers", expected: "at most 32 of them" });
+    }
+    Ok(ask::Ask::Quorum(name(parts)?, Ask::Answer(sort, answers)))
 }
 
 fn body<T: DeserializeOwned>(parts: &Parts<'_>) -> Result<T, BadParameter> {
     serde_json::from_slice(parts.body()).map_err(|e| BadParameter::json(&e))
-}
-
-fn some(all: Vec<String>, what: &'static str) -> Result<Vec<String>, BadParameter> {
-    let expected = "1 to 32 of them";
-    if (1..=MOST).contains(&all.len()) { Ok(all) } else { Err(BadParameter::Malformed { what, expected }) }
 }
 
 pub(super) async fn perform(instance: &Instance, name: &str, ask: Ask, at: Moment) -> Result<Body, OperateError> {
@@ -150,6 +163,7 @@ pub(super) async fn perform(instance: &Instance, name: &str, ask: Ask, at: Momen
         Ask::Challenge => instance.ask_quorum(name, at).await.map(|asked| Body::json(&shown(&asked))),
         Ask::Replace(new) => instance.ask_replacement(name, *new, at).await.map(|asked| Body::json(&shown(&asked))),
         Ask::Appoint(who) => instance.ask_appointment(name, who, at).await.map(|asked| Body::json(&shown(&asked))),
+        Ask::Enrol(token) => instance.ask_enrolment(name, &token, at).await.map(|asked| Body::json(&shown(&asked))),
         Ask::Answer(sort, answers) => {
             instance.answer_quorum(name, sort, &answers, at).await.map(|done| answered(&done))
         }

@@ -115,7 +115,7 @@ impl Token {
     }
 
     /// Where the library keeps the objects.
-    pub(super) fn objects(&self) -> PathBuf {
+    pub(crate) fn objects(&self) -> PathBuf {
         self.dir.join("tokens")
     }
 

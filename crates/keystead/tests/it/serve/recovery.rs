@@ -6,7 +6,7 @@ mod release;
 mod short;
 mod tokens;
 
-use super::quorum::{Customer, SIGN, good};
+use super::quorum::{Customer, SIGN, good, offer};
 use super::{Running, Site, private, said, stop};
 use serde_json::Value;
 use std::fs;
@@ -24,7 +24,7 @@ pub(super) fn site(more: &str) -> Site {
 }
 
 /// `keystead WORDS...` as the client of the vault that answers at `localhost`.
-fn as_client(site: &Site, client: &Value, words: &[&str]) -> Output {
+pub(super) fn as_client(site: &Site, client: &Value, words: &[&str]) -> Output {
     let url = format!("https://localhost:{}", site.place.port);
     let text = |member: &str| client["client"][member].as_str().unwrap().to_owned();
     let mut command = site.place.command(words);
@@ -97,11 +97,14 @@ impl Before {
     }
 
     /// `domain recover` for a vault that waits at another site.
-    fn recover(&self, offer: &str, custodians: &[&str], out: &str) -> Output {
+    fn recover(&self, (offer, node): (&str, &str), custodians: &[&str], out: &str) -> Output {
         let keys: Vec<String> = custodians.iter().map(|name| format!("{name}.key.pem")).collect();
         let keys: Vec<&str> = keys.iter().flat_map(|key| ["--key", key]).collect();
         let words = ["domain", "recover", "--domain", "domain", "--policy", "policy.toml"];
-        self.customer.site.place.cli(&[&words[..], &keys, &["--transfer-key", offer, "--out", out]].concat())
+        self.customer
+            .site
+            .place
+            .cli(&[&words[..], &keys, &["--transfer-key", offer, "--node", node, "--out", out]].concat())
     }
 
     fn lose(&mut self) {
@@ -111,7 +114,7 @@ impl Before {
 }
 
 /// A vault that waits for the domain of its custodians, and answers at `localhost`, too.
-fn create(site: &Site, name: &str, kind: &str) {
+pub(super) fn create(site: &Site, name: &str, kind: &str) {
     let port = site.place.port;
     let at = [format!("{name}.localhost:{port}"), format!("localhost:{port}")];
     let at = at.iter().flat_map(|authority| ["--authority", authority]);
@@ -123,9 +126,9 @@ fn create(site: &Site, name: &str, kind: &str) {
 fn recovered(before: &Before, after: &Site, kind: &str, activate: &[&str]) -> (Running, Value) {
     let running = after.start();
     create(after, "other", kind);
-    let offer = after.place.beside("offer.json").to_str().unwrap().to_owned();
-    good(after.vault(&["offer", "other", "--out", &offer]));
-    good(before.recover(&offer, &["carol", "alice"], "recovered"));
+    let file = after.place.beside("offer.json").to_str().unwrap().to_owned();
+    let node = offer(after, &["other", "--out", &file]);
+    good(before.recover((&file, &node), &["carol", "alice"], "recovered"));
     let domain = before.customer.file("recovered");
     good(after.vault(&[&["activate", "other", "--domain", &domain], activate].concat()));
     let mut client = before.customer.client.clone();

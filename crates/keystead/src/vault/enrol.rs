@@ -1,0 +1,62 @@
+//! `keystead vault enrol`: another token for a vault. In a vault of custodians, they agree on it.
+
+use super::custodians::ask;
+use super::{name, show};
+use crate::exit::Failure;
+use crate::key::connection::failure;
+use crate::output::{self, OutputArgs};
+use crate::unseal::{answer, report};
+use keystead_client::OperatorClient;
+use keystead_model::Name;
+use std::path::PathBuf;
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  keystead vault enrol payments-hsm --token luna-2
+  keystead vault enrol payments-hsm --token luna-2 --out challenge.txt
+  keystead vault enrol payments-hsm --answer alice.answer --answer carol.answer
+
+The server of a vault with custody `file` has the wrapping key and gives it. In
+a vault of custodians the first shows what they are asked, and M of them answer
+it (`keystead custodian answer`); with the last answer the token has the key.")]
+pub(super) struct Enrol {
+    /// Which vault
+    #[arg(value_parser = name)]
+    name: Name,
+    /// The token, by its name in `[[hsm]]`
+    #[arg(long, value_name = "TOKEN", required_unless_present = "answer", conflicts_with = "answer")]
+    token: Option<String>,
+    /// Of a vault of custodians: a new file for the challenge
+    #[arg(long, value_name = "FILE", requires = "token")]
+    out: Option<PathBuf>,
+    /// What `keystead custodian answer` printed; repeat for more
+    #[arg(long, value_name = "FILE")]
+    answer: Vec<PathBuf>,
+}
+
+impl Enrol {
+    pub(super) async fn run(self, client: &OperatorClient, shown: OutputArgs) -> Result<(), Failure> {
+        let Self { name, token, out, answer: files } = self;
+        if let Some(token) = token {
+            let vault = client.vault(&name).await.map_err(|e| failure(&e))?.value;
+            if vault.custody == "quorum" {
+                let asked = client.ask_enrolment(&name, &token).await.map_err(|e| failure(&e))?.value;
+                let bring = format!("keystead vault enrol {name} --answer ANSWER");
+                return ask(&asked, &bring, out.as_deref(), shown);
+            }
+            if out.is_some() {
+                return Err(Failure::usage(format!("{name} has no custodians to be asked: leave --out out")));
+            }
+            client.enrol_token(&name, &token).await.map_err(|e| failure(&e))?;
+            return show(client, &name, shown).await;
+        }
+        let answers = files.iter().map(|file| answer(file)).collect::<Result<Vec<_>, _>>()?;
+        let done = client.answer_enrolment(&name, &answers).await.map_err(|e| failure(&e))?.value;
+        report(&name, &files, &done, shown)?;
+        if done.asked.is_none() && !shown.is_json() {
+            return output::text("the custodians have agreed, and the token has the vault's wrapping key");
+        }
+        Ok(())
+    }
+}
