@@ -118,7 +118,7 @@ pub(super) async fn activate(
 pub(super) fn in_words(quorum: &serde_json::Value) -> String {
     let number = |member: &str| quorum.get(member).and_then(serde_json::Value::as_u64).unwrap_or_default();
     let (required, custodians, confirmed) = (number("required"), number("custodians"), number("confirmed"));
-    format!("{required} of {custodians} open it; confirmed: {confirmed} of {required}")
+    format!("{required} of {custodians} open it, {confirmed} confirmed")
 }
 
 fn text(file: &Path, most: usize) -> Result<String, Failure> {
