@@ -27,21 +27,36 @@ macro_rules! file {
 
 const CERTIFICATES: [&[u8]; 3] = [file!("1.certificate.der"), file!("2.certificate.der"), file!("3.certificate.der")];
 const KEYS: [&[u8]; 2] = [file!("1.key.der"), file!("2.key.der")];
-const HELD: &str = "held";
+pub(crate) const HELD: &str = "held";
 
 /// What the customer has of the vault `held`.
-struct Made {
-    secrets: DomainSecrets,
-    file: Vec<u8>,
-    record: Activation,
+pub(crate) struct Made {
+    pub(crate) secrets: DomainSecrets,
+    pub(crate) file: Vec<u8>,
+    pub(crate) record: Activation,
 }
 
 /// A vault that waits, and what its customer makes for it.
 async fn made(node: &Node) -> (Made, Certificate) {
     node.instance.create(NewVault { quorum: true, ..new_vault(HELD) }, at(T0)).await.unwrap();
-    let offer = TransferOffer::parse(&node.instance.transfer_offer(HELD, false, at(T0)).await.unwrap().file).unwrap();
+    let offer = node.instance.transfer_offer(HELD, false, at(T0)).await.unwrap();
+    let offer = TransferOffer::parse(&offer.file).unwrap();
+    let id = offer.vault;
+    made_for(offer, id)
+}
+
+/// Another domain for the vault, and what is sent to it.
+pub(crate) async fn made_in_its_place(node: &Node) -> (Made, DomainActivation) {
+    let offer = node.instance.transfer_offer(HELD, true, at(T0)).await.unwrap();
+    let offer = TransferOffer::parse(&offer.file).unwrap();
+    let (made, transfer) = made_for(offer, VaultId::from_bytes(keystead_crypto::random()));
+    let sent = sent(&made, (&made.secrets.working, &transfer), &[]);
+    (made, sent)
+}
+
+fn made_for(offer: TransferOffer, domain: VaultId) -> (Made, Certificate) {
     let custodians: Vec<_> = CERTIFICATES.iter().map(|der| Certificate::parse(der).unwrap()).collect();
-    let secrets = DomainSecrets::generate(offer.vault, false);
+    let secrets = DomainSecrets::generate(domain, false);
     let new = make_domain(&secrets, &custodians, 2).unwrap();
     let file = new.file.to_json().into_bytes();
     let shares = custodians.into_iter().zip(new.share_digests);
@@ -65,41 +80,55 @@ async fn made(node: &Node) -> (Made, Certificate) {
     (Made { secrets, file, record }, offer.transfer_key)
 }
 
+fn sent(made: &Made, keys: (&WorkingKeys, &Certificate), paths: &[&str]) -> DomainActivation {
+    DomainActivation {
+        record: made.record.to_bytes(),
+        security_domain: made.file.clone(),
+        transfer: send_working_keys(keys.0, keys.1).unwrap().to_json().into_bytes(),
+        tokens: Vec::new(),
+        paths: paths.iter().map(|&path| path.to_owned()).collect(),
+    }
+}
+
 async fn activated(
     node: &Node,
     made: &Made,
     keys: (&WorkingKeys, &Certificate),
     paths: &[&str],
 ) -> Result<VaultSummary, OperateError> {
-    let new = DomainActivation {
-        record: made.record.to_bytes(),
-        security_domain: made.file.clone(),
-        transfer: send_working_keys(keys.0, keys.1).unwrap().to_json().into_bytes(),
-        tokens: Vec::new(),
-        paths: paths.iter().map(|&path| path.to_owned()).collect(),
-    };
+    let new = sent(made, keys, paths);
     node.instance.activate_domain(HELD, new, &|_| Ok(new_vault(HELD).policy), at(T0)).await
 }
 
 /// A node with the vault `held`, open.
-async fn held() -> (Node, Made) {
+pub(crate) async fn held() -> (Node, Made) {
+    held_by(&[]).await
+}
+
+/// The same, which these paths open, too.
+pub(crate) async fn held_by(paths: &[&str]) -> (Node, Made) {
     let node = Node::new().await;
     let (made, transfer) = made(&node).await;
-    activated(&node, &made, (&made.secrets.working, &transfer), &[]).await.unwrap();
+    activated(&node, &made, (&made.secrets.working, &transfer), paths).await.unwrap();
     (node, made)
 }
 
-/// Two of its custodians answer.
-async fn answered(node: &Node, made: &Made) -> Result<String, OperateError> {
-    let asked = node.instance.ask_quorum(HELD, at(T0)).await?;
-    let challenge = SignedChallenge::parse_text(&asked.challenge).unwrap();
+/// What two of its custodians answer to a challenge.
+pub(crate) fn answers(made: &Made, challenge: &str) -> Vec<String> {
+    let challenge = SignedChallenge::parse_text(challenge).unwrap();
     let file = SecurityDomain::parse(&made.file).unwrap();
     let answer = |(share, key)| {
         let key = PrivateKey::from_pkcs1(key).unwrap();
         let share = open_share(share, |cipher| key.decrypt(Scheme::OaepSha256, cipher).ok()).unwrap();
         Answer::seal(&challenge, &share, T0).unwrap().to_text()
     };
-    let answers: Vec<_> = file.shares.iter().zip(KEYS).map(answer).collect();
+    file.shares.iter().zip(KEYS).map(answer).collect()
+}
+
+/// Two of its custodians answer.
+async fn answered(node: &Node, made: &Made) -> Result<String, OperateError> {
+    let asked = node.instance.ask_quorum(HELD, at(T0)).await?;
+    let answers = answers(made, &asked.challenge);
     let answered = node.instance.answer_quorum(HELD, Sort::Unseal, &answers, at(T0)).await?;
     Ok(answered.vault.state.to_owned())
 }
@@ -117,7 +146,7 @@ async fn altered(node: &Node, log: VaultId, changes: Changes) {
     node.store.commit(log, changes, make).await.unwrap();
 }
 
-fn id_of(node: &Node, name: &str) -> VaultId {
+pub(crate) fn id_of(node: &Node, name: &str) -> VaultId {
     node.instance.named(name).unwrap().info().id
 }
 
