@@ -11,6 +11,7 @@ use crate::records::{
 use crate::room::{Place, seal_row};
 use crate::vault::Vault;
 use crate::wraps;
+use crate::written_roots;
 use keystead_access::{BadPolicy, Grantee, Policy, PolicyDocument};
 use keystead_crypto::sealed::{Binding, Usage};
 use keystead_custody::{DomainKey, DomainPublic, Root, UnsealPath, WorkingKeys, WrappingKey};
@@ -78,7 +79,7 @@ pub(crate) async fn birth(
         tokens => Some(hsm(vault, public, tokens, wrapping.ok_or(OperateError::NoHsm)?, at).await?),
     };
     let (hsm, wrapping) = hsm.unzip();
-    let secrets = SecretsRecord {
+    let mut secrets = SecretsRecord {
         index_key: keystead_crypto::random(),
         detail_key: keystead_crypto::random(),
         blob_key: Some(blob),
@@ -88,7 +89,9 @@ pub(crate) async fn birth(
         details: None,
         public: Some((*public.as_bytes()).into()),
         listed: Some(true),
+        sealed_roots: None,
     };
+    written_roots::keep(&mut secrets, &puts, &[root.generation()]);
     let sealer = root.sealer(Usage::Records);
     // Nothing in it is older than what the clock says.
     let clock = ClockRecord { confirmed: vault.clock.doubt().map(|doubt| doubt.id.into()) };

@@ -66,6 +66,7 @@ pub mod vault;
 pub mod view;
 pub mod whole;
 pub(crate) mod wraps;
+pub(crate) mod written_roots;
 
 pub use admission::{Bound, Bounds, Rate, Share};
 pub use approvals::{ApprovalError, ProposalState, ProposalView};

@@ -83,13 +83,22 @@ async fn activated_with(vault: &Vault, secrets: &SecretsRecord) -> Result<Option
         None if vault.info().custody == QUORUM => Err(altered()),
         None => Ok(None),
         Some(activation) => {
-            let stands = row(vault, Kind::Activation).await.map_err(|_| altered())?;
+            let stands = match row(vault, Kind::Activation).await {
+                Err(OperateError::Damaged) => return Err(altered()),
+                found => found?,
+            };
             if sha256(&[&stands.sealed]) != *activation {
                 return Err(altered());
             }
             Ok(Some(Activation::parse(&stands.sealed).map_err(|_| altered())?))
         }
     }
+}
+
+/// The digest of the activation record that an open vault sealed, if it was activated with one.
+pub(crate) async fn activation_of(vault: &Vault, open: &Open) -> Result<Option<[u8; 32]>, OperateError> {
+    let (secrets, _): (SecretsRecord, _) = sealed(vault, &open.seals().records, Kind::Secrets).await?;
+    Ok(secrets.domain.as_ref().and_then(|domain| domain.activation).map(|digest| *digest))
 }
 
 /// Whether what its custodians confirmed lets this unseal path open the vault besides them.

@@ -7,7 +7,7 @@ use keystead_access::BadPolicy;
 use keystead_audit::NotVouched;
 use keystead_custody::confirmation::BadConfirmation;
 use keystead_custody::{DomainError, PathError};
-use keystead_model::{Generation, ObjectId, OperationId};
+use keystead_model::{Generation, ObjectId, OperationId, Time};
 use keystead_store::CommitError;
 use thiserror::Error;
 
@@ -137,6 +137,21 @@ pub enum OperateError {
     /// The shares are there, and the domain does not open.
     #[error("the quorum is there, and the vault stays sealed: {0}. The shares are forgotten; ask again")]
     Domain(DomainError),
+    /// The shares are there, and what stood in the way may pass.
+    #[error(
+        "{why}. The shares of the custodians {} are kept until {expires}: run the command again, without an answer or \
+         with one of those that were given",
+        numbers(shares)
+    )]
+    Kept {
+        /// Whose.
+        shares: Vec<u8>,
+        /// From then on the custodians have to be asked again.
+        expires: Time,
+        /// What stood in the way.
+        #[source]
+        why: Box<Self>,
+    },
     /// There is no such path in the node's configuration.
     #[error("no unseal path '{name}' is configured: add it as `[[path]]`, or name one that is")]
     UnknownPath {
@@ -281,4 +296,9 @@ impl From<keystead_audit::JournalDown> for OperateError {
 fn told(reasons: &[(String, String)]) -> String {
     let all: Vec<_> = reasons.iter().map(|(path, why)| format!("{path}: {why}")).collect();
     all.join("; ")
+}
+
+fn numbers(shares: &[u8]) -> String {
+    let all: Vec<_> = shares.iter().map(u8::to_string).collect();
+    all.join(", ")
 }

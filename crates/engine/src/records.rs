@@ -8,7 +8,7 @@ pub(crate) mod proposal;
 pub(crate) mod rotation;
 pub(crate) mod whole;
 
-pub(crate) use custody::{DetailKey, PathRecord, PathsRecord, RootRotationRecord, RotationStep};
+pub(crate) use custody::{DetailKey, PathRecord, PathsRecord, RootRotationRecord, RotationStep, SealedDigest};
 pub(crate) use rotation::{RotationRecord, Work};
 
 use crate::error::Refusal;
@@ -140,6 +140,11 @@ pub(crate) struct SecretsRecord {
     /// Whether the row of the unseal paths exists. Such a vault without the row was altered.
     #[n(8)]
     pub(crate) listed: Option<bool>,
+    /// What is sealed to the domain, as it was written. Vaults that were made before it was kept have none, until their
+    /// root is rotated or their custodians unseal them.
+    #[n(9)]
+    #[zeroize(skip)]
+    pub(crate) sealed_roots: Option<Vec<SealedDigest>>,
 }
 
 /// A domain that came from outside. Not secret; it stands here because nothing in the clear may say which it is.

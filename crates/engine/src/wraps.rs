@@ -6,10 +6,11 @@
 use crate::birth::singleton;
 use crate::error::Refusal;
 use crate::operate::OperateError;
-use crate::records::{self, PathRecord, PathsRecord, SecretsRecord};
+use crate::records::{self, PathRecord, PathsRecord, SealedDigest, SecretsRecord};
 use crate::room::{Place, row_binding, seal_row};
 use crate::seals::Roots;
 use crate::vault::{Open, Vault};
+use crate::written_roots;
 use keystead_crypto::sealed::Sealer;
 use keystead_custody::{DomainKey, DomainPublic, UnsealPath, Wraps};
 use keystead_model::{Generation, ObjectId, Revision, Version};
@@ -139,8 +140,12 @@ impl Stored {
     }
 }
 
-/// Each generation that is sealed to the domain, opened by its private key: the newest must open.
-pub(crate) async fn sealed_roots(vault: &Vault, domain: &DomainKey) -> Result<Roots, OperateError> {
+/// Each generation that is sealed to the domain, opened by its private key: the newest must open. Beside them a digest
+/// of what opened to each.
+pub(crate) async fn sealed_roots(
+    vault: &Vault,
+    domain: &DomainKey,
+) -> Result<(Roots, Vec<SealedDigest>), OperateError> {
     let id = vault.info().id;
     let at = singleton(Kind::SealedRoot);
     let mut rows = vault.store.versions(id, Kind::SealedRoot, at, None, GENERATIONS).await.map_err(Refusal::from)?;
@@ -148,15 +153,18 @@ pub(crate) async fn sealed_roots(vault: &Vault, domain: &DomainKey) -> Result<Ro
         rows.extend(get(vault, sealed_root_at(Generation::FIRST)).await?);
     }
     rows.sort_by_key(|row| std::cmp::Reverse(row.version));
-    let mut roots = Vec::with_capacity(rows.len());
+    let (mut roots, mut written) = (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
     for row in rows {
         match domain.open_root(id, &row.sealed) {
-            Ok(root) => roots.push(root),
+            Ok(root) => {
+                written.push(written_roots::digest(root.generation(), &row.sealed));
+                roots.push(root);
+            }
             Err(_) if roots.is_empty() => return Err(OperateError::Damaged),
             Err(_) => {}
         }
     }
-    Roots::new(roots).ok_or(OperateError::Damaged)
+    Roots::new(roots).map(|roots| (roots, written)).ok_or(OperateError::Damaged)
 }
 
 /// The domain's private key, if one of these paths wraps it: opened by the first that can.

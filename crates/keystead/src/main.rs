@@ -22,6 +22,7 @@ mod backup;
 mod byok;
 mod certificate;
 mod clock_note;
+mod compare;
 mod config;
 mod custodian;
 mod dev;

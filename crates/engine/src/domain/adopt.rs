@@ -11,6 +11,7 @@ use crate::rotate::Rotation;
 use crate::vault::Vault;
 use crate::whole::jobs::Jobs;
 use crate::wraps;
+use crate::written_roots;
 use keystead_custody::{DomainKey, DomainSecrets, UnsealPath, WrappingKey};
 use keystead_store::{Changes, Kind, Row, RowKey};
 
@@ -49,6 +50,7 @@ pub(crate) async fn rows(room: &Room<'_>, new: &DomainSecrets) -> Result<Changes
     secrets.domain = Some(DomainRecord { id, activation: None, wrapping: wrapping_id });
     secrets.public = Some((*new.key.public().as_bytes()).into());
     secrets.listed = Some(true);
+    written_roots::keep(&mut secrets, &puts, &[room.root().generation()]);
     puts.push(seal_row(vault, room.records(), Place::behind(row.key(), Some(&row)), &secrets)?);
     // A file of the domain before opens nothing here any more.
     let mut removes = gone(vault, Kind::SecurityDomain).await?;

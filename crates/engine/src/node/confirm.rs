@@ -7,10 +7,10 @@ use crate::error::Refusal;
 use crate::operate::OperateError;
 use crate::vault::{State, Vault};
 use crate::wraps;
-use keystead_custody::activation::Activation as Record;
+use keystead_custody::activation::{Activation as Record, Custodian};
 use keystead_custody::confirmation::Confirmation;
 use keystead_model::{Action, Moment};
-use keystead_store::{Changes, Kind, RowKey};
+use keystead_store::{Changes, Kind, Row, RowKey};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -26,7 +26,8 @@ pub struct QuorumView {
 }
 
 impl Instance {
-    /// Stores custodians' confirmations, all or none. One that is stored already is no error.
+    /// Stores custodians' confirmations, all or none. One that is stored already is no error, and one that was altered is
+    /// replaced.
     pub async fn confirm(&self, name: &str, files: &[Vec<u8>], at: Moment) -> Result<VaultSummary, OperateError> {
         let _one_at_a_time = self.operating.lock().await;
         let vault = self.of_custodians(name)?;
@@ -37,8 +38,9 @@ impl Instance {
             let confirmation = Confirmation::parse(file).map_err(refused)?;
             let number = confirmation.verify(&record).map_err(refused)?;
             let place = RowKey { kind: Kind::Confirmation, lookup: confirmation.certificate, version: None };
-            if wraps::get(&vault, place).await?.is_none()
-                && puts.insert(number, wraps::clear(place, None, file.clone())).is_none()
+            let stored = wraps::get(&vault, place).await?;
+            if !stored.as_ref().is_some_and(|row| holds(row, &record))
+                && puts.insert(number, wraps::clear(place, stored.as_ref(), file.clone())).is_none()
             {
                 numbers.push(number);
             }
@@ -80,15 +82,27 @@ async fn counted(vault: &Vault) -> Result<QuorumView, OperateError> {
     let record = stored_record(vault).await?;
     let mut confirmed = 0_u8;
     for custodian in &record.custodians {
-        let lookup = custodian.certificate.thumbprint();
-        let row = wraps::get(vault, RowKey { kind: Kind::Confirmation, lookup, version: None }).await?;
-        let holds =
-            |file: &[u8]| Confirmation::parse(file).is_ok_and(|c| c.certificate == lookup && c.verify(&record).is_ok());
-        if row.is_some_and(|row| holds(&row.sealed)) {
+        if confirmation(vault, &record, custodian).await? == Some(true) {
             confirmed = confirmed.saturating_add(1);
         }
     }
     Ok(QuorumView { required: record.quorum.required(), custodians: record.quorum.custodians(), confirmed })
+}
+
+/// Whether the confirmation of a custodian holds that is stored, if one is.
+pub(super) async fn confirmation(
+    vault: &Vault,
+    record: &Record,
+    custodian: &Custodian,
+) -> Result<Option<bool>, OperateError> {
+    let lookup = custodian.certificate.thumbprint();
+    let row = wraps::get(vault, RowKey { kind: Kind::Confirmation, lookup, version: None }).await?;
+    Ok(row.map(|row| holds(&row, record)))
+}
+
+fn holds(row: &Row, record: &Record) -> bool {
+    let found = Confirmation::parse(&row.sealed);
+    found.is_ok_and(|found| found.certificate == row.lookup && found.verify(record).is_ok())
 }
 
 /// The activation record, as it stands in the clear: whoever opens the vault holds it against what the vault sealed.

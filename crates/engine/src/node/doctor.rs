@@ -1,5 +1,7 @@
 //! The doctor: everything the node needs is tried, and each unseal path of each vault proven by opening with it.
 
+mod custodians;
+
 use super::paths::proven;
 use super::{CUSTODY, Instance};
 use crate::operate::OperateError;
@@ -8,10 +10,11 @@ use crate::rotate::RotationView;
 use crate::vault::{Open, State, Vault};
 use crate::whole::{JobKind, JobState, JobView, jobs};
 use crate::wraps::{self, Stored};
+use crate::written_roots::{self, Written};
 use keystead_audit::journal::JournalState;
 use keystead_custody::UnsealPath;
 use keystead_model::{Generation, Moment, VaultStatus};
-use keystead_store::{Row, StoreState};
+use keystead_store::StoreState;
 use std::sync::Arc;
 
 /// How it is with one thing.
@@ -39,7 +42,7 @@ impl Verdict {
 /// What was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// `store`, `journal`, `clock`, `token`, `vault`, `path`, `root`, `job`, or what else is amiss.
+    /// `store`, `journal`, `clock`, `token`, `vault`, `domain`, `path`, `root`, `job`, or what else is amiss.
     pub what: &'static str,
     /// Of which vault.
     pub vault: Option<String>,
@@ -130,6 +133,7 @@ impl Instance {
             (state, _) => (Verdict::Good, state.name().to_owned()),
         };
         all.push(Finding::new("vault", verdict, says).of(vault));
+        all.extend(custodians::found(vault, &state).await.map(|finding| finding.of(vault)));
         match &state {
             State::Open(open) => {
                 self.look_at_open(vault, open, all).await;
@@ -156,17 +160,12 @@ impl Instance {
             };
             all.push(path_found(vault, &path.name, opened));
         }
-        let domain = wraps::get(vault, wraps::sealed_root_at(open.seals().generation())).await;
-        let finding = match domain {
-            Ok(Some(row)) => match self.sealed_to_domain(vault, open, &row).await {
-                Ok(how) => {
-                    let says = rotation(open.rotation().as_ref().map(|r| r.view()));
-                    Finding::new("root", Verdict::Good, format!("{says}{how}"))
-                }
-                Err(e) => Finding::new("root", Verdict::Bad, format!("what is sealed to the vault's domain: {e}")),
-            },
-            Ok(None) => Finding::new("root", Verdict::Bad, "it is not sealed to the vault's domain: rotate it"),
-            Err(e) => Finding::new("root", Verdict::Bad, e.to_string()),
+        let finding = match self.sealed_to_domain(vault, open).await {
+            Ok(how) => {
+                let says = rotation(open.rotation().as_ref().map(|r| r.view()));
+                Finding::new("root", Verdict::Good, format!("{says}{how}"))
+            }
+            Err(why) => Finding::new("root", Verdict::Bad, why),
         };
         let finding = match open.rotation().as_ref().and_then(|r| r.view().waits_for) {
             Some(why) => {
@@ -178,16 +177,49 @@ impl Instance {
         all.push(finding.of(vault).named(&name));
     }
 
-    /// Whether the root is what is sealed to the domain, as far as that can be tried here: what remains to be proven.
-    async fn sealed_to_domain(&self, vault: &Vault, open: &Open, row: &Row) -> Result<&'static str, OperateError> {
-        wraps::public(vault, open).await?;
-        if vault.info.custody != CUSTODY {
-            return Ok(" (that it opens, only its custodians can prove: `keystead unseal`)");
+    /// Whether the root is what is sealed to the domain, as far as that can be tried here: what remains to be proven, or
+    /// what is wrong with it.
+    async fn sealed_to_domain(&self, vault: &Vault, open: &Open) -> Result<&'static str, String> {
+        let failed = |e: OperateError| format!("what is sealed to the vault's domain: {e}");
+        wraps::public(vault, open).await.map_err(failed)?;
+        let mut kept = true;
+        for (generation, how) in written_roots::look(vault, open).await.map_err(failed)? {
+            let generation = generation.0;
+            kept &= match how {
+                Written::Unaltered => true,
+                Written::NotKept => false,
+                Written::Missing => {
+                    return Err(format!(
+                        "generation {generation} is not sealed to the vault's domain: rotate the root"
+                    ));
+                }
+                Written::Altered => {
+                    return Err(format!(
+                        "what is sealed to the vault's domain was altered in the database: the row of generation \
+                         {generation} is not the one that was written. Rotate the root, or restore the store from a backup"
+                    ));
+                }
+            };
         }
+        match kept {
+            _ if vault.info.custody == CUSTODY => {
+                self.opened_by_domain(vault, open).await.map_err(failed)?;
+                Ok("")
+            }
+            true => {
+                Ok(" (unaltered since it was written; that it opens, only its custodians prove: `keystead unseal`)")
+            }
+            false => Ok(" (whether it is unaltered is known once its custodians unsealed it or the root was rotated)"),
+        }
+    }
+
+    async fn opened_by_domain(&self, vault: &Vault, open: &Open) -> Result<(), OperateError> {
+        let row = wraps::get(vault, wraps::sealed_root_at(open.seals().generation())).await?;
         let domain = wraps::domain(vault, &self.parts.paths).await?;
         let domain = domain.ok_or_else(|| OperateError::NoPath { custody: vault.info.custody.clone() })?;
-        let root = domain.open_root(vault.info.id, &row.sealed).map_err(|_| OperateError::Damaged)?;
-        if root.same_as(&open.seals().root) { Ok("") } else { Err(OperateError::Damaged) }
+        let sealed = row.ok_or(OperateError::Damaged)?.sealed;
+        let root = domain.open_root(vault.info.id, &sealed).map_err(|_| OperateError::Damaged)?;
+        if root.same_as(&open.seals().root) { Ok(()) } else { Err(OperateError::Damaged) }
     }
 
     /// Each configured path that wrapped something of it, as an unseal would use it.

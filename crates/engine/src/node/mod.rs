@@ -14,6 +14,7 @@ mod paths;
 mod quorum;
 mod records;
 mod replace;
+mod retry;
 mod tokens;
 
 pub use activate::{DomainActivation, NotActivated, PolicyReader};
@@ -47,7 +48,7 @@ use keystead_audit::{Journal, JournalHealth, TurnedAwayReason};
 use keystead_custody::UnsealPath;
 use keystead_model::{Action, Authority, Generation, Moment, NodeId, VaultId, VaultKind, VaultStatus};
 use keystead_protection::Protection;
-use keystead_store::{Changes, Store, VaultRow};
+use keystead_store::{Changes, Row, Store, VaultRow};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -289,13 +290,20 @@ impl Instance {
             return Err(OperateError::WrongState { state: vault.state().name(), needed: "sealed" });
         }
         let (_, open) = self.opened(&vault, self.stored(&vault).await?, at).await?;
-        self.unsealed(&vault, open, at).await?;
+        self.unsealed(&vault, open, None, at).await?;
         Ok(summary(&vault))
     }
 
-    /// A vault that was sealed is open from here on.
-    async fn unsealed(&self, vault: &Arc<Vault>, open: Open, at: Moment) -> Result<(), OperateError> {
-        let changes = clear_row::with_status(vault, &open.seals().records, VaultStatus::Active).await?;
+    /// A vault that was sealed is open from here on, with this row of it.
+    async fn unsealed(
+        &self,
+        vault: &Arc<Vault>,
+        open: Open,
+        with: Option<Row>,
+        at: Moment,
+    ) -> Result<(), OperateError> {
+        let mut changes = clear_row::with_status(vault, &open.seals().records, VaultStatus::Active).await?;
+        changes.puts.extend(with);
         self.set_status(vault, VaultStatus::Active, changes, Action::VaultUnsealed, at).await?;
         vault.state.store(Arc::new(State::Open(Arc::new(open))));
         vault.look_at_issuers(at);

@@ -1,20 +1,22 @@
 //! Custodians act on a vault from wherever they are. The server shows one challenge for each purpose, whose single-use
 //! key is in this memory alone; each answer is a share, encrypted to it. With the last share that is needed the domain
 //! is opened: that it opens to the vault's own public key is the custodians' authority. To unseal, its private key
-//! opens the generations of the root; then all of it but the root is forgotten again.
+//! opens the generations of the root; then all of it but the root is forgotten again. Where what was asked for fails for
+//! a reason that passes, the shares stay until the challenge expires, and the operator tries again.
 
 use super::appoint::Appointment;
 use super::confirm::stored_record;
 use super::replace::Replacement;
+use super::retry::may_yet_succeed;
 use super::{Instance, VaultSummary, summary};
 use crate::error::Refusal;
 use crate::opening;
 use crate::operate::OperateError;
 use crate::vault::{State, Vault};
-use crate::wraps;
+use crate::{wraps, written_roots};
 use keystead_custody::activation::Activation as Record;
 use keystead_custody::challenge::{Answer, BadChallenge, Challenge, Purpose, SignedChallenge, SingleUseKey};
-use keystead_custody::shares::Gathering;
+use keystead_custody::shares::{Gathering, ShareError};
 use keystead_custody::{DomainSecrets, open_domain};
 use keystead_formats::security_domain::SecurityDomain;
 use keystead_model::{Action, Moment, Time, VaultId};
@@ -57,8 +59,10 @@ struct Open {
     challenge: SignedChallenge,
     key: SingleUseKey,
     shares: Gathering,
+    /// Whose shares the node's log does not have yet.
+    unrecorded: Vec<u8>,
     record: Record,
-    then: Then,
+    then: Arc<Then>,
 }
 
 /// What is done when the shares are there.
@@ -122,7 +126,8 @@ impl Instance {
         let (key, domain, node) = (SingleUseKey::generate(), record.domain_public, self.identity());
         let expires = at.now.plus_millis(PATIENCE);
         let challenge = Challenge { vault: id, domain, single_use: key.public(), node, expires, purpose };
-        let open = Open { challenge: challenge.sign(self.journal().node_key()), key, shares, record, then };
+        let (challenge, then) = (challenge.sign(self.journal().node_key()), Arc::new(then));
+        let open = Open { challenge, key, shares, unrecorded: Vec::new(), record, then };
         let asked = open.view();
         self.note(sort.asked(), id, at).await?;
         self.asking.lock().insert((id, sort), open);
@@ -130,7 +135,8 @@ impl Instance {
     }
 
     /// Takes answers, in any order and from anywhere; a false one takes nothing from those that came before. With the
-    /// last share that is needed, what the custodians were asked for is done.
+    /// last share that is needed, what the custodians were asked for is done. If that fails for a reason that passes,
+    /// it is done with the next answers, which may be none, or some that were given.
     pub async fn answer_quorum(
         &self,
         name: &str,
@@ -140,56 +146,103 @@ impl Instance {
     ) -> Result<Answered, OperateError> {
         let _one_at_a_time = self.operating.lock().await;
         let vault = self.answering(name, sort)?;
-        let id = vault.info.id;
-        let (answers, complete) = self.take((id, sort), answers, at.now)?;
-        for answer in &answers {
-            match answer {
-                Ok(number) => {
-                    let clear = minicbor::to_vec(number).map_err(|_| Refusal::Fault)?;
-                    self.write(Action::ShareTaken, id, clear, at).await?;
-                }
-                Err(_) => self.note(Action::ShareRefused, id, at).await?,
-            }
-        }
-        if let Some(open) = complete {
-            self.act(&vault, open, at).await?;
-        }
-        let asked = self.asking.lock().get(&(id, sort)).map(Open::view);
+        let of = (vault.info.id, sort);
+        let answers = self.take(of, answers, at.now)?;
+        self.follow_up(&vault, of, &answers, at).await.map_err(|why| self.kept(of, why))?;
+        let asked = self.asking.lock().get(&of).map(Open::view);
         Ok(Answered { answers, asked, vault: summary(&self.known(name)?) })
     }
 
-    /// Each answer's outcome, and the challenge if it is answered.
-    fn take(&self, of: (VaultId, Sort), answers: &[String], now: Time) -> Result<Taken, OperateError> {
+    /// Each answer's outcome.
+    fn take(&self, of: (VaultId, Sort), answers: &[String], now: Time) -> Result<Vec<Taken>, OperateError> {
         let mut all = self.asking.lock_at(now);
         let open = all.get_mut(&of).ok_or(OperateError::NotAsked)?;
-        let taken = answers.iter().map(|answer| open.take(answer, now)).collect();
-        let complete = open.missing() == 0;
-        Ok((taken, if complete { all.remove(&of) } else { None }))
+        let all_there = open.missing() == 0;
+        Ok(answers.iter().map(|answer| open.take(answer, all_there, now)).collect())
     }
 
-    /// Shares and single-use key are cleared before anything is done, the domain's key as soon as it was used.
-    async fn act(&self, vault: &Arc<Vault>, open: Open, at: Moment) -> Result<(), OperateError> {
-        let by: Vec<u8> = open.shares.numbers().collect();
-        let DomainSecrets { key: domain, working } = domain(vault, &open).await?;
-        let then = open.then;
-        match then {
+    /// What came is recorded before anything comes of it.
+    async fn follow_up(
+        &self,
+        vault: &Arc<Vault>,
+        of: (VaultId, Sort),
+        answers: &[Taken],
+        at: Moment,
+    ) -> Result<(), OperateError> {
+        while let Some(number) = self.of(of, |open| open.unrecorded.first().copied()).flatten() {
+            let clear = minicbor::to_vec(number).map_err(|_| Refusal::Fault)?;
+            self.write(Action::ShareTaken, vault.info.id, clear, at).await?;
+            self.of(of, |open| open.unrecorded.retain(|one| *one != number));
+        }
+        for _ in answers.iter().filter(|answer| answer.is_err()) {
+            self.note(Action::ShareRefused, vault.info.id, at).await?;
+        }
+        if self.of(of, |open| open.missing() == 0) == Some(true) {
+            self.act(vault, of, at).await?;
+            self.asking.lock().remove(&of);
+        }
+        Ok(())
+    }
+
+    /// Looks at a challenge that is out.
+    fn of<T>(&self, of: (VaultId, Sort), look: impl FnOnce(&mut Open) -> T) -> Option<T> {
+        self.asking.lock().get_mut(&of).map(look)
+    }
+
+    /// Whether what stood in the way may pass: then the challenge stays with its shares, until it expires.
+    fn kept(&self, of: (VaultId, Sort), why: OperateError) -> OperateError {
+        let mut all = self.asking.lock();
+        match all.get(&of) {
+            Some(open) if may_yet_succeed(&why) => {
+                let shares: Vec<u8> = open.shares.numbers().collect();
+                let (none, expires) = (shares.is_empty(), open.challenge.challenge().expires);
+                if none { why } else { OperateError::Kept { shares, expires, why: Box::new(why) } }
+            }
+            _ => {
+                all.remove(&of);
+                why
+            }
+        }
+    }
+
+    /// The domain's key is cleared as soon as it was used.
+    async fn act(&self, vault: &Arc<Vault>, of: (VaultId, Sort), at: Moment) -> Result<(), OperateError> {
+        let (by, then, domain) = self.domain(vault, of).await?;
+        let DomainSecrets { key: domain, working } = domain;
+        match &*then {
             Then::Unseal => {
-                let roots = wraps::sealed_roots(vault, &domain).await?;
+                let (roots, written) = wraps::sealed_roots(vault, &domain).await?;
                 drop(domain);
                 let opened = opening::open(vault, &roots, self.stored(vault).await?, at).await?;
                 // Whoever has the public key can seal a root to it; only the vault of these custodians has their keys.
                 opening::works_with(vault, &opened, &working).await?;
                 drop(working);
-                self.unsealed(vault, opened, at).await
+                let written = written_roots::opened(vault, &opened, written).await?;
+                self.unsealed(vault, opened, written, at).await
             }
             Then::Replace(new) => {
                 drop((domain, working));
-                self.replace_custodians(vault, *new, &by, at).await
+                self.replace_custodians(vault, new, &by, at).await
             }
             Then::Appoint(who) => {
                 drop((domain, working));
-                self.appoint(vault, &who, &by, at).await
+                self.appoint(vault, who, &by, at).await
             }
+        }
+    }
+
+    /// Who agreed, to what, and the domain that their shares open. What the vault's rows say of it stands in the clear:
+    /// an open vault holds it against what it sealed, and a sealed one against what it opens to.
+    async fn domain(
+        &self,
+        vault: &Vault,
+        of: (VaultId, Sort),
+    ) -> Result<(Vec<u8>, Arc<Then>, DomainSecrets), OperateError> {
+        let file = opening::row(vault, Kind::SecurityDomain).await?.sealed;
+        let (by, then, domain) = self.of(of, |open| open.domain(&file)).ok_or(OperateError::NotAsked)??;
+        match vault.state() {
+            State::Open(now) if domain.key.public() != wraps::public(vault, &now).await? => Err(OperateError::Damaged),
+            _ => Ok((by, then, domain)),
         }
     }
 
@@ -216,24 +269,6 @@ impl Instance {
     /// Clears what is of challenges that have expired.
     pub(crate) fn forget_expired(&self, now: Time) {
         drop(self.asking.lock_at(now));
-    }
-}
-
-/// The domain that the shares open. What the vault's rows say of it stands in the clear: an open vault holds it against
-/// what it sealed, and a sealed one against what it opens to.
-async fn domain(vault: &Vault, open: &Open) -> Result<DomainSecrets, OperateError> {
-    let file = opening::row(vault, Kind::SecurityDomain).await?.sealed;
-    if !open.record.is_of(&file) {
-        return Err(OperateError::Damaged);
-    }
-    let file = SecurityDomain::parse(&file).map_err(|_| OperateError::Damaged)?;
-    let domain = open_domain(&file, &open.shares).map_err(OperateError::Domain)?;
-    if domain.key.public() != open.record.domain_public {
-        return Err(OperateError::Damaged);
-    }
-    match vault.state() {
-        State::Open(now) if domain.key.public() != wraps::public(vault, &now).await? => Err(OperateError::Damaged),
-        _ => Ok(domain),
     }
 }
 
@@ -266,14 +301,33 @@ impl Sort {
     }
 }
 
-type Taken = (Vec<Result<u8, BadChallenge>>, Option<Open>);
+/// The number of a share, or why it was refused.
+type Taken = Result<u8, BadChallenge>;
 
 impl Open {
-    fn take(&mut self, answer: &str, now: Time) -> Result<u8, BadChallenge> {
+    /// Who is there already and answers again, so that what failed is tried again, is not refused.
+    fn take(&mut self, answer: &str, all_there: bool, now: Time) -> Taken {
         let share = Answer::parse_text(answer)?.open(&self.challenge, &self.key, now)?;
         let number = share.number();
-        self.shares.add(share)?;
+        match self.shares.add(share) {
+            Ok(_) => self.unrecorded.push(number),
+            Err(ShareError::Duplicate { number }) if all_there || self.unrecorded.contains(&number) => {}
+            Err(why) => return Err(why.into()),
+        }
         Ok(number)
+    }
+
+    /// What the shares open, by the security domain that stands in the store.
+    fn domain(&self, file: &[u8]) -> Result<(Vec<u8>, Arc<Then>, DomainSecrets), OperateError> {
+        if !self.record.is_of(file) {
+            return Err(OperateError::Damaged);
+        }
+        let file = SecurityDomain::parse(file).map_err(|_| OperateError::Damaged)?;
+        let domain = open_domain(&file, &self.shares).map_err(OperateError::Domain)?;
+        if domain.key.public() != self.record.domain_public {
+            return Err(OperateError::Damaged);
+        }
+        Ok((self.shares.numbers().collect(), Arc::clone(&self.then), domain))
     }
 
     fn missing(&self) -> u8 {

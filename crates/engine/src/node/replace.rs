@@ -58,7 +58,7 @@ impl Instance {
     pub(super) async fn replace_custodians(
         &self,
         vault: &Arc<Vault>,
-        new: Replacement,
+        new: &Replacement,
         by: &[u8],
         at: Moment,
     ) -> Result<(), OperateError> {
@@ -67,7 +67,7 @@ impl Instance {
         let Replacement { record, keys, security_domain } = new;
         let (old, digest) = (ByteArray::from(before.digest()), ByteArray::from(record.digest()));
         let clear = minicbor::to_vec((old, digest, <&ByteSlice>::from(by))).map_err(|_| Refusal::Fault)?;
-        let other = OtherDomain::of(vault, &before, (&record, &keys), security_domain).await?;
+        let other = OtherDomain::of(vault, &before, (record, keys), security_domain.clone()).await?;
         self.change_domain(vault, &open, other, clear.clone(), at).await?;
         self.transfers.forget(vault.info.id);
         self.ask_nothing(vault.info.id);

@@ -13,6 +13,16 @@ pub(crate) struct DetailKey {
     pub(crate) key: [u8; 32],
 }
 
+/// SHA-256 of a generation of the root as it is sealed to the domain.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct SealedDigest {
+    #[n(0)]
+    pub(crate) generation: u32,
+    #[cbor(n(1), with = "minicbor::bytes")]
+    pub(crate) digest: [u8; 32],
+}
+
 /// A rotation of the root that is under way.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]

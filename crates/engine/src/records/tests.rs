@@ -410,6 +410,10 @@ fn golden_records_of_vaults_with_an_hsm() {
     let decoded: SecretsRecord = decode(&bytes).unwrap();
     assert_eq!((decoded.public, decoded.listed), (Some([0xaa; 32].into()), Some(true)));
     assert_eq!(*encode(&decoded).unwrap(), bytes);
+    let bytes = golden(include_str!("../../tests/golden/secrets-record-v9.hex"));
+    let decoded: SecretsRecord = decode(&bytes).unwrap();
+    assert_eq!(decoded.sealed_roots, Some(vec![SealedDigest { generation: 2, digest: [0xbb; 32] }]));
+    assert_eq!(*encode(&decoded).unwrap(), bytes);
     assert_eq!([WrapClass::KwpZeroExtended, WrapClass::None].map(class_code), [2, 3]);
 }
 

@@ -9,7 +9,7 @@ use crate::room::{Place, seal_row};
 use crate::seals::{self, Seals};
 use crate::vault::{Open, State, Vault};
 use crate::wraps::{self, Stored};
-use crate::{opening, rotate};
+use crate::{opening, rotate, written_roots};
 use keystead_custody::{DomainKey, Root, UnsealPath};
 use keystead_model::{Action, Generation, Moment, ObjectId};
 use keystead_store::{Changes, Kind, Row};
@@ -97,6 +97,7 @@ impl Instance {
         secrets.listed = Some(list.is_some());
         let custodians = other.is_some().then_some(true);
         let removes = other.map(|other| other.take_over(&mut secrets, &mut puts)).unwrap_or_default();
+        written_roots::keep(&mut secrets, &puts, &[root.generation(), now.generation()]);
         let key = DetailKey { generation: root.generation().0, key: keystead_crypto::random() };
         secrets.details.get_or_insert_default().push(key);
         let seals = Seals::new(Arc::clone(&root), Some(Arc::clone(&now.root)), seals::details(&secrets));

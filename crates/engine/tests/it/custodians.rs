@@ -6,6 +6,7 @@ use keystead_crypto::rsa::{PrivateKey, Scheme};
 use keystead_crypto::sha256;
 use keystead_custody::activation::{Activation, Custodian};
 use keystead_custody::challenge::{Answer, SignedChallenge};
+use keystead_custody::confirmation::Confirmation;
 use keystead_custody::offer::TransferOffer;
 use keystead_custody::shares::Quorum;
 use keystead_custody::{
@@ -14,7 +15,7 @@ use keystead_custody::{
 use keystead_engine::{DomainActivation, NewVault, OperateError, Refusal, Sort, TurnedAway, VaultSummary};
 use keystead_engine::{DownloadSecurityDomain, NotActivated, Verdict};
 use keystead_formats::security_domain::SecurityDomain;
-use keystead_model::{Action, OperationId, VaultId};
+use keystead_model::{Action, Generation, OperationId, VaultId};
 use keystead_store::{Changes, Kind, OutboxRow, Row, RowKey};
 use keystead_unseal::{KeyFile, UnsealPath};
 use std::sync::Arc;
@@ -155,7 +156,7 @@ async fn one(node: &Node, vault: VaultId, kind: Kind) -> Row {
     node.store.get(vault, at).await.unwrap().unwrap()
 }
 
-async fn replaced(node: &Node, vault: VaultId, kind: Kind, bytes: &[u8]) {
+pub(crate) async fn replaced(node: &Node, vault: VaultId, kind: Kind, bytes: &[u8]) {
     let row = one(node, vault, kind).await;
     let row = Row { counter: row.counter + 1, sealed: bytes.to_vec(), ..row };
     altered(node, vault, Changes { puts: vec![row], ..Changes::default() }).await;
@@ -236,7 +237,7 @@ async fn a_vault_without_the_row_of_its_unseal_paths_was_altered() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_doctor_opens_what_is_sealed_to_the_domain_and_says_what_only_custodians_can() {
-    let (node, _) = held().await;
+    let (node, made) = held().await;
     let root = async |vault: &str| {
         let found = node.instance.doctor(at(T0)).await.into_iter();
         let mut of = found.filter(|f| f.what == "root" && f.vault.as_deref() == Some(vault));
@@ -244,10 +245,66 @@ async fn the_doctor_opens_what_is_sealed_to_the_domain_and_says_what_only_custod
     };
     assert_eq!(root("dev").await.0, Verdict::Good);
     let (verdict, says) = root(HELD).await;
-    assert!(verdict == Verdict::Good && says.contains("only its custodians can prove"), "{says}");
+    assert!(verdict == Verdict::Good && says.contains("unaltered since it was written"), "{says}");
     let other = one(&node, id_of(&node, HELD), Kind::SealedRoot).await.sealed;
     replaced(&node, id_of(&node, "dev"), Kind::SealedRoot, &other).await;
     assert_eq!(root("dev").await.0, Verdict::Bad);
+    // What only custodians open is known again as it was written.
+    let held = id_of(&node, HELD);
+    let again = made.secrets.key.public().seal_root(held, &keystead_custody::Root::generate(Generation(1))).unwrap();
+    replaced(&node, held, Kind::SealedRoot, &again).await;
+    let (verdict, says) = root(HELD).await;
+    assert!(verdict == Verdict::Bad && says.contains("the row of generation 1 is not the one"), "{says}");
+    removed(&node, held, Kind::SealedRoot).await;
+    let (verdict, says) = root(HELD).await;
+    assert!(verdict == Verdict::Bad && says.contains("generation 1 is not sealed"), "{says}");
+    // Another generation makes it good, and custodians open it.
+    node.instance.rotate_root(HELD, false, at(T0)).await.unwrap();
+    node.turned().await;
+    let (verdict, says) = root(HELD).await;
+    assert!(verdict == Verdict::Good && says.contains("unaltered"), "{says}");
+    node.instance.seal(HELD, at(T0)).await.unwrap();
+    assert_eq!(answered(&node, &made).await.unwrap(), "open");
+    assert_eq!(root(HELD).await.0, Verdict::Good);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_names_what_was_altered_of_what_custodians_need() {
+    let (node, made) = held().await;
+    let held = id_of(&node, HELD);
+    let domain = async || {
+        let found = node.instance.doctor(at(T0)).await.into_iter();
+        let of: Vec<_> = found.filter(|f| f.what == "domain").collect();
+        let [one] = of.as_slice() else { panic!("one vault has custodians: {of:?}") };
+        (one.verdict, one.says.clone())
+    };
+    let key = PrivateKey::from_pkcs1(KEYS[0]).unwrap();
+    let confirmation = Confirmation::sign(&made.record, &key).unwrap().to_bytes();
+    node.instance.confirm(HELD, std::slice::from_ref(&confirmation), at(T0)).await.unwrap();
+    let (verdict, says) = domain().await;
+    assert!(verdict == Verdict::Good && says.contains("1 confirmed"), "{says}");
+    let place =
+        RowKey { kind: Kind::Confirmation, lookup: made.record.custodians[0].certificate.thumbprint(), version: None };
+    let row = node.store.get(held, place).await.unwrap().unwrap();
+    let row = Row { counter: row.counter + 1, sealed: b"{}".to_vec(), ..row };
+    altered(&node, held, Changes { puts: vec![row], ..Changes::default() }).await;
+    let (verdict, says) = domain().await;
+    assert!(verdict == Verdict::Bad && says.contains("confirmation of custodian 1 does not verify"), "{says}");
+    node.instance.confirm(HELD, &[confirmation], at(T0)).await.unwrap();
+    assert_eq!(domain().await.0, Verdict::Good, "it was brought again");
+    let other = Activation { retention_days: 8, ..made.record.clone() };
+    replaced(&node, held, Kind::Activation, &other.to_bytes()).await;
+    let (verdict, says) = domain().await;
+    assert!(verdict == Verdict::Bad && says.contains("activation record in the database is not"), "{says}");
+    replaced(&node, held, Kind::Activation, &made.record.to_bytes()).await;
+    replaced(&node, held, Kind::SecurityDomain, b"{}").await;
+    for sealed in [false, true] {
+        if sealed {
+            node.instance.seal(HELD, at(T0)).await.unwrap();
+        }
+        let (verdict, says) = domain().await;
+        assert!(verdict == Verdict::Bad && says.contains("security domain in the database is not"), "{says}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

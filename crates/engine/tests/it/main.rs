@@ -19,6 +19,7 @@ mod fuzz;
 mod imports;
 mod inventory;
 mod journal;
+mod kept;
 mod keys;
 mod lists;
 mod model;

@@ -1,8 +1,8 @@
 //! `keystead custodian answer`.
 
-use super::compare;
 use super::confirm::own_share;
 use super::key::{Key, KeyArgs};
+use crate::compare;
 use crate::domain::files;
 use crate::exit::Failure;
 use crate::new_files;

@@ -1,7 +1,7 @@
 //! `keystead custodian confirm`.
 
-use super::compare;
 use super::key::{Key, KeyArgs};
+use crate::compare;
 use crate::domain::files;
 use crate::domain::show::Shown;
 use crate::exit::Failure;

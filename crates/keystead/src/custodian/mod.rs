@@ -5,7 +5,6 @@
 
 mod answer;
 mod card;
-mod compare;
 pub(crate) mod confirm;
 pub(crate) mod key;
 

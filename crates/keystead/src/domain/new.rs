@@ -2,6 +2,7 @@
 
 use super::files::{self, DOMAIN, RECORD, TRANSFER};
 use super::show::{self, Shown};
+use crate::compare;
 use crate::exit::Failure;
 use crate::new_files;
 use crate::output::{self, OutputArgs};
@@ -23,7 +24,10 @@ Example:
     --custodian carol.pem --quorum 2 --transfer-key payments.offer.json \\
     --policy policy.toml --out payments-domain
 
-Run it on a machine of your own that has no network. The directory then holds:
+Run it on a machine of your own that has no network. You are asked whether the
+words of the node are those that the operator reads from the server, over another
+way than the file took; --node says so without asking. The directory then
+holds:
   security-domain.json  the domain, for its custodians; keep copies of it
   activation.json       what the vault is; each custodian compares its words
   transfer.json         what the vault works with, for its transfer key
@@ -41,6 +45,9 @@ pub(crate) struct New {
     /// What the vault that waits says of itself, as the server wrote it
     #[arg(long, value_name = "FILE")]
     transfer_key: PathBuf,
+    /// The words of the server's node, as its operator reads them to you; without, you are asked
+    #[arg(long, value_name = "WORDS")]
+    node: Option<String>,
     /// The first policy of the vault, as for `keystead vault create`; one that gets other custodians keeps its own
     #[arg(long, value_name = "FILE.toml")]
     policy: Option<PathBuf>,
@@ -63,6 +70,7 @@ impl New {
         let custodians = self.custodian.iter().map(|file| certificate(file)).collect::<Result<Vec<_>, _>>()?;
         let offer = offer(&self.transfer_key)?;
         let policy = self.policy(&offer)?;
+        agreed(&offer, self.node.as_deref())?;
         // What is bound to the domain that a vault has must not be taken for that of another.
         let id = offer.replacement.map_or(offer.vault, |_| VaultId::from_bytes(keystead_crypto::random()));
         let secrets = DomainSecrets::generate(id, self.hsm || offer.kind == VaultKind::Hsm);
@@ -128,7 +136,7 @@ impl New {
     }
 }
 
-/// What was written, and what is to be compared before it is used.
+/// What was written, and for whom.
 pub(super) fn print(out: &Path, record: &Activation, offer: &TransferOffer, shown: OutputArgs) -> Result<(), Failure> {
     if shown.is_json() {
         let (directory, node) = (out.display().to_string(), offer.node.words());
@@ -137,13 +145,18 @@ pub(super) fn print(out: &Path, record: &Activation, offer: &TransferOffer, show
     }
     show::print(record)?;
     output::text(&format!(
-        "\nWritten to {}. Before you go on:\n\
-         - The transfer key was signed by a node with the words\n    {}\n  \
-         Compare them with those that the server shows. If they differ, destroy the directory.\n\
-         - Give each custodian security-domain.json and activation.json: `keystead custodian confirm`.",
+        "\nWritten to {}, for the node with the words\n    {}\n\
+         Give each custodian security-domain.json and activation.json: `keystead custodian confirm`.",
         out.display(),
         offer.node.words()
     ))
+}
+
+/// Whether the node whose transfer key it is is the one that its operator sees: the words are compared before anything
+/// is made, as whoever has the private half of another key would have what the vault works with.
+pub(super) fn agreed(offer: &TransferOffer, node: Option<&str>) -> Result<(), Failure> {
+    let question = "Are these the words of the node, as `keystead vault offer` showed them to its operator?";
+    compare::agree(&offer.node.words(), node, "--node", question)
 }
 
 /// The offer in a file, if the node that it names signed it.

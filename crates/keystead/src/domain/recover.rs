@@ -3,7 +3,7 @@
 //! is.
 
 use super::files::{DOMAIN, RECORD, TRANSFER};
-use super::new::{offer, print};
+use super::new::{agreed, offer, print};
 use super::opened::{Opened, QuorumArgs};
 use crate::exit::Failure;
 use crate::new_files;
@@ -24,7 +24,9 @@ Example:
 Run it on a machine of your own that has no network. The vault that waits takes
 the domain over (`keystead vault activate --domain recovered-domain`): backups
 of the old vault restore in it, and the same custodians open it. The policy
-names who administers it from then on.")]
+names who administers it from then on. You are asked whether the words of the
+node are those that the operator reads from the new server; --node says
+so without asking.")]
 pub(crate) struct Recover {
     /// The directory of the security domain, as `domain new` made it
     #[arg(long, value_name = "DIR")]
@@ -34,6 +36,9 @@ pub(crate) struct Recover {
     /// What the vault that waits says of itself, as its server wrote it
     #[arg(long, value_name = "FILE")]
     transfer_key: PathBuf,
+    /// The words of the new server's node, as its operator reads them to you; without, you are asked
+    #[arg(long, value_name = "WORDS")]
+    node: Option<String>,
     /// The first policy of the new vault, as for `keystead vault create`
     #[arg(long, value_name = "FILE.toml")]
     policy: PathBuf,
@@ -50,6 +55,7 @@ impl Recover {
         let offer = offer(&self.transfer_key)?;
         let policy = FirstPolicy::read(&self.policy)?;
         policy.check()?;
+        agreed(&offer, self.node.as_deref())?;
         let policy = serde_json::to_value(policy)
             .map_err(|e| Failure::unavailable(format!("the policy cannot be written as JSON: {e}")))?;
         let opened = self.custodians.open(&self.domain)?;

@@ -27,7 +27,8 @@ the words of the new record. With the last answer the vault has the new domain
 and a new root; rows are sealed again while it works on, also after a restart.
 The custodians of before then open only copies from before, the new ones only
 those after it. Backups from before belong to the domain of before: make new
-ones.")]
+ones. Where all answers are there and it failed because the store, the log or a
+token was away, bring one of them again.")]
 pub(super) struct Replace {
     /// Which vault
     #[arg(value_parser = name)]
@@ -58,7 +59,9 @@ Examples:
 M custodians must agree; then he is an administrator of the vault. The issuer
 `built-in` is the vault's own. Where none of its issuers is left, --client makes
 a client of the vault's own: whoever is to have it makes the secret, keeps it,
-and tells its SHA-256 alone (printf %s \"$SECRET\" | sha256sum).")]
+and tells its SHA-256 alone (printf %s \"$SECRET\" | sha256sum). Where all answers
+are there and it failed because the store or the log was away, bring one of them
+again.")]
 pub(super) struct Appoint {
     /// Which vault
     #[arg(value_parser = name)]

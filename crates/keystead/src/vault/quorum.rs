@@ -60,7 +60,7 @@ impl Offer {
             return output::json(&offered);
         }
         output::text(&format!(
-            "The words of this node, which `keystead domain new` shows again:\n    {}\n\
+            "The words of this node, which whoever runs `keystead domain new` compares with you:\n    {}\n\
              Its transfer key is in memory only: bring the domain before the server starts again.",
             offered.node_words
         ))

@@ -299,6 +299,9 @@ fn refused(why: &OperateError) -> Reply {
         OperateError::JobsRunning => conflict("JobsRunning"),
         OperateError::NotAsked => conflict("NotAsked"),
         OperateError::Domain(_) => conflict("UnsealFailed"),
+        OperateError::Kept { .. } => {
+            Reply::error(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", Some("SharesKept"), text)
+        }
         OperateError::UnknownToken { .. } => conflict("UnknownToken"),
         OperateError::OtherClass { .. } => conflict("OtherClass"),
         OperateError::NoHsm => conflict("NoHsm"),
@@ -381,6 +384,7 @@ mod tests {
             ("domain/confirmations", br#"{"confirmations":["c"]}"#),
             ("unseal/challenge", b""),
             ("unseal/answers", br#"{"answers":["a"]}"#),
+            ("unseal/answers", br#"{"answers":[]}"#),
             ("domain/offer", br#"{"replace":true}"#),
             ("custodians/challenge", activation),
             ("custodians/answers", br#"{"answers":["a"]}"#),
@@ -392,8 +396,8 @@ mod tests {
         for (rest, body) in [
             ("domain/activate", &br#"{"record":"r","security_domain":"d"}"#[..]),
             ("domain/confirmations", b"{}"),
-            ("unseal/answers", br#"{"answers":[]}"#),
-            ("custodians/answers", br#"{"answers":[]}"#),
+            ("unseal/answers", b"{}"),
+            ("domain/confirmations", br#"{"confirmations":[]}"#),
             ("administrator/challenge", br#"{"issuer":"","subject":"s"}"#),
             ("administrator/challenge", br#"{"issuer":"i","subject":"s\n"}"#),
             ("administrator/challenge", br#"{"issuer":"i","subject":"s","secret_sha256":"00"}"#),

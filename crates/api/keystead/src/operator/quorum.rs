@@ -90,7 +90,10 @@ pub(super) fn activate(parts: &Parts<'_>, ids: &Ids) -> Result<ask::Ask, BadPara
 
 pub(super) fn confirm(parts: &Parts<'_>) -> Result<ask::Ask, BadParameter> {
     let Confirmations { confirmations } = body(parts)?;
-    let files = some(confirmations, "confirmations")?.into_iter().map(String::into_bytes).collect();
+    if !(1..=MOST).contains(&confirmations.len()) {
+        return Err(BadParameter::Malformed { what: "confirmations", expected: "1 to 32 of them" });
+    }
+    let files = confirmations.into_iter().map(String::into_bytes).collect();
     Ok(ask::Ask::Quorum(name(parts)?, Ask::Confirm(files)))
 }
 
@@ -120,19 +123,17 @@ pub(super) fn appoint(parts: &Parts<'_>) -> Result<ask::Ask, BadParameter> {
     Ok(ask::Ask::Quorum(name(parts)?, Ask::Appoint(Appointee { issuer, subject, secret })))
 }
 
-/// Answers to a challenge of this sort.
+/// Answers to a challenge of this sort; none where what they agreed to is tried again.
 pub(super) fn answer(parts: &Parts<'_>, sort: Sort) -> Result<ask::Ask, BadParameter> {
     let Answers { answers } = body(parts)?;
-    Ok(ask::Ask::Quorum(name(parts)?, Ask::Answer(sort, some(answers, "answers")?)))
+    if answers.len() > MOST {
+        return Err(BadParameter::Malformed { what: "answers", expected: "at most 32 of them" });
+    }
+    Ok(ask::Ask::Quorum(name(parts)?, Ask::Answer(sort, answers)))
 }
 
 fn body<T: DeserializeOwned>(parts: &Parts<'_>) -> Result<T, BadParameter> {
     serde_json::from_slice(parts.body()).map_err(|e| BadParameter::json(&e))
-}
-
-fn some(all: Vec<String>, what: &'static str) -> Result<Vec<String>, BadParameter> {
-    let expected = "1 to 32 of them";
-    if (1..=MOST).contains(&all.len()) { Ok(all) } else { Err(BadParameter::Malformed { what, expected }) }
 }
 
 pub(super) async fn perform(instance: &Instance, name: &str, ask: Ask, at: Moment) -> Result<Body, OperateError> {

@@ -46,9 +46,10 @@ trap "kill $server 2> /dev/null" EXIT
 until [ -S data/operator.sock ]; do sleep 0.1; done
 operator() { word=$1; shift; "$keystead" "$word" --socket data/operator.sock "$@"; }
 operator vault create golden --custody quorum --retention 7 --authority golden.example --authority localhost:18443
-operator vault offer golden --out offer.json
+operator vault offer golden --out offer.json > offer.txt
+node=$(sed -n '2s/^ *//p' offer.txt)
 "$keystead" domain new --custodian alice.pem --custodian bob.pem --custodian carol.pem --quorum 2 \
-  --transfer-key offer.json --policy policy.toml --out domain
+  --transfer-key offer.json --policy policy.toml --node "$node" --out domain
 operator vault activate golden --domain domain
 words=$("$keystead" domain show domain | sed -n 's/^words *//p')
 "$keystead" custodian confirm --record domain --domain domain --key alice.key.pem --words "$words" --out confirmation.json
@@ -69,5 +70,5 @@ wait "$server"
 mv backups/backups/*/vault.ksbackup vault.ksbackup
 # The journal is mostly holes: as an archive it is small.
 tar --exclude=spare --exclude=lock --exclude=operator.sock -czf data.tar.gz data
-rm -r backups data tls.key tls.pem serve.toml serve.log offer.json policy.toml domain/transfer.json alice.pem \
+rm -r backups data tls.key tls.pem serve.toml serve.log offer.json offer.txt policy.toml domain/transfer.json alice.pem \
   bob.pem carol.pem confirmation.json

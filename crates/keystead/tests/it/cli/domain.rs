@@ -170,6 +170,21 @@ fn a_domain_that_could_not_be_opened_or_would_replace_another_is_not_made() {
 }
 
 #[test]
+fn no_domain_is_made_for_a_node_whose_words_were_not_compared() {
+    let bed = Bed::new();
+    let refused = |node: &[&str], exit: i32, part: &str| {
+        let done = bed.make_with("refused", node);
+        let said = String::from_utf8_lossy(&done.stderr).into_owned();
+        assert!(code(&done) == Some(exit) && said.contains(part), "{done:?}");
+        assert!(!bed.at("refused").exists());
+    };
+    refused(&[], 2, &format!("give them with --node: \"{}\"", bed.node().words()));
+    let stranger = NodeIdentity { key: SigningKey::from_seed(&[NODE_SEED + 1; 32]).public(), ..bed.node() };
+    refused(&["--node", &stranger.words()], 1, "the words differ");
+    text(&bed.make_with("domain", &["--node", &bed.node().words().to_uppercase()]));
+}
+
+#[test]
 fn what_is_shown_for_programs_is_json() {
     let bed = Bed::new();
     let done = bed.make("domain", &["alice.pem", "bob.pem", "carol.pem"], "2", &["--output", "json"]);

@@ -1,6 +1,6 @@
 //! What custodians agree on while their vault is open: others in their place, another administrator.
 
-use super::quorum::{Customer, SIGN, custodian, good};
+use super::quorum::{Customer, SIGN, custodian, good, offer};
 use super::{Running, said, stop};
 use keystead_custody::words;
 use serde_json::Value;
@@ -25,11 +25,11 @@ impl Customer {
 
     /// `domain new` with these custodians and the offer of the open vault.
     fn make_other(&self, custodians: &[&str], out: &str) {
-        let offer = format!("{out}.offer.json");
-        good(self.site.vault(&["offer", "pay", "--replace", "--out", &offer]));
+        let file = format!("{out}.offer.json");
+        let node = offer(&self.site, &["pay", "--replace", "--out", &file]);
         let files: Vec<String> = custodians.iter().map(|name| format!("{name}.pem")).collect();
         let custodians = files.iter().flat_map(|file| ["--custodian", file]);
-        let rest = ["--quorum", "2", "--transfer-key", &offer, "--out", out];
+        let rest = ["--quorum", "2", "--transfer-key", &file, "--out", out, "--node", &node];
         let words: Vec<&str> = ["domain", "new"].into_iter().chain(custodians).chain(rest).collect();
         good(self.site.place.cli(&words));
     }

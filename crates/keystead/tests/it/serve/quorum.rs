@@ -32,6 +32,13 @@ pub(super) fn custodian(site: &Site, name: &str) {
     private(&site.place.beside(&key), &fs::read_to_string(site.place.beside(&key)).unwrap());
 }
 
+/// An offer of a vault; the words of its node, as the operator reads them to the customer.
+pub(super) fn offer(site: &Site, words: &[&str]) -> String {
+    let shown = good(site.vault(&[&["offer", "--output", "json"], words].concat()));
+    let shown: Value = serde_json::from_str(&shown).unwrap();
+    shown["node_words"].as_str().unwrap().to_owned()
+}
+
 /// Who makes the vault `pay`, has its custodians' keys, and the secret of its client.
 pub(super) struct Customer {
     pub(super) site: Site,
@@ -76,10 +83,10 @@ impl Customer {
     }
 
     fn make_domain_with(&self, out: &str, more: &[&str]) {
-        let offer = format!("{out}.offer.json");
-        good(self.site.vault(&["offer", "pay", "--out", &offer]));
+        let file = format!("{out}.offer.json");
+        let node = offer(&self.site, &["pay", "--out", &file]);
         let custodians = ["--custodian", "alice.pem", "--custodian", "bob.pem", "--custodian", "carol.pem"];
-        let rest = ["--quorum", "2", "--transfer-key", &offer, "--policy", "policy.toml", "--out", out];
+        let rest = ["--quorum", "2", "--transfer-key", &file, "--policy", "policy.toml", "--out", out, "--node", &node];
         good(self.site.place.cli(&[&["domain", "new"], &custodians[..], &rest, more].concat()));
     }
 

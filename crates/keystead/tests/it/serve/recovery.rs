@@ -6,7 +6,7 @@ mod release;
 mod short;
 mod tokens;
 
-use super::quorum::{Customer, SIGN, good};
+use super::quorum::{Customer, SIGN, good, offer};
 use super::{Running, Site, private, said, stop};
 use serde_json::Value;
 use std::fs;
@@ -97,11 +97,14 @@ impl Before {
     }
 
     /// `domain recover` for a vault that waits at another site.
-    fn recover(&self, offer: &str, custodians: &[&str], out: &str) -> Output {
+    fn recover(&self, (offer, node): (&str, &str), custodians: &[&str], out: &str) -> Output {
         let keys: Vec<String> = custodians.iter().map(|name| format!("{name}.key.pem")).collect();
         let keys: Vec<&str> = keys.iter().flat_map(|key| ["--key", key]).collect();
         let words = ["domain", "recover", "--domain", "domain", "--policy", "policy.toml"];
-        self.customer.site.place.cli(&[&words[..], &keys, &["--transfer-key", offer, "--out", out]].concat())
+        self.customer
+            .site
+            .place
+            .cli(&[&words[..], &keys, &["--transfer-key", offer, "--node", node, "--out", out]].concat())
     }
 
     fn lose(&mut self) {
@@ -123,9 +126,9 @@ fn create(site: &Site, name: &str, kind: &str) {
 fn recovered(before: &Before, after: &Site, kind: &str, activate: &[&str]) -> (Running, Value) {
     let running = after.start();
     create(after, "other", kind);
-    let offer = after.place.beside("offer.json").to_str().unwrap().to_owned();
-    good(after.vault(&["offer", "other", "--out", &offer]));
-    good(before.recover(&offer, &["carol", "alice"], "recovered"));
+    let file = after.place.beside("offer.json").to_str().unwrap().to_owned();
+    let node = offer(after, &["other", "--out", &file]);
+    good(before.recover((&file, &node), &["carol", "alice"], "recovered"));
     let domain = before.customer.file("recovered");
     good(after.vault(&[&["activate", "other", "--domain", &domain], activate].concat()));
     let mut client = before.customer.client.clone();

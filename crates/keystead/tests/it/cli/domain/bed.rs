@@ -93,10 +93,18 @@ impl Bed {
 
     /// `domain new`, whatever comes of it.
     pub(super) fn make(&self, out: &str, custodians: &[&str], quorum: &str, more: &[&str]) -> Output {
+        let node = self.node().words();
         let custodians = custodians.iter().flat_map(|file| ["--custodian", file]);
-        let fixed = ["domain", "new", "--transfer-key", "offer.json", "--policy", "policy.toml"];
+        let fixed = ["domain", "new", "--transfer-key", "offer.json", "--policy", "policy.toml", "--node", &node];
         let args: Vec<&str> = fixed.into_iter().chain(custodians).chain(["--quorum", quorum, "--out", out]).collect();
         self.run(&[&args, more].concat())
+    }
+
+    /// The same by one who has compared no words, or these.
+    pub(super) fn make_with(&self, out: &str, node: &[&str]) -> Output {
+        let fixed = ["domain", "new", "--transfer-key", "offer.json", "--policy", "policy.toml", "--quorum", "2"];
+        let custodians = ["--custodian", "alice.pem", "--custodian", "bob.pem", "--custodian", "carol.pem"];
+        self.run(&[&fixed[..], &custodians, &["--out", out], node].concat())
     }
 
     /// A domain of alice, bob and carol, of whom two open it; what was printed.

@@ -1,6 +1,6 @@
 //! With all that lies on the server's disk, a backup, and one custodian less than the quorum, nothing opens.
 
-use super::super::quorum::{SIGN, good};
+use super::super::quorum::{SIGN, good, offer};
 use super::super::{Site, private, said, stop};
 use super::{Before, as_client, carry, create, site};
 use std::fs;
@@ -59,10 +59,12 @@ fn data_directory_backup_and_one_custodian_less_than_the_quorum_open_nothing_and
     let other = site("");
     let elsewhere = other.start();
     create(&other, "other", "vault");
-    let offer = other.place.beside("offer.json").to_str().unwrap().to_owned();
-    good(other.vault(&["offer", "other", "--out", &offer]));
-    refused(&before.recover(&offer, &["alice"], "none"), 3, "1 of 2 shares are there: 1 more");
-    refused(&before.recover(&offer, &["alice", "alice"], "none"), 3, "given twice");
+    let file = other.place.beside("offer.json").to_str().unwrap().to_owned();
+    let node = offer(&other, &["other", "--out", &file]);
+    refused(&before.recover((&file, "other words"), &["alice", "carol"], "none"), 1, "the words differ");
+    let offer = (&*file, &*node);
+    refused(&before.recover(offer, &["alice"], "none"), 3, "1 of 2 shares are there: 1 more");
+    refused(&before.recover(offer, &["alice", "alice"], "none"), 3, "given twice");
     assert!(!Path::new(&before.customer.file("none")).exists());
     refused(&before.rehearse(&["alice"], &["--inventory", "inventory.json"]), 3, "1 of 2 shares are there: 1 more");
     let stranger = before.customer.file("stranger.key.pem");
@@ -91,6 +93,6 @@ fn data_directory_backup_and_one_custodian_less_than_the_quorum_open_nothing_and
     assert_eq!(sign(&copy, &before).0, 200);
     good(copy.operator("doctor", &[]));
     stop(running);
-    good(before.recover(&offer, &["alice", "bob"], "all"));
+    good(before.recover(offer, &["alice", "bob"], "all"));
     good(before.rehearse(&["alice", "bob"], &["--inventory", "inventory.json"]));
 }

@@ -4,7 +4,7 @@ use crate::exit::Failure;
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 
 /// Whether they agree: those given on the command line with `flag`, or else whoever sits at the terminal says so.
-pub(super) fn agree(words: &str, given: Option<&str>, flag: &str, question: &str) -> Result<(), Failure> {
+pub(crate) fn agree(words: &str, given: Option<&str>, flag: &str, question: &str) -> Result<(), Failure> {
     let Some(given) = given else { return ask(words, flag, question) };
     let given = given.split_whitespace().map(str::to_lowercase).collect::<Vec<_>>().join(" ");
     if given == words {
@@ -14,7 +14,7 @@ pub(super) fn agree(words: &str, given: Option<&str>, flag: &str, question: &str
 }
 
 /// Whether this is what he agrees to, letter by letter.
-pub(super) fn agree_to(what: &str, given: Option<&str>, flag: &str) -> Result<(), Failure> {
+pub(crate) fn agree_to(what: &str, given: Option<&str>, flag: &str) -> Result<(), Failure> {
     match given {
         None => ask(&crate::output::printable(what), flag, "Is this what you agree to?"),
         Some(given) if given == what => Ok(()),
