@@ -1,5 +1,5 @@
-//! A replacement of custodians that dies at any of its writes: after the next start the vault is wholly of those before or
-//! wholly of the new ones, its keys sign, and what was begun goes on to its end.
+//! A replacement of custodians that dies at any of its writes: after the next start the vault is wholly of those before
+//! or wholly of the new ones, its keys sign, and what was begun goes on to its end.
 
 use crate::custodians::{HELD, Made, answers, held, id_of, made_in_its_place};
 use crate::support::*;
@@ -100,7 +100,8 @@ async fn is_good(node: &Node) {
     assert!(found.iter().all(|f| f.verdict == Verdict::Good), "{found:#?}");
 }
 
-/// The process is gone; the next one opens the vault and brings what was begun to its end. Whether the new ones have it.
+/// The process is gone; the next one opens the vault and brings what was begun to its end. Whether the new ones have
+/// it.
 async fn ends_well(node: Node, before: Made, new: Made) -> bool {
     let node = node.restart().await;
     let is_new = opens_by_one(&node, &before, &new).await;
