@@ -31,6 +31,7 @@ mod races;
 mod random;
 mod recovery;
 mod release;
+mod replacement_crashes;
 mod roles;
 mod root;
 mod root_crashes;

@@ -114,12 +114,14 @@ pub(super) async fn activate(
     show(client, name, shown).await
 }
 
-/// `2 of 3 open it; not confirmed yet (1 of 2)`.
+/// `2 of 3 open it, not confirmed yet (1 of 2)`.
 pub(super) fn in_words(quorum: &serde_json::Value) -> String {
     let number = |member: &str| quorum.get(member).and_then(serde_json::Value::as_u64).unwrap_or_default();
     let (required, custodians, confirmed) = (number("required"), number("custodians"), number("confirmed"));
-    let state = if confirmed >= required { "confirmed" } else { "not confirmed yet" };
-    format!("{required} of {custodians} open it; {state} ({confirmed} of {required})")
+    match confirmed >= required {
+        true => format!("{required} of {custodians} open it, confirmed by {confirmed}"),
+        false => format!("{required} of {custodians} open it, not confirmed yet ({confirmed} of {required})"),
+    }
 }
 
 fn text(file: &Path, most: usize) -> Result<String, Failure> {

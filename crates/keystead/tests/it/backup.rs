@@ -4,7 +4,9 @@
 use crate::support::{Place, Server, Vault};
 use serde_json::Value;
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
+use std::process::Stdio;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -174,6 +176,48 @@ fn a_backup_and_a_restore_go_on_after_kills_and_every_key_signs_as_before() {
     for n in [0, 8, 399] {
         vault.sign(&format!("key-{n}"), &[1; 32]).unwrap().ok();
     }
+    assert!(server.stop().success());
+    assert!(table(&place, &["audit", "verify", "--data", place.data_str()]).contains("whole"));
+}
+
+#[test]
+fn a_server_that_is_killed_at_any_printed_step_of_a_backup_or_a_restore_goes_on_with_it() {
+    let place = Place::new();
+    let mut server = place.dev();
+    filled(&server, 1_200);
+    let mut vault = server.vault();
+    let signed: Vec<Value> =
+        [0, 7, 600, 1_199].iter().map(|n| vault.sign(&format!("key-{n}"), &[7; 32]).unwrap().ok()).collect();
+    let all_sign = |vault: &mut Vault| {
+        for before in &signed {
+            let kid = before["kid"].as_str().unwrap();
+            assert_eq!(vault.sign(kid, &[1; 32]).unwrap().ok()["kid"], kid);
+        }
+    };
+    let (mut from, mut most) = (String::new(), 0);
+    for kind in ["backup", "restore"] {
+        for wanted in 1..=4 {
+            let more = if kind == "backup" { vec![] } else { vec!["--rollback", from.as_str()] };
+            let mut command = place.command(&[&[kind, "start"], &more[..]].concat());
+            let mut working = command.envs(&server.env).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+            let mut lines = BufReader::new(working.stderr.take().unwrap()).lines().map_while(Result::ok);
+            let first = lines.next().unwrap();
+            let job = first.strip_prefix("job ").unwrap_or_else(|| panic!("{first}")).to_owned();
+            most = most.max(1 + lines.take(wanted - 1).count());
+            server.kill();
+            working.wait().unwrap();
+            server = place.dev();
+            is_healthy(&place, &mut server.vault(), kind, &job);
+            all_sign(&mut server.vault());
+            let done = ended(&mut server.vault(), kind, &job);
+            assert_eq!(done["status"], "Succeeded", "{done}");
+            all_sign(&mut server.vault());
+            if kind == "backup" {
+                from = folder(&done);
+            }
+        }
+    }
+    assert!(most > 1, "no step was printed");
     assert!(server.stop().success());
     assert!(table(&place, &["audit", "verify", "--data", place.data_str()]).contains("whole"));
 }

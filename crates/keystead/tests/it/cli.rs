@@ -3,6 +3,7 @@
 mod approvals;
 mod domain;
 mod readme;
+mod story;
 mod verbs;
 
 use crate::support::Place;

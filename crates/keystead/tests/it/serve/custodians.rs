@@ -258,6 +258,11 @@ fn a_server_that_is_killed_at_any_printed_step_of_a_replacement_goes_on_with_it(
         customer.opens_by(now, &domain, &format!("start{round}"));
         let doctor = customer.site.operator("doctor", &["--output", "json"]);
         assert!(doctor.status.success(), "{doctor:?}");
+        let found: Value = serde_json::from_slice(&doctor.stdout).unwrap();
+        let roots = found["findings"].as_array().unwrap().iter().filter(|f| f["what"] == "root");
+        let says: Vec<_> = roots.map(|f| f["says"].as_str().unwrap().to_owned()).collect();
+        let named = |s: &String| s.starts_with("sealed to") || s.starts_with("replacing custodians, root");
+        assert!(!says.is_empty() && says.iter().all(named), "{says:?}");
         customer.signs(&token);
         customer.ends();
         assert_eq!(customer.shown()["root"], Value::from(round + 2));

@@ -148,7 +148,7 @@ fn only_a_quorum_of_custodians_opens_a_vault_whose_domain_its_customer_made() {
         good(site.vault(&["confirm", "pay", "--confirmation", &customer.confirm(name, "domain")]));
         assert_eq!(customer.shown()["quorum"]["confirmed"], confirmed);
         let shown = good(customer.site.vault(&["show", "pay"]));
-        let state = if confirmed < 2 { "not confirmed yet (1 of 2)" } else { "; confirmed (2 of 2)" };
+        let state = if confirmed < 2 { "not confirmed yet (1 of 2)" } else { "confirmed by 2" };
         assert!(shown.contains(state), "{shown}");
     }
     let token = site.token(&customer.client);

@@ -2,6 +2,7 @@
 //! nothing.
 
 mod activation;
+mod every_command;
 mod release;
 mod short;
 mod tokens;
