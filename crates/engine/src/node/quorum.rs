@@ -14,6 +14,7 @@ use crate::opening;
 use crate::operate::OperateError;
 use crate::vault::{State, Vault};
 use crate::{wraps, written_roots};
+use keystead_crypto::stack::cleared;
 use keystead_custody::activation::Activation as Record;
 use keystead_custody::challenge::{Answer, BadChallenge, Challenge, Purpose, SignedChallenge, SingleUseKey};
 use keystead_custody::shares::{Gathering, ShareError};
@@ -216,8 +217,9 @@ impl Instance {
                 let opened = opening::open(vault, &roots, self.stored(vault).await?, at).await?;
                 // Whoever has the public key can seal a root to it; only the vault of these custodians has their keys.
                 opening::works_with(vault, &opened, &working).await?;
-                drop(working);
                 let written = written_roots::opened(vault, &opened, written).await?;
+                // What both read of the vault's secrets goes with it.
+                cleared(|| drop(working));
                 self.unsealed(vault, opened, written, at).await
             }
             Then::Replace(new) => {
@@ -239,7 +241,8 @@ impl Instance {
         of: (VaultId, Sort),
     ) -> Result<(Vec<u8>, Arc<Then>, DomainSecrets), OperateError> {
         let file = opening::row(vault, Kind::SecurityDomain).await?.sealed;
-        let (by, then, domain) = self.of(of, |open| open.domain(&file)).ok_or(OperateError::NotAsked)??;
+        let opened = cleared(|| self.of(of, |open| open.domain(&file)));
+        let (by, then, domain) = opened.ok_or(OperateError::NotAsked)??;
         match vault.state() {
             State::Open(now) if domain.key.public() != wraps::public(vault, &now).await? => Err(OperateError::Damaged),
             _ => Ok((by, then, domain)),
