@@ -129,4 +129,4 @@ pub use vault::{NotLetIn, State, Vault};
 pub use view::{
     BadPageToken, DeletedKeyView, KeyResult, KeyView, Page, PageToken, Recovery, ReleasePolicy, SetAttributes,
 };
-pub use whole::{BackupError, BackupPlace, JobKind, JobState, JobView, ObjectCall, Objects, Storage};
+pub use whole::{BackupError, BackupPlace, JobKind, JobState, JobView, NotTold, ObjectCall, Objects, Storage, Told};

@@ -17,6 +17,7 @@ use crate::vault::{Open, State, Vault, VaultKeys};
 use crate::wraps;
 use keystead_access::{Policy, PolicyDocument};
 use keystead_crypto::sealed::{Sealer, Usage};
+use keystead_crypto::stack::cleared;
 use keystead_crypto::{Mac, hmac_sha256, sha256};
 use keystead_custody::activation::Activation;
 use keystead_custody::{UnsealPath, WorkingKeys};
@@ -157,6 +158,9 @@ pub(crate) async fn sealed<T: for<'b> Decode<'b, ()>>(
     kind: Kind,
 ) -> Result<(T, Revision), OperateError> {
     let row = row(vault, kind).await?;
-    let plain = sealer.open(&row_binding(vault, &row), &[], &row.sealed).map_err(Refusal::from)?;
-    Ok((records::decode(&plain)?, row.revision))
+    let decoded = cleared(|| {
+        let plain = sealer.open(&row_binding(vault, &row), &[], &row.sealed).map_err(Refusal::from)?;
+        records::decode(&plain)
+    });
+    Ok((decoded?, row.revision))
 }

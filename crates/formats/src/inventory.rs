@@ -1,8 +1,10 @@
 //! The inventory of a vault: what a rehearsal holds a restored vault against. A file of lines, one page each:
 //!
 //! ```text
-//! {"keystead_inventory": 1, "page": text of JSON, "signature": hex}
+//! {"keystead_inventory": 2, "page": text of JSON, "signature": hex}
 //! ```
+//!
+//! Version 1 says nothing of the policy and the settings.
 //!
 //! The signature (Ed25519) is the node's, over a label and the page's text as it stands. Each page says where it begins
 //! and where the next one does, so pages of one vault fit together in one way only, and one that is missing shows. It
@@ -32,6 +34,12 @@ pub struct Page {
     pub after: Option<String>,
     /// Where the next one begins; none: this is the last.
     pub next: Option<String>,
+    /// SHA-256 of the vault's policy, hex, in which its own issuer has no name: in another vault it has another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
+    /// SHA-256 of what was settled when the vault was made (kind, retention, purge protection), hex.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settings: Option<String>,
     /// What is there.
     pub objects: Vec<Object>,
 }
@@ -109,13 +117,14 @@ pub enum BadInventory {
     #[error("this is not an inventory: give the file as `keystead backup inventory` wrote it")]
     NotOne,
     /// Of a later release.
-    #[error("the inventory has another version than 1: use the release that wrote it")]
+    #[error("the inventory has another version than 1 or 2: use the release that wrote it")]
     Version,
 }
 
 /// Longest line, in bytes.
 pub const MAX_PAGE: usize = 8 << 20;
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
+const FIRST: u32 = 1;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -152,11 +161,15 @@ impl SignedPage {
             return Err(BadInventory::TooLarge);
         }
         let line: Line = serde_json::from_slice(line).map_err(|_| BadInventory::NotOne)?;
-        if line.keystead_inventory != VERSION {
+        if !(FIRST..=VERSION).contains(&line.keystead_inventory) {
             return Err(BadInventory::Version);
         }
         let signature = bytes(&line.signature).ok_or(BadInventory::NotOne)?;
-        let page = serde_json::from_str(&line.page).map_err(|_| BadInventory::NotOne)?;
+        let page: Page = serde_json::from_str(&line.page).map_err(|_| BadInventory::NotOne)?;
+        let told = (page.policy.is_some(), page.settings.is_some());
+        if told != (line.keystead_inventory > FIRST, line.keystead_inventory > FIRST) {
+            return Err(BadInventory::NotOne);
+        }
         Ok((Self { text: line.page, signature }, page))
     }
 }
@@ -209,6 +222,8 @@ pub(crate) mod tests {
             node_key: "04".repeat(32),
             after: None,
             next: Some("l.05".to_owned()),
+            policy: Some("0d".repeat(32)),
+            settings: Some("0e".repeat(32)),
             objects: vec![object("payments", "EC", false), object("old", "oct", true)],
         }
     }
@@ -219,17 +234,28 @@ pub(crate) mod tests {
 
     #[test]
     fn the_golden_page_is_read_and_written_as_it_stands() {
-        let golden = include_str!("../tests/golden/inventory-v1.json").trim_end();
+        let golden = include_str!("../tests/golden/inventory-v2.json").trim_end();
         let (read, said) = SignedPage::parse(golden.as_bytes()).unwrap();
         assert_eq!((read, said), (signed(), page()));
         assert_eq!(signed().to_line(), golden);
     }
 
     #[test]
+    fn the_golden_page_of_the_first_version_is_read() {
+        let golden = include_str!("../tests/golden/inventory-v1.json").trim_end();
+        let (read, said) = SignedPage::parse(golden.as_bytes()).unwrap();
+        assert_eq!(said, Page { policy: None, settings: None, ..page() });
+        assert_eq!(read.text, said.to_text(), "as it was signed");
+    }
+
+    #[test]
     fn what_is_no_page_is_refused_by_name() {
         let line = signed().to_line();
         for (from, to, why) in [
-            ("inventory\":1", "inventory\":2", BadInventory::Version),
+            ("inventory\":2", "inventory\":3", BadInventory::Version),
+            ("inventory\":2", "inventory\":0", BadInventory::Version),
+            ("inventory\":2", "inventory\":1", BadInventory::NotOne),
+            ("\\\"policy\\\":\\\"0d", "\\\"policies\\\":\\\"0d", BadInventory::NotOne),
             ("\"signature\":\"a5", "\"signature\":\"", BadInventory::NotOne),
             ("\"signature\":\"a5", "\"signature\":\"g5", BadInventory::NotOne),
             ("\\\"revision\\\"", "\\\"revisions\\\"", BadInventory::NotOne),

@@ -2,8 +2,6 @@
 
 use crate::exit::Failure;
 use crate::secret_file;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use keystead_crypto::CryptoError;
 use keystead_crypto::{rsa, signature};
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
@@ -96,11 +94,11 @@ impl Form {
 /// Why a text has no key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum BadPem {
-    /// No block of a form that is known.
+    /// No whole block of a form that is known.
     None,
     /// Encrypted as OpenSSL did it before PKCS#8.
     Traditional,
-    /// A block that is not base64 or has no end.
+    /// A block that is not base64 or has another end.
     Damaged,
 }
 
@@ -147,26 +145,16 @@ fn refused(file: &Path, why: BadPem) -> Failure {
 
 /// The first private key in a text.
 fn block(text: &[u8]) -> Result<(Form, Zeroizing<Vec<u8>>), BadPem> {
-    let text = str::from_utf8(text).map_err(|_| BadPem::None)?;
-    let begins = |line: &str| {
-        let label = line.strip_prefix("-----BEGIN ")?.strip_suffix("-----")?;
-        Form::ALL.into_iter().find(|form| form.label() == label)
-    };
-    let mut lines = text.lines().map(str::trim_end);
-    let form = lines.by_ref().find_map(begins).ok_or(BadPem::None)?;
-    let end = format!("-----END {}-----", form.label());
-    let mut encoded = Zeroizing::new(String::with_capacity(text.len()));
-    for line in lines {
-        if line == end {
-            let der = STANDARD.decode(encoded.as_bytes()).map_err(|_| BadPem::Damaged)?;
-            return Ok((form, Zeroizing::new(der)));
-        }
-        if line.starts_with("Proc-Type:") {
-            return Err(BadPem::Traditional);
-        }
-        encoded.push_str(line);
+    let blocks = ::pem::parse_many(text).map_err(|why| match why {
+        ::pem::PemError::NotUtf8(_) => BadPem::None,
+        _ => BadPem::Damaged,
+    })?;
+    let form = |block: &::pem::Pem| Form::ALL.into_iter().find(|form| form.label() == block.tag());
+    let (form, block) = blocks.into_iter().find_map(|block| Some((form(&block)?, block))).ok_or(BadPem::None)?;
+    if block.headers().get("Proc-Type").is_some() {
+        return Err(BadPem::Traditional);
     }
-    Err(BadPem::Damaged)
+    Ok((form, Zeroizing::new(block.into_contents())))
 }
 
 /// Asks on the terminal, and does not show what is typed.
@@ -245,7 +233,7 @@ mod tests {
             (pem("EC PRIVATE KEY", "AQID"), BadPem::None),
             (pem("RSA PRIVATE KEY", "Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\nAQID"), BadPem::Traditional),
             (pem("PRIVATE KEY", "AQID*"), BadPem::Damaged),
-            ("-----BEGIN PRIVATE KEY-----\nAQID\n".to_owned(), BadPem::Damaged),
+            ("-----BEGIN PRIVATE KEY-----\nAQID\n".to_owned(), BadPem::None),
         ] {
             assert_eq!(block(text.as_bytes()).err(), Some(why), "{text}");
         }

@@ -8,7 +8,7 @@
 
 use crate::exit::Failure;
 use crate::node_key::write_private;
-use crate::output::time::civil;
+use crate::output::time::date;
 use keystead_model::Time;
 use keystead_server::Outgoing;
 use rcgen::{
@@ -193,9 +193,8 @@ fn subtrees(addresses: &BTreeSet<IpAddr>) -> Vec<GeneralSubtree> {
 fn valid(params: &mut CertificateParams, now: Time, until: Time) -> Result<(), Failure> {
     let from = now.plus_millis(SLACK_DAYS.saturating_mul(DAY).saturating_neg());
     for (field, at) in [(&mut params.not_before, from), (&mut params.not_after, until)] {
-        let date = civil(at.secs())
-            .and_then(|(y, m, d)| Some((i32::try_from(y).ok()?, u8::try_from(m).ok()?, u8::try_from(d).ok()?)));
-        let (y, m, d) = date.ok_or_else(|| Failure::unavailable("the clock shows no year of four digits: set it"))?;
+        let (y, m, d) =
+            date(at).ok_or_else(|| Failure::unavailable("the clock shows no year of four digits: set it"))?;
         *field = date_time_ymd(y, m, d);
     }
     Ok(())

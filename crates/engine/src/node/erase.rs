@@ -209,8 +209,8 @@ async fn any_opens(path: &dyn UnsealPath, vault: VaultId, wraps: &Wraps) -> bool
     }
 }
 
-/// Who besides the vault's paths and custodians opens an older copy: those that it had before, and the domain of a vault
-/// with custody `file`, where it went out.
+/// Who besides the vault's paths and custodians opens an older copy: those that it had before, and the domain of a
+/// vault with custody `file`, where it went out.
 async fn outside(vault: &Vault, open: &Open) -> Result<Vec<String>, OperateError> {
     let (_, listed) = wraps::paths(vault, open, &open.seals().records).await?;
     let mut told: Vec<_> = listed.former.iter().flatten().map(before).collect();

@@ -1,8 +1,8 @@
 //! Custodians act on a vault from wherever they are. The server shows one challenge for each purpose, whose single-use
 //! key is in this memory alone; each answer is a share, encrypted to it. With the last share that is needed the domain
 //! is opened: that it opens to the vault's own public key is the custodians' authority. To unseal, its private key
-//! opens the generations of the root; then all of it but the root is forgotten again. Where what was asked for fails for
-//! a reason that passes, the shares stay until the challenge expires, and the operator tries again.
+//! opens the generations of the root; then all of it but the root is forgotten again. Where what was asked for fails
+//! for a reason that passes, the shares stay until the challenge expires, and the operator tries again.
 
 use super::appoint::Appointment;
 use super::confirm::stored_record;
@@ -14,6 +14,7 @@ use crate::opening;
 use crate::operate::OperateError;
 use crate::vault::{State, Vault};
 use crate::{wraps, written_roots};
+use keystead_crypto::stack::cleared;
 use keystead_custody::activation::Activation as Record;
 use keystead_custody::challenge::{Answer, BadChallenge, Challenge, Purpose, SignedChallenge, SingleUseKey};
 use keystead_custody::shares::{Gathering, ShareError};
@@ -219,8 +220,9 @@ impl Instance {
                 let opened = opening::open(vault, &roots, self.stored(vault).await?, at).await?;
                 // Whoever has the public key can seal a root to it; only the vault of these custodians has their keys.
                 opening::works_with(vault, &opened, &working).await?;
-                drop(working);
                 let written = written_roots::opened(vault, &opened, written).await?;
+                // What both read of the vault's secrets goes with it.
+                cleared(|| drop(working));
                 self.unsealed(vault, opened, written, at).await
             }
             Then::Replace(new) => {
@@ -246,7 +248,8 @@ impl Instance {
         of: (VaultId, Sort),
     ) -> Result<(Vec<u8>, Arc<Then>, DomainSecrets), OperateError> {
         let file = opening::row(vault, Kind::SecurityDomain).await?.sealed;
-        let (by, then, domain) = self.of(of, |open| open.domain(&file)).ok_or(OperateError::NotAsked)??;
+        let opened = cleared(|| self.of(of, |open| open.domain(&file)));
+        let (by, then, domain) = opened.ok_or(OperateError::NotAsked)??;
         match vault.state() {
             State::Open(now) if domain.key.public() != wraps::public(vault, &now).await? => Err(OperateError::Damaged),
             _ => Ok((by, then, domain)),

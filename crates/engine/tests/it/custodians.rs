@@ -48,9 +48,14 @@ async fn made(node: &Node) -> (Made, Certificate) {
 
 /// Another domain for the vault, and what is sent to it.
 pub(crate) async fn made_in_its_place(node: &Node) -> (Made, DomainActivation) {
+    made_in_its_place_as(node, VaultId::from_bytes(keystead_crypto::random())).await
+}
+
+/// The same with this id.
+pub(crate) async fn made_in_its_place_as(node: &Node, domain: VaultId) -> (Made, DomainActivation) {
     let offer = node.instance.transfer_offer(HELD, true, at(T0)).await.unwrap();
     let offer = TransferOffer::parse(&offer.file).unwrap();
-    let (made, transfer) = made_for(offer, VaultId::from_bytes(keystead_crypto::random()));
+    let (made, transfer) = made_for(offer, domain);
     let sent = sent(&made, (&made.secrets.working, &transfer), &[]);
     (made, sent)
 }
@@ -135,7 +140,7 @@ async fn answered(node: &Node, made: &Made) -> Result<String, OperateError> {
 }
 
 /// What the owner of the database does to a vault's rows.
-async fn altered(node: &Node, log: VaultId, changes: Changes) {
+pub(crate) async fn altered(node: &Node, log: VaultId, changes: Changes) {
     let (journal, position) = (node.journal.clone(), node.journal.position());
     let operation = OperationId::from_bytes(keystead_crypto::random());
     let make = Box::new(move |revision| {

@@ -247,6 +247,20 @@ impl Node {
         self.instance.named("dev").unwrap()
     }
 
+    /// As a client of another vault.
+    pub(crate) async fn run_in<C: Command>(
+        &self,
+        vault: &str,
+        (client, secret): Who,
+        ask: C,
+        now: Time,
+    ) -> Result<C::Output, Refusal> {
+        let vault = self.instance.named(vault).unwrap();
+        let proof = Proof::ClientSecret { client, secret };
+        let caller = vault.authenticate(proof, Some([127, 0, 0, 1].into()), now).unwrap();
+        vault.run(caller, ask, at(now)).await.unwrap().into_parts().1
+    }
+
     pub(crate) fn caller(&self, (client, secret): Who) -> Caller {
         self.vault().authenticate(Proof::ClientSecret { client, secret }, Some([127, 0, 0, 1].into()), T0).unwrap()
     }

@@ -6,10 +6,11 @@ use keystead_access::{Approvals, Approver, AssignmentView, Rule};
 use keystead_crypto::ed25519::SigningKey;
 use keystead_crypto::signature::PublicKey;
 use keystead_engine::{
-    BUILT_IN, BackupError, CreateClient, CreateRoleAssignment, DeleteRoleAssignment, JobState, ReadPolicy, ReadRestore,
-    Refusal, RevokeTokens, Sign, StartRestore, WriteApprovals,
+    AddCredential, BUILT_IN, BackupError, BackupPlace, CreateClient, CreateRoleAssignment, DeleteRoleAssignment,
+    JobState, NewCredential, ReadBackup, ReadPolicy, ReadRestore, Refusal, RevokeTokens, Sign, StartBackup,
+    StartRestore, WriteApprovals,
 };
-use keystead_identity::Principal;
+use keystead_identity::{By, Credential, Principal};
 use keystead_model::{Guid, KeySpec, SignAlgorithm, Target, Time};
 
 /// Managed HSM Restore User.
@@ -55,6 +56,51 @@ async fn an_administrators_restore_brings_the_policy_back_and_revoked_tokens_sta
     let time = |subject: &str| revoked.iter().find(|n| n.subject.as_deref() == Some(subject)).map(|n| n.time);
     assert_eq!((time("before"), time("since")), (Some(T0.0 + 6_000), Some(T0.0)));
     node.stop_and_verify().await;
+}
+
+/// A vault whose one administrator proves himself by a secret that ends after a day; then he gets one that does not.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_restore_brings_back_a_policy_under_which_nobody_administers() {
+    let (node, short) = (Node::new().await, "short");
+    let mut new = new_vault(short);
+    let ends = Credential {
+        id: "first".to_owned(),
+        expires: Some(T0.0 + DAY),
+        by: By::Secret(keystead_identity::secret_digest(OFFICER.1)),
+    };
+    let officer = new.policy.clients.iter_mut().find(|client| client.id == OFFICER.0).unwrap();
+    (officer.secrets, officer.credentials) = (Vec::new(), vec![ends]);
+    node.instance.create(new, at(T0)).await.unwrap();
+    let to = || BackupPlace { container: format!("https://{short}.localhost:8443/backups"), token: None };
+    let secret = std::sync::OnceLock::<Who>::new();
+    let begun = node.run_in(short, OFFICER, StartBackup { to: to(), check: false }, T0).await.unwrap();
+    let ended = async |restore: bool, job, now: Time| {
+        for second in 1..400 {
+            node.instance.go_on_whole(|| at(now.plus_millis(second * 1_000))).await;
+            let who = secret.get().copied().unwrap_or(OFFICER);
+            let view = match restore {
+                false => node.run_in(short, who, ReadBackup { job }, now).await.unwrap(),
+                true => node.run_in(short, who, ReadRestore { job }, now).await.unwrap(),
+            };
+            if view.state != JobState::Running {
+                assert_eq!((view.state, &view.error), (JobState::Succeeded, &None), "{view:?}");
+                return view;
+            }
+        }
+        panic!("it does not end")
+    };
+    let folder = ended(false, begun.id, T0).await.folder.unwrap().rsplit_once('/').unwrap().1.to_owned();
+    let more = AddCredential { client: OFFICER.0.to_owned(), credential: NewCredential::Secret, expires: None };
+    let made = node.run_in(short, OFFICER, more, T0).await.unwrap().secret.unwrap();
+    secret.set((OFFICER.0, String::leak(made.to_string()))).unwrap();
+    let (later, who) = (T0.plus_millis(2 * DAY), *secret.get().unwrap());
+    let restore = StartRestore { from: to(), folder, check: false, rollback: true };
+    let begun = node.run_in(short, who, restore, later).await.unwrap();
+    let said = ended(true, begun.id, later).await.details.unwrap();
+    assert!(said.contains("The policy was left as it is"), "{said}");
+    let policy = node.run_in(short, who, ReadPolicy, later).await.unwrap();
+    let officer = policy.document.clients.iter().find(|client| client.id == OFFICER.0).unwrap();
+    assert_eq!(officer.credentials.len(), 2, "and his way in is there");
 }
 
 #[tokio::test(flavor = "multi_thread")]

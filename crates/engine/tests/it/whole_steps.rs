@@ -1,11 +1,12 @@
 //! The steps of backups and restores: each can be done again, none is tried for ever, and nothing waits for them.
 
+use crate::custodians::altered;
 use crate::support::*;
 use crate::whole::{backed_up, begin, ended, restore, restored};
 use keystead_engine::{JobState, ListVersions, ReadBackup, RotateKey, StartRestore};
 use keystead_model::{KeySpec, Time};
-use keystead_store::CommitError;
 use keystead_store::fault::CommitFault;
+use keystead_store::{Changes, CommitError, Kind, Row};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -22,6 +23,20 @@ async fn a_backup_that_was_cut_off_after_it_got_its_name_ends_well() {
         let folder = view.folder.unwrap().rsplit_once('/').unwrap().1.to_owned();
         restored(&node, restore(&folder)).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vault_with_a_damaged_row_is_not_backed_up_and_the_word_says_so() {
+    let node = Node::new().await;
+    node.run(create("k", KeySpec::EcP256)).await.unwrap();
+    let vault = node.vault().info().id;
+    let row = node.store.rows(vault, Kind::KeyVersion, None, 1).await.unwrap().remove(0);
+    let damaged = Row { counter: row.counter + 1, sealed: vec![0; row.sealed.len()], ..row };
+    altered(&node, vault, Changes { puts: vec![damaged], ..Changes::default() }).await;
+    let begun = begin(&node).await;
+    let view = ended(&node, &begun).await;
+    assert_eq!((view.state, view.folder), (JobState::Failed, None));
+    assert_eq!(view.error.map(|(word, _)| word), Some("VaultDamaged"));
 }
 
 /// The first copy ends and the second begins in one step.

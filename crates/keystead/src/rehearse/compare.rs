@@ -71,6 +71,8 @@ pub(super) enum What {
     Differs,
     /// It was tried, and does not do what its key should.
     DoesNotWork,
+    /// The inventory has it as resident in a token: no backup can have it, and it is lost with the token.
+    TokenOnly,
 }
 
 impl What {
@@ -80,6 +82,7 @@ impl What {
             Self::Additional => "additional",
             Self::Differs => "differs",
             Self::DoesNotWork => "does not work",
+            Self::TokenOnly => "in the token only",
         }
     }
 }
@@ -94,6 +97,8 @@ pub(super) struct Outcome {
     pub(super) differences: Vec<Difference>,
     /// All of them.
     pub(super) count: usize,
+    /// Versions that no backup can have.
+    pub(super) token_only: Vec<Difference>,
 }
 
 /// A comparison on its way.
@@ -149,9 +154,11 @@ impl Comparison {
     pub(super) fn end(mut self) -> Outcome {
         self.end_key();
         for (_, key) in self.left.take().into_iter().flatten() {
-            let resident = key.versions.values().all(|version| version.resident);
-            let why = if resident && !key.versions.is_empty() { RESIDENT } else { "the backup does not have it" };
-            self.tell(What::Missing, &key.of.name, None, why.to_owned());
+            let resident = key.versions.values().all(|version| version.resident) && !key.versions.is_empty();
+            match resident {
+                true => key.versions.into_keys().for_each(|id| self.token_only(&key.of.name, id)),
+                false => self.tell(What::Missing, &key.of.name, None, "the backup does not have it".to_owned()),
+            }
         }
         self.outcome
     }
@@ -172,8 +179,24 @@ impl Comparison {
     fn end_key(&mut self) {
         let Some((name, versions)) = self.now.take() else { return };
         for (id, version) in versions {
-            let why = if version.resident { RESIDENT } else { "the backup does not have this version" };
-            self.tell(What::Missing, &name, Some(id), why.to_owned());
+            match version.resident {
+                true => self.token_only(&name, id),
+                false => {
+                    self.tell(What::Missing, &name, Some(id), "the backup does not have this version".to_owned());
+                }
+            }
+        }
+    }
+
+    /// What the vault is besides its keys is not what the inventory says.
+    pub(super) fn vault(&mut self, what: &str, why: &str) {
+        self.tell(What::Differs, what, None, why.to_owned());
+    }
+
+    fn token_only(&mut self, key: &str, version: String) {
+        if self.outcome.token_only.len() < TOLD {
+            let (key, why) = (key.to_owned(), RESIDENT.to_owned());
+            self.outcome.token_only.push(Difference { what: What::TokenOnly, key, version: Some(version), why });
         }
     }
 
@@ -185,7 +208,7 @@ impl Comparison {
     }
 }
 
-const RESIDENT: &str = "it is resident in a token, and in no backup";
+const RESIDENT: &str = "it is resident in a token, and in no backup: it is lost with the token";
 
 /// The members in which two of a kind differ.
 fn members(was: &impl Serialize, is: &impl Serialize) -> String {
@@ -266,6 +289,26 @@ mod tests {
             ]
         );
         assert_eq!(members(&version("1"), &Version { enabled: false, ..version("1") }), "enabled: true, and now false");
+    }
+
+    #[test]
+    fn what_is_resident_in_a_token_is_told_apart_from_what_is_missing() {
+        let mut resident = key("in", &["1", "2"], false);
+        resident.versions.iter_mut().for_each(|version| version.resident = true);
+        let mut mixed = key("mixed", &["1", "2"], false);
+        mixed.versions[0].resident = true;
+        let mut expected = Expected::default();
+        [resident, mixed.clone(), key("gone", &["1"], false)].into_iter().for_each(|object| expected.add(object));
+        let mut comparison = Comparison::with(expected.end());
+        mixed.versions.remove(0);
+        comparison.see(mixed);
+        comparison.vault("policy", "it is another");
+        let outcome = comparison.end();
+        let told: Vec<_> = outcome.token_only.iter().map(|d| (d.key.as_str(), d.version.as_deref())).collect();
+        assert_eq!(told, [("mixed", Some("1")), ("in", Some("1")), ("in", Some("2"))]);
+        let differ: Vec<_> = outcome.differences.iter().map(|d| (d.what, d.key.as_str())).collect();
+        assert_eq!(differ, [(What::Differs, "policy"), (What::Missing, "gone")]);
+        assert_eq!(outcome.count, 2);
     }
 
     #[test]

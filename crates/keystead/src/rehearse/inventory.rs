@@ -4,6 +4,7 @@ use super::compare::{Expected, Keys};
 use crate::exit::Failure;
 use keystead_crypto::ed25519;
 use keystead_custody::activation::{Activation, NodeIdentity};
+use keystead_engine::Told;
 use keystead_formats::inventory::{MAX_PAGE, Page, SignedPage};
 use keystead_model::VaultId;
 use std::fs::File;
@@ -26,6 +27,11 @@ pub(super) struct About {
     pub(super) node_words: String,
     /// Whether the activation record names it.
     pub(super) node_known: bool,
+    /// Digests of policy and settings, where the release that wrote it said them.
+    pub(super) told: Option<Told>,
+    /// The newest checkpoints of its log at the first page and at the last, and the key of the node that signed them.
+    pub(super) checkpoints: (String, String),
+    pub(super) node_key: [u8; 32],
 }
 
 impl Inventory {
@@ -53,7 +59,11 @@ impl Inventory {
             return Err(Failure::check(format!("{shown}: the inventory is cut short: its last page is missing")));
         };
         let node = node(&last).ok_or_else(|| Failure::check(format!("{shown}: it names no node")))?;
+        let told = last.policy.zip(last.settings).map(|(policy, settings)| Told { policy, settings });
         let about = About {
+            told,
+            checkpoints: (first.checkpoint, last.checkpoint),
+            node_key: node.key,
             vault: last.vault,
             revision: (first.revision, last.revision),
             taken: first.taken,

@@ -1,10 +1,12 @@
 //! `keystead rehearse`: whether what a customer keeps would bring his vault back, tried on a machine of his own.
 //!
 //! - [`scratch`]: a real store with the real engine in a directory that goes away again
-//! - [`inventory`]: what the live vault said it holds; [`compare`]: what of it did not come back; [`report`]: the end
+//! - [`inventory`]: what the live vault said it holds; [`compare`]: what of it did not come back; [`log`]: how the
+//!   checkpoints stand to each other; [`report`]: the end
 
 mod compare;
 mod inventory;
+mod log;
 mod report;
 mod scratch;
 
@@ -13,15 +15,16 @@ use crate::domain::opened::{Opened, QuorumArgs};
 use crate::exit::Failure;
 use crate::output::{self, OutputArgs, time};
 use compare::Comparison;
-use inventory::Inventory;
+use inventory::{About, Inventory};
 use keystead_crypto::sealed::{Sealer, Usage};
 use keystead_custody::BackupKey;
+use keystead_engine::{NotTold, Told};
 use keystead_formats::backup::{Header, MAX_START, Said};
 use keystead_model::VaultId;
 use report::Report;
 use scratch::Scratch;
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
 #[derive(clap::Args)]
@@ -35,7 +38,9 @@ Examples:
 No server is asked. The custodians' keys open the domain, the domain opens the
 backup, the backup is restored in the scratch directory by the same code that a
 server restores with, and each key is used once. Then all of it is held against
-the inventory. Exit code 0 only if everything is there, the same, and works.
+the inventory: keys, policy, settings, and the head of the log. Exit code 0
+only if everything is there, the same, and works. A key that is resident in a
+token is in no backup: it is told, and no difference.
 
 The directory is made for this and removed at the end. What is in it is sealed
 to the domain; nothing on the machine's disk opens it.")]
@@ -69,7 +74,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     let opened = args.custodians.open(&args.domain)?;
     let (required, custodians) = (opened.record.quorum.required(), opened.record.custodians.len());
     output::note(&format!("{required} of {custodians} custodians opened the domain of '{}'", opened.record.name));
-    let said = backup_of(&args.backup, &opened)?;
+    let (said, told) = backup_of(&args.backup, &opened)?;
     output::note(&format!("the domain's key opens the backup of {}", time::millis(said.taken)));
     let inventory = match &args.inventory {
         Some(file) => Some(Inventory::read(file, &opened.record, VaultId::from_bytes(*said.domain))?),
@@ -77,7 +82,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     };
     let hsms = args.hsm.as_deref().map(config::read_hsm).transpose()?.unwrap_or_default();
     let directory = scratch::Directory::new(&args.scratch, args.keep)?;
-    let work = rehearsed(&args, opened, said, inventory, hsms, &directory);
+    let work = rehearsed(&args, opened, (said, told), inventory, hsms, &directory);
     let report = tokio::select! {
         done = work => done?,
         _ = tokio::signal::ctrl_c() => return Err(Failure::unavailable("the rehearsal was broken off")),
@@ -90,7 +95,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
 async fn rehearsed(
     args: &Args,
     opened: Opened,
-    said: Said,
+    (said, told): (Said, Told),
     inventory: Option<Inventory>,
     hsms: Vec<crate::hsm::settings::HsmSection>,
     directory: &scratch::Directory,
@@ -115,16 +120,35 @@ async fn rehearsed(
         }
     }
     scratch.close().await;
+    if let Some(about) = &about {
+        compare_vault(&mut comparison, about, &said, &told);
+    }
     Ok(Report::new(quorum, &said, about, comparison.end()))
 }
 
-/// What the header says, if the domain's private key alone opens the backup, and the blob key opens the same.
-fn backup_of(file: &Path, opened: &Opened) -> Result<Said, Failure> {
+/// What a vault is besides its keys.
+fn compare_vault(comparison: &mut Comparison, about: &About, said: &Said, told: &Told) {
+    if let Some(live) = &about.told {
+        if live.policy != told.policy {
+            comparison.vault("(policy)", "the policy in the backup is not the one that the inventory speaks of");
+        }
+        if live.settings != told.settings {
+            comparison.vault("(settings)", "kind, retention or purge protection are not those of the inventory");
+        }
+    }
+    if let Some(why) = log::wrong(said, about) {
+        comparison.vault("(log)", why);
+    }
+}
+
+/// What the header and the first frame say, if the domain's private key alone opens the backup, and the blob key opens
+/// the same.
+fn backup_of(file: &Path, opened: &Opened) -> Result<(Said, Told), Failure> {
     let shown = file.display();
     let failed = |e| Failure::usage(format!("cannot read {shown}: {e}"));
     let (mut start, most) = (Vec::new(), u64::try_from(MAX_START).unwrap_or(u64::MAX));
     File::open(file).map_err(failed)?.take(most).read_to_end(&mut start).map_err(failed)?;
-    let (header, _) = Header::parse(&start).map_err(|e| Failure::check(format!("{shown}: {e}")))?;
+    let (header, length) = Header::parse(&start).map_err(|e| Failure::check(format!("{shown}: {e}")))?;
     let damaged = || Failure::check(format!("{shown}: its header was altered: take another copy"));
     let said = header.said().ok_or_else(damaged)?;
     let (domain, own) = (VaultId::from_bytes(*said.domain), opened.secrets.working.domain);
@@ -138,7 +162,22 @@ fn backup_of(file: &Path, opened: &Opened) -> Result<Said, Failure> {
     let blobs = Sealer::new(opened.secrets.working.blob.expose(), Usage::Backup, 1);
     let same = BackupKey::unwrap(&blobs, domain, *said.id, &header.said, &header.wrapped_key);
     let same = same.is_ok_and(|other| keystead_crypto::same(other.expose(), key.expose()));
-    if same { Ok(said) } else { Err(damaged()) }
+    if !same {
+        return Err(damaged());
+    }
+    start.truncate(length);
+    let told = Told::in_backup(&start, &key, |at, most| {
+        let mut from = File::open(file)?;
+        from.seek(SeekFrom::Start(at))?;
+        let mut bytes = Vec::new();
+        from.take(u64::try_from(most).unwrap_or(u64::MAX)).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    });
+    let told = told.map_err(|e| match e {
+        NotTold::Io(e) => failed(e),
+        NotTold::Backup(e) => Failure::check(format!("{shown}: {e}")),
+    })?;
+    Ok((said, told))
 }
 
 #[cfg(test)]

@@ -28,6 +28,8 @@ pub(super) struct Report {
     worked: usize,
     differences: Vec<Difference>,
     difference_count: usize,
+    /// Versions that no backup can have.
+    token_only: Vec<Difference>,
     not_compared: Vec<&'static str>,
 }
 
@@ -50,8 +52,13 @@ struct Compared {
     changed_meanwhile: bool,
 }
 
-const NEVER: [&str; 2] = ["the policy and the vault's settings", "the audit log, of which a backup has nothing"];
-const WITHOUT: [&str; 2] = [
+const NEVER: [&str; 2] = [
+    "the audit log but for its head, as a backup has nothing else of it",
+    "the setting AllowKeyManagementOperationsThroughARM, which a backup does not have",
+];
+const UNTOLD: &str = "the policy and the vault's settings: the release that took the inventory did not say them";
+const WITHOUT: [&str; 3] = [
+    "the policy, the vault's settings and the head of the log: there is no inventory",
     "which keys and versions there were: there is no inventory",
     "attributes, tags, rotation policies and public keys: there is no inventory",
 ];
@@ -64,7 +71,11 @@ impl Report {
             revision: said.revision,
             taken: said.taken,
         };
-        let missing = if about.is_none() { &WITHOUT[..] } else { &[] };
+        let missing = match &about {
+            None => &WITHOUT[..],
+            Some(about) if about.told.is_none() => &[UNTOLD],
+            Some(_) => &[],
+        };
         let inventory = about.map(|about| Compared {
             vault: about.vault,
             revision: about.revision.0,
@@ -86,6 +97,7 @@ impl Report {
             worked: outcome.versions.saturating_sub(outcome.failed),
             differences: outcome.differences,
             difference_count: outcome.count,
+            token_only: outcome.token_only,
             not_compared: missing.iter().chain(&NEVER).copied().collect(),
         }
     }
@@ -95,7 +107,7 @@ impl Report {
             return output::json(self);
         }
         output::fields(self.lines())?;
-        if self.differences.is_empty() {
+        if self.differences.is_empty() && self.token_only.is_empty() {
             return Ok(());
         }
         output::text("")?;
@@ -103,7 +115,7 @@ impl Report {
             let version = or_dash(d.version.as_ref());
             vec![d.what.words().to_owned(), output::printable(&d.key), version, output::printable(&d.why)]
         };
-        output::table(&["what", "key", "version", "why"], self.differences.iter().map(row))
+        output::table(&["what", "key", "version", "why"], self.differences.iter().chain(&self.token_only).map(row))
     }
 
     /// How the command ends.
@@ -115,13 +127,18 @@ impl Report {
         Err(Failure::check(format!("the rehearsal found {} differences{older}", self.difference_count)))
     }
 
+    fn result(&self) -> &'static str {
+        match (self.equal, self.token_only.is_empty()) {
+            (true, true) => "everything that was compared is there and works",
+            (true, false) => "everything that a backup can have is there and works; the rest is lost with its token",
+            (false, _) => "not the same",
+        }
+    }
+
     fn lines(&self) -> Vec<(&'static str, String)> {
         let Backup { id, revision, taken, .. } = &self.backup;
         let mut lines = vec![
-            (
-                "result",
-                if self.equal { "everything that was compared is there and works" } else { "not the same" }.to_owned(),
-            ),
+            ("result", self.result().to_owned()),
             ("custodians", format!("{} of {} opened the domain {}", self.required, self.custodians, self.domain)),
             ("backup", format!("{id}, revision {revision}, {}", time::millis(*taken))),
         ];
@@ -140,6 +157,9 @@ impl Report {
             format!("{} of {} versions signed or encrypted, and were proven", self.worked, self.versions),
         ));
         lines.push(("differences", self.difference_count.to_string()));
+        if !self.token_only.is_empty() {
+            lines.push(("in the token only", format!("{} versions, not in the backup", self.token_only.len())));
+        }
         lines.extend(self.not_compared.iter().map(|what| ("not compared", (*what).to_owned())));
         lines
     }

@@ -164,7 +164,8 @@ impl<'a, 'r> Copying<'a, 'r> {
     }
 }
 
-async fn vault(room: &Room<'_>) -> Result<VaultItem, Refusal> {
+/// What the vault is, and its policy.
+pub(super) async fn vault(room: &Room<'_>) -> Result<VaultItem, Refusal> {
     let (policy, _) = policy_row::stored(room).await?;
     Ok(VaultItem {
         vault: clear_row::stored(room).await?,

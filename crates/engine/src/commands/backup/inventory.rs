@@ -1,11 +1,12 @@
 //! What a vault holds, a signed page at a time.
 
-use super::trial;
+use super::{copy, trial};
 use crate::commands::ask;
 use crate::error::Refusal;
 use crate::records::{RotationRecord, VersionRecord};
 use crate::room::{Key, KeyVersion, Room};
 use crate::run::{Effect, Execute};
+use crate::whole::Told;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use keystead_access::Permit;
@@ -63,6 +64,7 @@ impl Execute for ReadInventory {
         let next = gathered.from(ask.after.unwrap_or(InventoryPlace::BEGIN)).await?;
         let Gathered { objects, failed, .. } = gathered;
         let (vault, key) = (room.vault(), room.vault().journal.node_key());
+        let told = Told::of(copy::vault(room).await?);
         let page = Page {
             vault: vault.info().id.to_string(),
             domain: room.domain().to_string(),
@@ -73,6 +75,8 @@ impl Execute for ReadInventory {
             node_key: hex::encode(key.public()),
             after: ask.after.map(|place| place.to_string()),
             next: next.map(|place| place.to_string()),
+            policy: Some(told.policy),
+            settings: Some(told.settings),
             objects,
         };
         let text = page.to_text();

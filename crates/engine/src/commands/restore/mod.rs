@@ -9,6 +9,7 @@ mod source;
 mod start;
 mod steps;
 
+pub(crate) use policy::here;
 pub(crate) use proceed::ContinueRestore;
 pub use read::ReadRestore;
 pub use start::{RestoreKeyFromBackup, StartRestore};

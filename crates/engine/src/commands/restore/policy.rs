@@ -69,7 +69,7 @@ fn still_revoked(restored: &mut Vec<NotBefore>, now: &[NotBefore]) {
 }
 
 /// The document as it is in this vault: principals of the vault's own issuer are those of this vault's.
-fn here(from: VaultItem, iss: &str) -> PolicyDocument {
+pub(crate) fn here(from: VaultItem, iss: &str) -> PolicyDocument {
     let VaultItem { iss: own, mut policy, .. } = from;
     let rename = |name: &mut String| {
         if *name == own {

@@ -1,5 +1,5 @@
-//! What custodians need stands in the clear: the activation record, the security domain, their confirmations. Whether it
-//! belongs together is seen here, before they are needed.
+//! What custodians need stands in the clear: the activation record, the security domain, their confirmations. Whether
+//! it belongs together is seen here, before they are needed.
 
 use super::{Finding, Verdict};
 use crate::node::QUORUM;

@@ -42,6 +42,38 @@ async fn the_operator_removes_a_path_once_it_was_approved() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_operator_adds_a_path_once_for_each_approval() {
+    let people = People::new();
+    let node = node(&people, &[(Rule::PathAddition, 2)]).await;
+    let dir = node.stop().await;
+    let path = |name: &'static str| {
+        let file = dir.path().join(name);
+        KeyFile::create(&file).unwrap();
+        Arc::new(KeyFile::at(&file).named(name)) as Arc<dyn UnsealPath>
+    };
+    let (second, third) = (path("second"), path("third"));
+    let first: Arc<dyn UnsealPath> = Arc::new(KeyFile::at(&dir.path().join("path.key")));
+    let node = Node::open_by(dir, vec![first, second, third]).await;
+    let add = async |path: &str| node.instance.add_path("dev", path, at(T0)).await;
+    let required = |answer: Result<(), OperateError>| {
+        matches!(answer, Err(OperateError::Refused(Refusal::Approval(ApprovalError::Required { .. }))))
+    };
+    assert!(required(add("second").await));
+    let reason = || Reason { text: "the machine starts by itself".to_owned(), hours: None };
+    let view = node.instance.propose("dev", Approvable::PathAddition("second", "file"), reason(), at(T0)).await.unwrap();
+    assert_eq!(view.proposal.operation, "vault/path/add");
+    approve(&node, &view, &[&people.alice]).await;
+    assert!(required(add("second").await), "one of two");
+    approve(&node, &view, &[&people.bob]).await;
+    assert!(required(add("third").await), "another path than was approved");
+    add("second").await.unwrap();
+    assert_eq!(state(&node, &view).await, ProposalState::Executed);
+    node.instance.remove_path("dev", "second", at(T0)).await.unwrap();
+    assert!(required(add("second").await), "once");
+    node.stop_and_verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_vault_is_erased_once_that_was_approved() {
     let people = People::new();
     let node = node(&people, &[(Rule::Erase, 1)]).await;

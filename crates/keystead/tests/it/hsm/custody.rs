@@ -61,3 +61,52 @@ fn a_token_that_goes_away_and_comes_back_costs_other_vaults_nothing() {
     }
     assert!(server.stop().success());
 }
+
+/// Whether the vault answers, or is sealed: whatever an enrolment that ran meanwhile made of it.
+#[test]
+fn an_administrator_who_seals_while_a_token_is_enrolled_wins() {
+    let place = Place::new();
+    let server = start(&place);
+    let mut hsm = vault(&place, &server);
+    hsm.call("POST", "/keys/pay/create", Some(&json!({"kty": "EC-HSM"}))).unwrap().ok();
+    let socket = place.data.join("operator.sock");
+    for after in [0, 20, 60, 120, 250] {
+        std::thread::scope(|scope| {
+            let enrolling = scope.spawn(|| enrol(&place));
+            std::thread::sleep(Duration::from_millis(after));
+            let sealed = hsm.call("POST", "/keystead/v1/vault/seal", None).unwrap();
+            assert_eq!(sealed.status, 204, "{}", sealed.message());
+            let _whatever_came_of_it = enrolling.join().unwrap();
+        });
+        let answer = hsm.sign("pay", &[7; 32]).unwrap();
+        assert_eq!(answer.code(), "VaultSealed", "{after} ms");
+        let done = place.cli(&["vault", "--socket", socket.to_str().unwrap(), "unseal", "dev-hsm"]);
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        hsm.sign("pay", &[7; 32]).unwrap().ok();
+    }
+    assert!(server.stop().success());
+}
+
+#[test]
+fn what_an_erasure_leaves_in_tokens_is_told() {
+    let place = Place::new();
+    let server = start(&place);
+    let mut hsm = vault(&place, &server);
+    hsm.call("POST", "/keys/pay/create", Some(&json!({"kty": "EC-HSM"}))).unwrap().ok();
+    let (tokens, aside) = (place.data.join("softhsm/tokens"), place.data.join("softhsm/aside"));
+    fs::rename(&tokens, &aside).unwrap();
+    fs::create_dir(&tokens).unwrap();
+    let until = Instant::now() + Duration::from_secs(60);
+    while hsm.sign("pay", &[7; 32]).unwrap().status != 503 {
+        assert!(Instant::now() < until, "the loss is noticed");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let socket = place.data.join("operator.sock");
+    let words = ["vault", "--socket", socket.to_str().unwrap(), "erase", "dev-hsm", "--confirm", "dev-hsm"];
+    let done = place.cli(&words);
+    let told = String::from_utf8_lossy(&done.stdout).into_owned();
+    assert!(done.status.success(), "{told}");
+    assert!(told.contains("left: the wrapping key in token 'softhsm'"), "{told}");
+    assert!(told.contains("left: resident keys of vault"), "a token that is away may have some: {told}");
+    assert!(server.stop().success());
+}
