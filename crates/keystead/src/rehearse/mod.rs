@@ -141,7 +141,8 @@ fn compare_vault(comparison: &mut Comparison, about: &About, said: &Said, told: 
     }
 }
 
-/// What the header and the first frame say, if the domain's private key alone opens the backup, and the blob key opens the same.
+/// What the header and the first frame say, if the domain's private key alone opens the backup, and the blob key opens
+/// the same.
 fn backup_of(file: &Path, opened: &Opened) -> Result<(Said, Told), Failure> {
     let shown = file.display();
     let failed = |e| Failure::usage(format!("cannot read {shown}: {e}"));
