@@ -195,7 +195,7 @@ impl Gate {
         let (mut pending, mut other) = (None, None);
         for stored in all(room).await? {
             if !stored.is_for(room, operation, proposer) {
-                other = other.or_else(|| stored.of_what_was(room, (&now, operation), proposer));
+                other = other.or_else(|| stored.of_what_was(room, (now, operation), proposer));
                 continue;
             }
             let (state, standing) = stored.stands(now.approvals(), operation.rules, room.at.now);
