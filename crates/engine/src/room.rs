@@ -12,7 +12,8 @@ use keystead_model::{KeyOperation, KeyRef, Moment, Name, ObjectId, Revision, Tar
 use keystead_protection::{Lane, OpenKey, Protection, Standing};
 use keystead_store::{Changes, Kind, Row, RowKey};
 use minicbor::Encode;
-use std::sync::{Arc, Mutex};
+use serde_json::Value;
+use std::sync::{Arc, Mutex, OnceLock};
 use tokio::sync::OnceCell;
 
 mod used;
@@ -63,16 +64,38 @@ pub struct Room<'a> {
     /// When the work entered.
     pub(crate) at: Moment,
     used: Mutex<Vec<Used>>,
+    /// What approvers signed that it falls on.
+    approved: OnceLock<Value>,
 }
 
 impl<'a> Room<'a> {
     pub(crate) fn new(vault: &'a Vault, open: &'a Arc<Open>, at: Moment) -> Self {
-        Self { vault, open, seals: open.seals(), lane: Lane::default(), at, used: Mutex::default() }
+        Self {
+            vault,
+            open,
+            seals: open.seals(),
+            lane: Lane::default(),
+            at,
+            used: Mutex::default(),
+            approved: OnceLock::new(),
+        }
     }
 
     /// For one caller, whose work takes turns with others'.
     pub(crate) fn in_lane(self, lane: Lane) -> Self {
         Self { lane, ..self }
+    }
+
+    /// Approvers signed that it falls on this.
+    pub(crate) fn approved(&self, found: Option<Value>) {
+        if let Some(found) = found {
+            let _ = self.approved.set(found);
+        }
+    }
+
+    /// Refused where approvers signed that it falls on something else: that was changed since the gate looked.
+    pub(crate) fn still_approved(&self, found: &Value) -> Result<(), Refusal> {
+        if self.approved.get().is_none_or(|approved| approved == found) { Ok(()) } else { Err(Refusal::Conflict) }
     }
 
     /// Where keys are made and opened for this command.

@@ -15,6 +15,7 @@ use keystead_audit::{Answer, Draft, Outcome, Receipt, Record, Slot};
 use keystead_identity::Caller;
 use keystead_model::{Moment, ObjectId, OperationId, Revision, VaultStatus, Version};
 use keystead_store::{Changes, CommitError, MakeRecord, OutboxRow, Row, RowKey};
+use serde_json::Value;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{RwLockReadGuard, RwLockWriteGuard};
@@ -25,17 +26,21 @@ pub trait Command: Execute {}
 impl<C: Execute> Command for C {}
 
 pub(crate) mod sealed {
-    use super::{Ask, Effect, Operation, Permit, Policy, Refusal, Room, Who};
+    use super::{Ask, Effect, Operation, Permit, Policy, Refusal, Room, Value, Who};
 
     /// The work of a command. `pub` in a private module, so that `Command` is closed.
     pub trait Execute: Ask + Send + Sync + Sized + 'static {
         /// What it gives.
         type Output: Send + 'static;
 
-        /// What approvers see of it, if it is of a kind for which a policy may ask approvals. Says all that decides what
-        /// it does, and no secret.
-        fn approval(&self, _who: &Who, _policy: &Policy) -> Option<Operation> {
-            None
+        /// What approvers see of it, if it is of a kind for which a policy may ask approvals. Says all of the request
+        /// that decides what it does, and no secret. Each command says it, so that none forgets it.
+        fn approval(&self, who: &Who, policy: &Policy) -> Option<Operation>;
+
+        /// What it falls on as that is now, where the request alone does not say so. `execute` compares it with
+        /// [`Room::still_approved`]. Asked only where the policy asks for approvals.
+        fn found(&self, _room: &Room<'_>) -> impl Future<Output = Result<Option<Value>, Refusal>> + Send {
+            async { Ok(None) }
         }
 
         /// Reads and uses keys; returns what it changes. May be run again if another change came first, so it must not

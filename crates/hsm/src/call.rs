@@ -278,6 +278,19 @@ pub enum Call {
         #[cbor(n(1), with = "minicbor::bytes")]
         cipher: Vec<u8>,
     },
+    /// The public half of a key of the token's owner that signs texts.
+    #[n(19)]
+    TextKey(#[n(0)] Wanted),
+    /// Signs with it: what its algorithm takes.
+    #[n(20)]
+    SignText {
+        /// Which.
+        #[n(0)]
+        key: Wanted,
+        /// The text for Ed25519, its SHA-256 for P-256.
+        #[cbor(n(1), with = "minicbor::bytes")]
+        message: Vec<u8>,
+    },
 }
 
 /// What is answered to each call.
@@ -312,7 +325,8 @@ pub enum Reply {
         #[n(1)]
         stored: Stored,
     },
-    /// To [`Call::Sign`], [`Call::OwnedSign`], [`Call::Random`].
+    /// To [`Call::Sign`], [`Call::OwnedSign`], [`Call::SignText`], [`Call::Random`]; and to [`Call::TextKey`]: 32 bytes of
+    /// Ed25519, or an uncompressed point of P-256.
     #[n(5)]
     Bytes(#[cbor(n(0), with = "minicbor::bytes")] Vec<u8>),
     /// To [`Call::Encrypt`].
@@ -404,6 +418,8 @@ impl Call {
             Self::OwnedPublic(_) => "owned_public",
             Self::OwnedSign { .. } => "owned_sign",
             Self::OwnedDecrypt { .. } => "owned_decrypt",
+            Self::TextKey(_) => "text_key",
+            Self::SignText { .. } => "sign_text",
         }
     }
 }

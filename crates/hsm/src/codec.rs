@@ -19,7 +19,7 @@ use minicbor::{Decode, Decoder, Encode, Encoder};
 use zeroize::{Zeroize as _, Zeroizing};
 
 /// Changes with any change of a message.
-const VERSION: u8 = 4;
+const VERSION: u8 = 5;
 
 /// Longest message in bytes.
 pub(crate) const MAX: usize = 1 << 20;

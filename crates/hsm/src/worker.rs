@@ -4,7 +4,7 @@
 //! - `token`: opening: library, slot, PIN, self-test, canary; `hand`: one session, which does what is asked
 //! - `selftest`: what the token is and can: how it wraps, what attacks get, which algorithms work
 //! - `making`, `wrapped_import`, `wrapping`: keys that are made, come in, and wrap others; `wrapped_export`: keys of
-//!   others that leave; `owned`: keys of others at work
+//!   others that leave; `owned`, `texts`: keys of others at work
 //! - `using`, `rsa`, `rsa15`, `ec`, `aes`, `keywrap`: keys at work; `opened`: the stored ones, unwrapped and kept
 //! - `rv`: what each CKR code means; `quirks`: where vendors differ; `raw`: what `cryptoki` cannot call
 
@@ -32,6 +32,7 @@ mod selftest;
 mod settings;
 mod slot;
 pub(crate) mod templates;
+mod texts;
 mod token;
 mod using;
 mod wrapped_export;

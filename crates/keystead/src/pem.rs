@@ -7,26 +7,8 @@ use keystead_crypto::{rsa, signature};
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use zeroize::Zeroizing;
-
-/// Which file, and what opens it.
-#[derive(clap::Args)]
-pub(crate) struct FileArgs {
-    /// The private key, PEM; readable by its owner alone
-    #[arg(long, value_name = "KEY.pem")]
-    key: PathBuf,
-    /// The passphrase of an encrypted key: the first line of this file
-    #[arg(long, value_name = "FILE")]
-    passphrase_file: Option<PathBuf>,
-}
-
-impl FileArgs {
-    /// Reads the key; asks for its passphrase where it needs one.
-    pub(crate) fn read<K: FromPem>(&self) -> Result<K, Failure> {
-        read(&self.key, self.passphrase_file.as_deref())
-    }
-}
 
 /// A key of the kind that is wanted.
 pub(crate) trait FromPem: Sized {

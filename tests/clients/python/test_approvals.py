@@ -58,6 +58,7 @@ def text(proposal, verdict):
         "verdict": verdict,
         "vault": f"{proposal['vault']} {proposal['vault_name']}",
         "proposal": proposal["id"],
+        "rules": ", ".join(proposal["rules"]),
         "operation": proposal["operation"],
         "target": proposal["target"],
         "parameters": proposal["parameters"],
@@ -66,7 +67,7 @@ def text(proposal, verdict):
         "policy revision": proposal["policy_revision"],
         "expires": expires,
     }
-    return "".join(["keystead approval 1\n", *(f"{name}: {value}\n" for name, value in lines.items())]).encode()
+    return "".join(["keystead approval 2\n", *(f"{name}: {value}\n" for name, value in lines.items())]).encode()
 
 
 def call(vault, method, path, body=None, propose=None):

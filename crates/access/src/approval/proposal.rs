@@ -12,6 +12,9 @@ use thiserror::Error;
 /// Longest reason, in bytes.
 const MAX_REASON: usize = 512;
 
+/// Where parameters say what was found.
+const FOUND: &str = "found";
+
 /// An operation as its approvers see it. Two are the same if and only if all of it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Operation {
@@ -29,6 +32,16 @@ impl Operation {
     /// Of an action; the parameters are a JSON object.
     pub fn new(rules: &'static [Rule], action: Action, target: &Target, parameters: &Value) -> Self {
         Self { rules, name: action.name(), target: target.to_string(), parameters: ascii(parameters) }
+    }
+
+    /// With what the request falls on as that was found, which the request itself does not say.
+    pub fn with_found(self, found: Option<&Value>) -> Self {
+        let Some(found) = found else { return self };
+        let mut parameters: Value = serde_json::from_str(&self.parameters).unwrap_or_default();
+        if let Some(members) = parameters.as_object_mut() {
+            members.insert(FOUND.to_owned(), found.clone());
+        }
+        Self { parameters: ascii(&parameters), ..self }
     }
 }
 
@@ -73,6 +86,10 @@ pub struct Proposal {
     /// Until when it can be carried out, ms since the epoch.
     #[n(11)]
     pub expires: i64,
+    /// Which text is signed; the first if none.
+    #[n(12)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed_as: Option<u8>,
 }
 
 /// What an approver says.
@@ -115,6 +132,9 @@ impl Proposal {
     /// Longest time until it expires, ms.
     pub const MAX_LIFE: i64 = 7 * 24 * 3_600_000;
 
+    /// The text that new ones are signed by: its first line names it.
+    pub const SIGNED_AS: u8 = 2;
+
     /// How long one lives for which no time was named, ms.
     pub const LIFE: i64 = 24 * 3_600_000;
 
@@ -128,9 +148,24 @@ impl Proposal {
 
     /// Whether it is about exactly this: the vault, the operation and all that decides what it does, and who does it.
     pub fn is_for(&self, vault: VaultId, operation: &Operation, proposer: &str) -> bool {
-        (self.vault.as_str(), self.operation.as_str(), self.target.as_str(), self.parameters.as_str())
-            == (vault.to_string().as_str(), operation.name, &operation.target, &operation.parameters)
+        self.is_of(vault, operation, proposer) && self.parameters == operation.parameters
+    }
+
+    /// Whether it is of the same request, whatever that fell on.
+    pub fn is_asked_as(&self, vault: VaultId, operation: &Operation, proposer: &str) -> bool {
+        self.is_of(vault, operation, proposer) && asked(&self.parameters) == asked(&operation.parameters)
+    }
+
+    fn is_of(&self, vault: VaultId, operation: &Operation, proposer: &str) -> bool {
+        (self.vault.as_str(), self.operation.as_str(), self.target.as_str())
+            == (vault.to_string().as_str(), operation.name, &operation.target)
             && self.proposer == proposer
+            && (!self.signs_rules() || self.rules == operation.rules)
+    }
+
+    /// Whether what is signed says which rules applied.
+    pub fn signs_rules(&self) -> bool {
+        self.signed_as.is_some_and(|text| text > 1)
     }
 
     /// Its id, if it is one.
@@ -139,14 +174,17 @@ impl Proposal {
     }
 
     /// What an approver signs: UTF-8, a line for each of its members, the last one ended, too. No value breaks a line.
+    /// The first release's had no line for the rules.
     pub fn text(&self, verdict: Verdict) -> String {
-        let mut text = String::from("keystead approval 1\n");
+        let mut text = format!("keystead approval {}\n", self.signed_as.unwrap_or(1));
+        let rules = self.rules.iter().map(|rule| rule.name()).collect::<Vec<_>>().join(", ");
         let revision = self.policy_revision.to_string();
         let (vault, expires) = (format!("{} {}", self.vault, self.vault_name), Time(self.expires).to_string());
         for (member, value) in [
             ("verdict", verdict.word()),
             ("vault", vault.as_str()),
             ("proposal", &self.id),
+            ("rules", &rules),
             ("operation", &self.operation),
             ("target", &self.target),
             ("parameters", &self.parameters),
@@ -155,10 +193,21 @@ impl Proposal {
             ("policy revision", &revision),
             ("expires", &expires),
         ] {
-            let _ = writeln!(text, "{member}: {}", line(value));
+            if member != "rules" || self.signs_rules() {
+                let _ = writeln!(text, "{member}: {}", line(value));
+            }
         }
         text
     }
+}
+
+/// Parameters without what was found.
+fn asked(parameters: &str) -> Value {
+    let mut parameters: Value = serde_json::from_str(parameters).unwrap_or_default();
+    if let Some(members) = parameters.as_object_mut() {
+        members.remove(FOUND);
+    }
+    parameters
 }
 
 /// A value that stays in its line and shows all that is in it, whatever it is: those that this server makes are

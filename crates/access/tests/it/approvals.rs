@@ -13,7 +13,9 @@ use proptest::prelude::*;
 use std::collections::BTreeMap;
 
 /// What is signed to approve, as another implementation wrote it.
-const TEXT: &str = include_str!("../golden/approval-v1.txt");
+const TEXT: &str = include_str!("../golden/approval-v2.txt");
+/// As the first release had it.
+const FIRST_TEXT: &str = include_str!("../golden/approval-v1.txt");
 const STORED: &[u8] = include_bytes!("../golden/approvals-v1.cbor");
 const BOB: &[u8] = include_bytes!("../golden/bob-spki.der");
 
@@ -52,6 +54,7 @@ fn proposal() -> Proposal {
         policy_revision: 7,
         proposed: 1_900_000_000_000,
         expires: 1_900_086_400_000,
+        signed_as: Some(Proposal::SIGNED_AS),
     }
 }
 
@@ -64,6 +67,37 @@ fn vote(of: &Proposal, n: u8, verdict: Verdict) -> Vote {
 fn the_signed_text_is_the_golden_one() {
     assert_eq!(proposal().text(Verdict::Approve), TEXT);
     assert_eq!(proposal().text(Verdict::Reject), TEXT.replace("verdict: approve", "verdict: reject"));
+    let first = Proposal { signed_as: None, ..proposal() };
+    assert_eq!(first.text(Verdict::Approve), FIRST_TEXT);
+}
+
+#[test]
+fn what_is_signed_says_which_rules_applied() {
+    let signed = vote(&proposal(), 1, Verdict::Approve);
+    assert!(signed.is_proven(&proposal()));
+    for rules in [Vec::new(), vec![Rule::Roles], vec![Rule::Purge, Rule::Policy]] {
+        assert!(!signed.is_proven(&Proposal { rules, ..proposal() }));
+    }
+    for signed_as in [None, Some(1), Some(3)] {
+        assert!(!signed.is_proven(&Proposal { signed_as, ..proposal() }));
+    }
+    let (vault, proposer) = (VaultId::from_bytes([0x10; 16]), proposal().proposer);
+    let other = Operation { rules: &[Rule::Purge, Rule::Policy], ..operation() };
+    assert!(!proposal().is_for(vault, &other, &proposer), "nor is it for what other rules apply to");
+}
+
+#[test]
+fn the_same_request_is_told_from_the_same_object() {
+    let of = |id: &str| operation().with_found(Some(&serde_json::json!({ "id": id })));
+    let proposed = Proposal { parameters: of("1").parameters, ..proposal() };
+    assert_eq!(proposed.parameters, r#"{"found":{"id":"1"},"name":"a"}"#);
+    let (vault, proposer) = (VaultId::from_bytes([0x10; 16]), proposal().proposer);
+    for (operation, same) in [(of("1"), true), (of("2"), false), (operation(), false)] {
+        assert_eq!(proposed.is_for(vault, &operation, &proposer), same);
+        assert!(proposed.is_asked_as(vault, &operation, &proposer));
+    }
+    let other = Operation { parameters: r#"{"name":"b"}"#.to_owned(), ..operation() };
+    assert!(!proposed.is_asked_as(vault, &other, &proposer));
 }
 
 #[test]
@@ -233,7 +267,7 @@ proptest! {
     ) {
         let of = Proposal { reason, parameters, proposer, target, vault_name: name, ..proposal() };
         let text = of.text(Verdict::Reject);
-        prop_assert_eq!(text.lines().count(), 11);
+        prop_assert_eq!(text.lines().count(), 12);
         prop_assert!(text.ends_with('\n') && text.bytes().all(|b| b == b'\n' || (b' '..=b'~').contains(&b)));
         prop_assert_eq!(text.lines().filter(|line| line.starts_with("verdict: ")).collect::<Vec<_>>(), ["verdict: reject"]);
     }

@@ -84,6 +84,7 @@ pub fn not_approved(why: &ApprovalError) -> Reply {
     let bad = |inner| Reply::error(StatusCode::BAD_REQUEST, "BadParameter", Some(inner), &text);
     match why {
         ApprovalError::Required { .. } => forbidden("ApprovalRequired"),
+        ApprovalError::Changed { .. } => forbidden("ApprovedOfAnother"),
         ApprovalError::ClockDoubted => forbidden("ClockDoubted"),
         ApprovalError::NotFound => Reply::error(StatusCode::NOT_FOUND, "ProposalNotFound", None, &text),
         ApprovalError::NotNeeded => bad("ApprovalNotNeeded"),

@@ -33,6 +33,15 @@ pub enum ApprovalError {
         /// A proposal of exactly this, and how many approvals it has.
         pending: Option<(ObjectId, usize)>,
     },
+    /// What was approved is of another object than the request falls on now, or of another state of it.
+    #[error(
+        "proposal {id} was approved, but not of what there is now: what it falls on (`found` in `keystead approval show \
+         {id}`) was changed or replaced since. Propose it anew"
+    )]
+    Changed {
+        /// The proposal.
+        id: ObjectId,
+    },
     /// It could be done as it is.
     #[error("the vault's policy asks for no approval of this: send the request without x-keystead-propose")]
     NotNeeded,
@@ -158,17 +167,21 @@ impl Gate {
     /// Of a command. A stored decision of the customer's is no caller's operation, and was approved as it was stored.
     pub(crate) async fn of<C: Execute>(permit: &Permit<C>, room: &Room<'_>) -> Result<Self, Refusal> {
         let Who::Caller(caller) = permit.who() else { return Ok(Self::Free) };
+        let ask = permit.ask();
         // Most commands are of no such kind, whatever the policy.
-        if permit.ask().approval(permit.who(), &room.open().policy.load()).is_none() {
+        if ask.approval(permit.who(), &room.open().policy.load()).is_none() {
             return Ok(Self::Free);
         }
         let now = InForce::read(room).await?;
-        match permit.ask().approval(permit.who(), &now.policy) {
-            Some(operation) => {
-                Self::for_operation(room, &now, &operation, &Proposal::proposer(caller.principal())).await
-            }
-            None => Ok(Self::Free),
+        let Some(operation) = ask.approval(permit.who(), &now.policy) else { return Ok(Self::Free) };
+        if now.approvals().needed(operation.rules).is_none() {
+            return Ok(Self::Unasked(now.check));
         }
+        let found = ask.found(room).await?;
+        let operation = operation.with_found(found.as_ref());
+        let gate = Self::for_operation(room, &now, &operation, &Proposal::proposer(caller.principal())).await?;
+        room.approved(found);
+        Ok(gate)
     }
 
     /// The same of an operation by name.
@@ -179,9 +192,10 @@ impl Gate {
         proposer: &str,
     ) -> Result<Self, Refusal> {
         let Some(needed) = now.approvals().needed(operation.rules) else { return Ok(Self::Unasked(now.check)) };
-        let mut pending = None;
+        let (mut pending, mut other) = (None, None);
         for stored in all(room).await? {
             if !stored.is_for(room, operation, proposer) {
+                other = other.or_else(|| stored.of_what_was(room, (now, operation), proposer));
                 continue;
             }
             let (state, standing) = stored.stands(now.approvals(), operation.rules, room.at.now);
@@ -196,7 +210,10 @@ impl Gate {
                 _ => {}
             }
         }
-        Err(ApprovalError::Required { needed, pending }.into())
+        match (pending, other) {
+            (None, Some(id)) => Err(ApprovalError::Changed { id }.into()),
+            _ => Err(ApprovalError::Required { needed, pending }.into()),
+        }
     }
 
     /// The proposal's next row, once `operation` carries it out, and what the record says of it.

@@ -101,6 +101,7 @@ pub(crate) async fn propose(room: &Room<'_>, now: &InForce, new: Proposed<'_>) -
         policy_revision: now.policy.revision().0,
         proposed: at.0,
         expires: at.plus_millis(life).0,
+        signed_as: Some(Proposal::SIGNED_AS),
     };
     let record = ProposalRecord { proposal, votes: Vec::new(), end: None };
     let RowKey { kind, lookup: tag, version } = place(room, id);
@@ -148,6 +149,19 @@ impl Stored {
     pub(crate) fn is_for(&self, room: &Room<'_>, operation: &Operation, proposer: &str) -> bool {
         let vault: VaultId = room.vault().info().id;
         self.record.proposal.is_for(vault, operation, proposer)
+    }
+
+    /// Its id, if it was approved of the same request, but of what that fell on before.
+    pub(crate) fn of_what_was(
+        &self,
+        room: &Room<'_>,
+        (now, operation): (&InForce, &Operation),
+        proposer: &str,
+    ) -> Option<ObjectId> {
+        let vault = room.vault().info().id;
+        let asked = self.record.proposal.is_asked_as(vault, operation, proposer);
+        let (state, _) = self.stands(now.approvals(), operation.rules, room.at.now);
+        (asked && state == ProposalState::Approved).then_some(self.row.id)
     }
 
     /// What it is under these approvals, for an operation to which these rules apply.

@@ -29,3 +29,17 @@ macro_rules! ask {
     };
 }
 pub(crate) use ask;
+
+/// Says of a command that no policy asks approvals for it.
+macro_rules! no_approval {
+    () => {
+        fn approval(
+            &self,
+            _: &keystead_access::Who,
+            _: &keystead_access::Policy,
+        ) -> Option<keystead_access::Operation> {
+            None
+        }
+    };
+}
+pub(crate) use no_approval;

@@ -222,7 +222,10 @@ fn golden_proposal_records() {
         policy_revision: 7,
         proposed: 1_900_000_000_000,
         expires: 1_900_086_400_000,
+        signed_as: None,
     };
+    let second = Proposal { signed_as: Some(2), ..proposal.clone() };
+    is_golden!("proposal-record-open-v2.hex", ProposalRecord { proposal: second, votes: Vec::new(), end: None });
     is_golden!(
         "proposal-record-open-v1.hex",
         ProposalRecord { proposal: proposal.clone(), votes: Vec::new(), end: None }

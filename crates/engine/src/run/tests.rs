@@ -1,6 +1,6 @@
 //! The order of a run, with commands that stop on the way.
 
-use crate::commands::ask;
+use crate::commands::{ask, no_approval};
 use crate::error::{Refusal, TurnedAway};
 use crate::records::KeyRecord;
 use crate::room::{Place, Room};
@@ -38,6 +38,7 @@ ask!(Gate, Sign, |c| Target::Key(name("gate")));
 
 impl Execute for Gate {
     type Output = &'static str;
+    no_approval!();
 
     async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<&'static str>, Refusal> {
         let gate = permit.ask();

@@ -23,7 +23,8 @@ macro_rules! file {
     };
 }
 
-const CERTIFICATES: [&[u8]; 3] = [file!("1.certificate.der"), file!("2.certificate.der"), file!("3.certificate.der")];
+pub(crate) const CERTIFICATES: [&[u8]; 3] =
+    [file!("1.certificate.der"), file!("2.certificate.der"), file!("3.certificate.der")];
 const KEYS: [&[u8]; 2] = [file!("1.key.der"), file!("2.key.der")];
 const DISK: Unavailable = Unavailable::Disk { code: 10 };
 

@@ -198,6 +198,19 @@ impl Client {
     }
 }
 
+/// Keys of the token's owner that sign texts.
+impl Client {
+    /// The public half: 32 bytes of Ed25519, or an uncompressed point of P-256.
+    pub async fn text_key(&self, key: Wanted, by: Instant) -> Result<Vec<u8>, HsmError> {
+        expect!(self.call(Call::TextKey(key), by).await?, Reply::Bytes(public) => public)
+    }
+
+    /// A signature of 64 bytes: on the text with Ed25519, on its SHA-256 with P-256.
+    pub async fn sign_text(&self, key: Wanted, message: Vec<u8>, by: Instant) -> Result<Vec<u8>, HsmError> {
+        expect!(self.call(Call::SignText { key, message }, by).await?, Reply::Bytes(signature) => signature)
+    }
+}
+
 /// What [`Client::locate`] gives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Located {

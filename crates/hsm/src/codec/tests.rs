@@ -116,6 +116,8 @@ fn call() -> impl Strategy<Value = Call> {
         wanted().prop_map(Call::OwnedPublic),
         (wanted(), bytes()).prop_map(|(key, digest)| Call::OwnedSign { key, digest }),
         (wanted(), bytes()).prop_map(|(key, cipher)| Call::OwnedDecrypt { key, cipher }),
+        wanted().prop_map(Call::TextKey),
+        (wanted(), bytes()).prop_map(|(key, message)| Call::SignText { key, message }),
     ];
     prop_oneof![plain, keys, uses, leaving, owned]
 }

@@ -73,6 +73,8 @@ fn attempt(token: &Shared, seat: &Seat, call: &Call) -> Tried<Reply> {
         Call::OwnedPublic(wanted) => token.owned_public(seat, wanted),
         Call::OwnedSign { key, digest } => token.owned_sign(seat, key, digest),
         Call::OwnedDecrypt { key, cipher } => token.owned_decrypt(seat, key, cipher),
+        Call::TextKey(wanted) => Shared::text_key(seat, wanted),
+        Call::SignText { key, message } => token.sign_text(seat, key, message),
     }
 }
 

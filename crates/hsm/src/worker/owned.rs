@@ -56,12 +56,12 @@ impl Shared {
     }
 }
 
-fn cannot(what: &str) -> Trouble {
+pub(super) fn cannot(what: &str) -> Trouble {
     HsmError::NotSupported { what: what.to_owned() }.into()
 }
 
 /// What is refused as such is refused by the name of what was tried.
-fn named(trouble: Trouble, what: &str) -> Trouble {
+pub(super) fn named(trouble: Trouble, what: &str) -> Trouble {
     match trouble.class() {
         Class::Caller | Class::Data => trouble.told(what).into(),
         _ => trouble,
@@ -81,7 +81,7 @@ fn owned(seat: &Seat, wanted: &Wanted) -> Tried<(ObjectHandle, PublicKey)> {
 }
 
 /// A key that wants its PIN at each use is not for us: the PIN was for the login alone.
-fn asks_once(seat: &Seat, key: ObjectHandle) -> Tried<()> {
+pub(super) fn asks_once(seat: &Seat, key: ObjectHandle) -> Tried<()> {
     match seat.attribute(key, AttributeType::AlwaysAuthenticate) {
         Ok(Some(Attribute::AlwaysAuthenticate(true))) => {
             Err(cannot("keys that ask for their PIN at each use (CKA_ALWAYS_AUTHENTICATE)"))

@@ -8,6 +8,7 @@ mod keys;
 mod loss;
 mod opening;
 mod owned;
+mod texts;
 mod threads;
 
 /// Each of these functions as a test on SoftHSM2 and on Kryoptic.

@@ -1,9 +1,10 @@
 //! `keystead approval`: what was proposed to a vault's approvers, and their signatures.
 //!
-//! - [`show`]: what there is; [`vote`]: signing and bringing it; [`verify`]: checking without a server
+//! - [`show`]: what there is; [`vote`]: signing and bringing it, with a [`key`]; [`verify`]: checking without a server
 //! - [`rules`]: who approves what; [`file`]: proposals and signatures in files
 
 mod file;
+mod key;
 mod rules;
 mod show;
 mod verify;
@@ -26,6 +27,9 @@ Examples:
   keystead approval show ID
   keystead approval approve ID --key alice.pem
   keystead key purge payments --yes
+
+With a key in a token: --pkcs11 /usr/lib/opensc-pkcs11.so --label alice
+--pin-file pin in place of --key.
 
   keystead approval show ID --out proposal.json
   keystead approval sign --file proposal.json --key alice.pem --out alice.vote.json
@@ -69,7 +73,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         Command::Show(c) => c.run(&connect().await?).await,
         Command::Approve(c) => c.run(&connect().await?, keystead_access::Verdict::Approve).await,
         Command::Reject(c) => c.run(&connect().await?, keystead_access::Verdict::Reject).await,
-        Command::Sign(c) => c.run(shown),
+        Command::Sign(c) => c.run(shown).await,
         Command::Submit(c) => c.run(&connect().await?).await,
         Command::Verify(c) => match c.id() {
             Some(id) => {

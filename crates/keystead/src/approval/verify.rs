@@ -4,7 +4,7 @@ use super::file::{Exported, bytes};
 use crate::exit::Failure;
 use crate::key::Shown;
 use crate::output;
-use keystead_access::{Approvals, Approver, Verdict};
+use keystead_access::{Approvals, Approver, Rule, Verdict};
 use std::path::PathBuf;
 
 #[derive(clap::Args)]
@@ -38,47 +38,10 @@ impl Verify {
     }
 
     pub(super) fn run(&self, exported: &Exported, shown: Shown) -> Result<(), Failure> {
-        let approvals = self.approvals()?;
-        let of_rules = approvals.needed(&exported.proposal.rules).map(usize::from);
-        let needed = self.needed.map(usize::from).or(of_rules).unwrap_or(approvals.approvers.len());
-        let (mut rows, mut approved, mut bad) = (Vec::new(), 0_usize, 0_usize);
-        for (at, vote) in exported.votes.iter().enumerate() {
-            let named = approvals.with_key(&vote.key);
-            let twice = exported.votes.iter().take(at).any(|before| before.key == vote.key);
-            let why = match named {
-                None => "of nobody who was named",
-                Some(_) if twice => "a second vote",
-                Some(_) if !vote.is_proven(&exported.proposal) => "the signature does not hold",
-                Some(_) => "holds",
-            };
-            match (why, vote.verdict) {
-                ("holds", Verdict::Approve) => approved = approved.saturating_add(1),
-                ("holds", Verdict::Reject) => {}
-                _ => bad = bad.saturating_add(1),
-            }
-            let name = named.map_or_else(|| output::printable(&vote.approver), |a| a.name.clone());
-            rows.push(vec![name, vote.verdict.word().to_owned(), why.to_owned()]);
-        }
-        let holds = bad == 0 && approved >= needed && needed > 0;
-        if shown.is_json() {
-            let votes: Vec<_> = rows
-                .iter()
-                .map(|row| {
-                    let [approver, verdict, result] = row.as_slice() else { return serde_json::Value::Null };
-                    serde_json::json!({ "approver": approver, "verdict": verdict, "result": result })
-                })
-                .collect();
-            let id = &exported.proposal.id;
-            let all = serde_json::json!({
-                "proposal": id, "approved": approved, "needed": needed, "holds": holds, "votes": votes
-            });
-            output::json(&all)?;
-        } else {
-            output::note(&exported.proposal.text(Verdict::Approve));
-            output::table(&["approver", "verdict", "signature"], rows)?;
-            output::text(&format!("{approved} of {needed} approvals hold"))?;
-        }
-        match (bad, holds) {
+        let counted = Counted::of(exported, &self.approvals()?, self.needed);
+        counted.print(exported, shown)?;
+        let Counted { approved, needed, bad, .. } = counted;
+        match (bad, counted.holds()) {
             (_, true) => Ok(()),
             (0, false) => Err(Failure::check(format!("{approved} approvals hold, and {needed} are needed"))),
             (n, false) => Err(Failure::check(format!("{n} votes do not hold"))),
@@ -100,3 +63,66 @@ impl Verify {
         Ok(Approvals { approvers, ..Approvals::default() })
     }
 }
+
+/// What the votes come to.
+#[derive(Debug, PartialEq, Eq)]
+struct Counted {
+    /// Approver, verdict and result of each.
+    rows: Vec<[String; 3]>,
+    approved: usize,
+    needed: usize,
+    bad: usize,
+}
+
+impl Counted {
+    fn of(exported: &Exported, approvals: &Approvals, needed: Option<u8>) -> Self {
+        let proposal = &exported.proposal;
+        // The first release's text does not say which rules applied: then the one that takes most counts.
+        let rules = if proposal.signs_rules() { proposal.rules.as_slice() } else { Rule::ALL };
+        let needed = needed.or_else(|| approvals.needed(rules)).map(usize::from);
+        let needed = needed.unwrap_or(approvals.approvers.len());
+        let (mut rows, mut approved, mut bad) = (Vec::new(), 0_usize, 0_usize);
+        for (at, vote) in exported.votes.iter().enumerate() {
+            let named = approvals.with_key(&vote.key);
+            let twice = exported.votes.iter().take(at).any(|before| before.key == vote.key);
+            let why = match named {
+                None => "of nobody who was named",
+                Some(_) if twice => "a second vote",
+                Some(_) if !vote.is_proven(proposal) => "the signature does not hold",
+                Some(_) => "holds",
+            };
+            match (why, vote.verdict) {
+                ("holds", Verdict::Approve) => approved = approved.saturating_add(1),
+                ("holds", Verdict::Reject) => {}
+                _ => bad = bad.saturating_add(1),
+            }
+            let name = named.map_or_else(|| output::printable(&vote.approver), |a| a.name.clone());
+            rows.push([name, vote.verdict.word().to_owned(), why.to_owned()]);
+        }
+        Self { rows, approved, needed, bad }
+    }
+
+    const fn holds(&self) -> bool {
+        self.bad == 0 && self.approved >= self.needed && self.needed > 0
+    }
+
+    fn print(&self, exported: &Exported, shown: Shown) -> Result<(), Failure> {
+        let Self { rows, approved, needed, .. } = self;
+        if !shown.is_json() {
+            output::note(&exported.proposal.text(Verdict::Approve));
+            output::table(&["approver", "verdict", "signature"], rows.iter().map(|row| row.to_vec()))?;
+            return output::text(&format!("{approved} of {needed} approvals hold"));
+        }
+        let vote = |[approver, verdict, result]: &[String; 3]| serde_json::json!({ "approver": approver, "verdict": verdict, "result": result });
+        output::json(&serde_json::json!({
+            "proposal": exported.proposal.id,
+            "approved": approved,
+            "needed": needed,
+            "holds": self.holds(),
+            "votes": rows.iter().map(vote).collect::<Vec<_>>(),
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests;

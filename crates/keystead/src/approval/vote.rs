@@ -1,14 +1,13 @@
 //! `keystead approval approve`, `reject`, `sign` and `submit`.
 
 use super::file::{Exported, Signed, bytes};
+use super::key::KeyArgs;
 use super::show::VerdictArg;
 use crate::exit::Failure;
 use crate::key::{Session, Shown};
 use crate::new_files;
 use crate::output;
-use crate::pem::FileArgs;
 use keystead_access::{Approver, Proposal, Verdict};
-use keystead_crypto::signature::PrivateKey;
 use serde_json::Value;
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use std::path::PathBuf;
@@ -18,7 +17,7 @@ pub(super) struct Vote {
     /// Which proposal
     id: String,
     #[command(flatten)]
-    key: FileArgs,
+    key: KeyArgs,
     /// Do not ask
     #[arg(long)]
     yes: bool,
@@ -33,7 +32,7 @@ pub(super) struct Sign {
     #[arg(long, value_name = "VERDICT", value_enum, default_value = "approve")]
     verdict: VerdictArg,
     #[command(flatten)]
-    key: FileArgs,
+    key: KeyArgs,
     /// Do not ask
     #[arg(long)]
     yes: bool,
@@ -63,15 +62,15 @@ impl Vote {
         if exported.proposal.id != self.id.to_ascii_lowercase() {
             return Err(Failure::check("the server answered with another proposal: sign nothing"));
         }
-        let signed = signed(&exported.proposal, verdict, &self.key, self.yes)?;
+        let signed = signed(&exported.proposal, verdict, &self.key, self.yes).await?;
         bring(session, &self.id, &signed).await
     }
 }
 
 impl Sign {
-    pub(super) fn run(self, shown: Shown) -> Result<(), Failure> {
+    pub(super) async fn run(self, shown: Shown) -> Result<(), Failure> {
         let exported = Exported::read(&self.file)?;
-        let signed = signed(&exported.proposal, self.verdict.into(), &self.key, self.yes)?;
+        let signed = signed(&exported.proposal, self.verdict.into(), &self.key, self.yes).await?;
         let text = serde_json::to_vec_pretty(&signed).map_err(|e| Failure::unavailable(e.to_string()))?;
         new_files::write(&self.out, &text)?;
         let (file, id) = (self.out.display().to_string(), &signed.proposal);
@@ -100,16 +99,14 @@ impl Submit {
 }
 
 /// Shows what is signed, asks, and signs it.
-fn signed(proposal: &Proposal, verdict: Verdict, key: &FileArgs, yes: bool) -> Result<Signed, Failure> {
+async fn signed(proposal: &Proposal, verdict: Verdict, key: &KeyArgs, yes: bool) -> Result<Signed, Failure> {
     let text = proposal.text(verdict);
     output::note(&text);
     if !yes {
         agree(verdict)?;
     }
-    let key: PrivateKey = key.read()?;
-    let unusable = |e: keystead_crypto::CryptoError| Failure::unavailable(e.to_string());
-    let signature = key.sign(text.as_bytes()).map_err(unusable)?;
-    let pem = Approver::pem_of_key(&key.public().map_err(unusable)?.to_spki());
+    let (public, signature) = key.sign(&text).await?;
+    let pem = Approver::pem_of_key(&public.to_spki());
     Ok(Signed::new(proposal, verdict, pem, &signature))
 }
 

@@ -1,8 +1,10 @@
 //! `keystead domain`: the security domain of a vault, made by the customer on a machine of his own, without a network.
 //!
 //! - [`new`]: makes one; [`recover`]: gives one to another vault; [`show`]: what one says, for people to compare
+//! - `approvals`: what a recovery would lose of them
 //! - [`files`]: where its parts stand; [`opened`]: its custodians open it here, or [`gather`] from elsewhere
 
+mod approvals;
 pub(crate) mod files;
 mod gather;
 mod new;

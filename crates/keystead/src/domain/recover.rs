@@ -2,6 +2,7 @@
 //! changes: its key pair, its file and its custodians are the same. The record is new, as it says what the new vault
 //! is.
 
+use super::approvals;
 use super::files::{DOMAIN, RECORD, TRANSFER};
 use super::new::{agreed, offer, print};
 use super::opened::{Opened, QuorumArgs};
@@ -24,9 +25,9 @@ Example:
 Run it on a machine of your own that has no network. The vault that waits takes
 the domain over (`keystead vault activate --domain recovered-domain`): backups
 of the old vault restore in it, and the same custodians open it. The policy
-names who administers it from then on. You are asked whether the words of the
-node are those that the operator reads from the new server; --node says
-so without asking.")]
+names who administers it from then on, and who approves what: no restore brings
+approvers and rules back. You are asked whether the words of the node are those
+that the operator reads from the new server; --node says so without asking.")]
 pub(crate) struct Recover {
     /// The directory of the security domain, as `domain new` made it
     #[arg(long, value_name = "DIR")]
@@ -48,6 +49,9 @@ pub(crate) struct Recover {
     /// An unseal path that may open the new vault besides its custodians; repeat: without it, none may
     #[arg(long, value_name = "NAME:KIND")]
     allow_path: Vec<AllowedPath>,
+    /// The policy names no approvers, and the old vault's did: what those had to approve needs nobody's approval
+    #[arg(long)]
+    without_approvals: bool,
     /// A new directory for what is made
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -62,6 +66,7 @@ impl Recover {
         let policy = serde_json::to_value(policy)
             .map_err(|e| Failure::unavailable(format!("the policy cannot be written as JSON: {e}")))?;
         let opened = self.custodians.open(&self.domain)?;
+        approvals::kept(&opened.record.policy, &policy, self.without_approvals)?;
         let record = record_for(&opened, &offer, policy, (self.purge_protection, self.allow_path))?;
         let transfer = transfer_for(&opened, &offer)?;
         let (file, record_bytes) = (opened.file, record.to_bytes());

@@ -1,7 +1,7 @@
 //! Read what was proposed.
 
 use crate::approvals::{InForce, ProposalView, all, find};
-use crate::commands::ask;
+use crate::commands::{ask, no_approval};
 use crate::error::Refusal;
 use crate::room::Room;
 use crate::run::{Effect, Execute};
@@ -17,6 +17,7 @@ ask!(ReadProposal, ReadProposals, |c| Target::Vault);
 
 impl Execute for ReadProposal {
     type Output = ProposalView;
+    no_approval!();
 
     async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<ProposalView>, Refusal> {
         let id = permit.ask().id;
@@ -34,6 +35,7 @@ ask!(ListProposals, ReadProposals, |c| Target::Vault);
 
 impl Execute for ListProposals {
     type Output = Vec<ProposalView>;
+    no_approval!();
 
     async fn execute(_: &Permit<Self>, room: &Room<'_>) -> Result<Effect<Vec<ProposalView>>, Refusal> {
         let now = InForce::read(room).await?;

@@ -1,7 +1,7 @@
 //! Forget a proposal.
 
 use crate::approvals::find;
-use crate::commands::ask;
+use crate::commands::{ask, no_approval};
 use crate::error::Refusal;
 use crate::room::Room;
 use crate::run::{Effect, Execute};
@@ -19,6 +19,7 @@ ask!(RemoveProposal, RemoveProposal, |c| Target::Vault);
 
 impl Execute for RemoveProposal {
     type Output = ();
+    no_approval!();
 
     async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<()>, Refusal> {
         let found = find(room, permit.ask().id).await?;

@@ -1,7 +1,7 @@
 //! Bring an approver's signature.
 
 use crate::approvals::{ApprovalError, InForce, ProposalState, ProposalView, find};
-use crate::commands::ask;
+use crate::commands::{ask, no_approval};
 use crate::error::Refusal;
 use crate::room::Room;
 use crate::run::{Effect, Execute};
@@ -24,6 +24,7 @@ ask!(VoteOnProposal, VoteOnProposal, |c| Target::Vault);
 
 impl Execute for VoteOnProposal {
     type Output = ProposalView;
+    no_approval!();
 
     async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<ProposalView>, Refusal> {
         let Self { id, verdict, key, signature } = permit.ask();

@@ -1,6 +1,6 @@
 //! Read the audit's names and details.
 
-use crate::commands::ask;
+use crate::commands::{ask, no_approval};
 use crate::error::Refusal;
 use crate::room::Room;
 use crate::run::{Effect, Execute};
@@ -47,6 +47,7 @@ const MAX: u16 = 500;
 
 impl Execute for ReadAudit {
     type Output = Vec<AuditEntry>;
+    no_approval!();
 
     async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<Vec<AuditEntry>>, Refusal> {
         let ask = permit.ask();

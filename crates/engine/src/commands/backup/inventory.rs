@@ -1,7 +1,7 @@
 //! What a vault holds, a signed page at a time.
 
 use super::{copy, trial};
-use crate::commands::ask;
+use crate::commands::{ask, no_approval};
 use crate::error::Refusal;
 use crate::records::{RotationRecord, VersionRecord};
 use crate::room::{Key, KeyVersion, Room};
@@ -57,6 +57,7 @@ const MOST: usize = 256;
 
 impl Execute for ReadInventory {
     type Output = InventoryPage;
+    no_approval!();
 
     async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<InventoryPage>, Refusal> {
         let ask = permit.ask();

@@ -1,7 +1,7 @@
 //! The next part of a backup that was begun.
 
 use super::copy::{Copying, WRITTEN};
-use crate::commands::ask;
+use crate::commands::{ask, no_approval};
 use crate::error::Refusal;
 use crate::records::job::BackupWork;
 use crate::records::whole::Counts;
@@ -24,6 +24,7 @@ ask!(ContinueBackup, ContinueBackup, |c| Target::Vault);
 
 impl Execute for ContinueBackup {
     type Output = bool;
+    no_approval!();
 
     async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<bool>, Refusal> {
         let job = jobs::find(room, JobKind::Backup, permit.ask().job).await?;

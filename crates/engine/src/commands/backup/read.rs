@@ -1,6 +1,6 @@
 //! Read what came of backups.
 
-use crate::commands::ask;
+use crate::commands::{ask, no_approval};
 use crate::error::Refusal;
 use crate::records::job::BackupWork;
 use crate::room::Room;
@@ -18,6 +18,7 @@ ask!(ReadBackup, ReadBackup, |c| Target::Vault);
 
 impl Execute for ReadBackup {
     type Output = JobView;
+    no_approval!();
 
     async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<JobView>, Refusal> {
         let job = jobs::find::<BackupWork>(room, JobKind::Backup, permit.ask().job).await?;
@@ -32,6 +33,7 @@ ask!(ListBackups, ReadBackup, |c| Target::Vault);
 
 impl Execute for ListBackups {
     type Output = Vec<JobView>;
+    no_approval!();
 
     async fn execute(_: &Permit<Self>, room: &Room<'_>) -> Result<Effect<Vec<JobView>>, Refusal> {
         Ok(Effect::read(jobs::list(room).await?))

@@ -3,7 +3,7 @@
 use super::ClockView;
 use crate::clock::confirmed::confirming;
 use crate::clock::near;
-use crate::commands::ask;
+use crate::commands::{ask, no_approval};
 use crate::error::Refusal;
 use crate::room::Room;
 use crate::run::{Effect, Execute};
@@ -20,6 +20,7 @@ ask!(ConfirmClock, ConfirmClock, |c| Target::Vault);
 
 impl Execute for ConfirmClock {
     type Output = ClockView;
+    no_approval!();
 
     async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<ClockView>, Refusal> {
         let now = room.at.now;

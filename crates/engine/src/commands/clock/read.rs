@@ -1,7 +1,7 @@
 //! Read what the clock says.
 
 use crate::clock::Doubt;
-use crate::commands::ask;
+use crate::commands::{ask, no_approval};
 use crate::error::Refusal;
 use crate::room::Room;
 use crate::run::{Effect, Execute};
@@ -23,6 +23,7 @@ pub struct ClockView {
 
 impl Execute for ReadClock {
     type Output = ClockView;
+    no_approval!();
 
     async fn execute(_: &Permit<Self>, room: &Room<'_>) -> Result<Effect<ClockView>, Refusal> {
         Ok(Effect::read(ClockView { now: room.at.now, doubt: room.vault().doubt_of(room.open()) }))

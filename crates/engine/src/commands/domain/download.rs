@@ -7,10 +7,11 @@ use crate::error::Refusal;
 use crate::room::Room;
 use crate::run::{Effect, Execute};
 use crate::wraps;
-use keystead_access::Permit;
+use keystead_access::{Ask as _, Operation, Permit, Policy, Rule, Who};
 use keystead_custody::{Certificate, make_domain};
 use keystead_model::Target;
 use keystead_store::{Changes, Kind, RowKey};
+use serde_json::json;
 
 /// Makes the security domain's file: a new master key, shared among these custodians, of whom so many open it. Each
 /// time it is another file of the same domain, and those made before open as ever.
@@ -32,6 +33,14 @@ pub struct Custodian {
 
 impl Execute for DownloadSecurityDomain {
     type Output = String;
+
+    fn approval(&self, _: &Who, _: &Policy) -> Option<Operation> {
+        let thumbprint = |of: &Custodian| hex::encode(keystead_crypto::sha256(&[&of.certificate]));
+        let custodians: Vec<_> = self.custodians.iter().map(thumbprint).collect();
+        let parameters = json!({ "custodians_sha256": custodians, "required": self.required });
+        // Whoever opens it and has a copy of the store has every key that leaves with `export` and `backup`.
+        Some(Operation::new(&[Rule::Export, Rule::Backup], Self::ACTION, &self.target(), &parameters))
+    }
 
     async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<String>, Refusal> {
         is_here(room)?;

@@ -2,7 +2,7 @@
 //! under way.
 
 use crate::birth::singleton;
-use crate::commands::ask;
+use crate::commands::{ask, no_approval};
 use crate::domain::{SecurityDomainError, is_here};
 use crate::error::Refusal;
 use crate::room::Room;
@@ -29,6 +29,7 @@ ask!(ReadUpload, ReadSecurityDomain, |c| Target::Vault);
 
 impl Execute for ReadDownload {
     type Output = DomainStatus;
+    no_approval!();
 
     async fn execute(_: &Permit<Self>, room: &Room<'_>) -> Result<Effect<DomainStatus>, Refusal> {
         is_here(room)?;
@@ -43,6 +44,7 @@ impl Execute for ReadDownload {
 
 impl Execute for ReadUpload {
     type Output = DomainStatus;
+    no_approval!();
 
     async fn execute(_: &Permit<Self>, room: &Room<'_>) -> Result<Effect<DomainStatus>, Refusal> {
         is_here(room)?;

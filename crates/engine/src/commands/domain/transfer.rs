@@ -1,6 +1,6 @@
 //! Get the key to which a security domain is encrypted that the vault is to adopt.
 
-use crate::commands::ask;
+use crate::commands::{ask, no_approval};
 use crate::domain::is_here;
 use crate::error::Refusal;
 use crate::room::Room;
@@ -28,6 +28,7 @@ pub struct TransferKeyView {
 
 impl Execute for GetTransferKey {
     type Output = TransferKeyView;
+    no_approval!();
 
     async fn execute(_: &Permit<Self>, room: &Room<'_>) -> Result<Effect<TransferKeyView>, Refusal> {
         is_here(room)?;

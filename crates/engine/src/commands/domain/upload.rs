@@ -7,11 +7,12 @@ use crate::domain::{SecurityDomainError, adopt, is_here, secrets};
 use crate::error::Refusal;
 use crate::room::Room;
 use crate::run::{Effect, Execute};
-use keystead_access::Permit;
+use keystead_access::{Ask as _, Operation, Permit, Policy, Rule, Who};
 use keystead_crypto::stack::cleared;
 use keystead_custody::{DomainSecrets, Restored, receive};
 use keystead_formats::security_domain::RestoreBlob;
 use keystead_model::Target;
+use serde_json::{Value, json};
 
 /// Adopts the domain that was encrypted to the vault's transfer key. The vault keeps its own id, and must have no keys.
 /// One that has this domain already stays as it is.
@@ -23,6 +24,16 @@ ask!(UploadSecurityDomain, UploadSecurityDomain, |c| Target::Vault);
 
 impl Execute for UploadSecurityDomain {
     type Output = DomainStatus;
+
+    fn approval(&self, _: &Who, _: &Policy) -> Option<Operation> {
+        let parameters = json!({ "blob_sha256": hex::encode(keystead_crypto::sha256(&[&self.blob])) });
+        Some(Operation::new(&[Rule::Restore, Rule::Policy], Self::ACTION, &self.target(), &parameters))
+    }
+
+    async fn found(&self, room: &Room<'_>) -> Result<Option<Value>, Refusal> {
+        let transfer = room.open().transfer.given(room.at.now).await.ok_or(SecurityDomainError::NoTransferKey)?;
+        Ok(Some(shown(&transfer)))
+    }
 
     async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<DomainStatus>, Refusal> {
         is_here(room)?;
@@ -46,10 +57,15 @@ impl Execute for UploadSecurityDomain {
     }
 }
 
+fn shown(transfer: &Transfer) -> Value {
+    json!({ "transfer_key_sha256": hex::encode(transfer.certificate.thumbprint()) })
+}
+
 /// What was sent, opened.
 async fn received(room: &Room<'_>, blob: &[u8]) -> Result<Box<DomainSecrets>, Refusal> {
     let blob = RestoreBlob::parse(blob).map_err(SecurityDomainError::Blob)?;
     let transfer = room.open().transfer.given(room.at.now).await.ok_or(SecurityDomainError::NoTransferKey)?;
+    room.still_approved(&shown(&transfer))?;
     let opened = tokio::task::spawn_blocking(move || cleared(|| opened(&blob, &transfer)));
     Ok(opened.await.map_err(|_| Refusal::Fault)??)
 }

@@ -1,6 +1,6 @@
 //! What is stated about where a key was made and is kept.
 
-use crate::commands::ask;
+use crate::commands::{ask, no_approval};
 use crate::error::Refusal;
 use crate::room::Room;
 use crate::run::{Effect, Execute};
@@ -26,6 +26,7 @@ pub struct AttestedKey {
 
 impl Execute for GetKeyAttestation {
     type Output = AttestedKey;
+    no_approval!();
 
     async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<AttestedKey>, Refusal> {
         let v = room.version(&permit.ask().key).await?;

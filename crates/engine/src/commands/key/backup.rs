@@ -1,5 +1,6 @@
 //! Take a sealed copy of a key with all its versions.
 
+use super::as_it_is;
 use crate::commands::ask;
 use crate::error::Refusal;
 use crate::records::backup::{self, BackupId, BackupRecord, BackupVersion};
@@ -7,7 +8,7 @@ use crate::room::{KeyVersion, Room};
 use crate::run::{Effect, Execute};
 use keystead_access::{Ask as _, Operation, Permit, Policy, Rule, Who};
 use keystead_model::{Name, Target};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Backs a key up: all its versions, their attributes and tags, its rotation policy. The value opens in vaults of
 /// the same domain only, and in them also after the key was purged.
@@ -32,8 +33,13 @@ impl Execute for BackupKey {
         ))
     }
 
+    async fn found(&self, room: &Room<'_>) -> Result<Option<Value>, Refusal> {
+        Ok(Some(as_it_is(&room.live(&self.name).await?)))
+    }
+
     async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<Vec<u8>>, Refusal> {
         let key = room.live(&permit.ask().name).await?;
+        room.still_approved(&as_it_is(&key))?;
         let id = BackupId { vault: room.domain(), id: keystead_crypto::random() };
         let stored = room.all_versions(&key, MAX_VERSIONS).await?;
         let mut versions = Vec::with_capacity(stored.len());

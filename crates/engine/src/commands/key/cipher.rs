@@ -1,7 +1,7 @@
 //! Encrypt, decrypt, wrap and unwrap. Wrapping is encryption of another key; it has its own permission.
 
 use super::sign::fits;
-use crate::commands::ask;
+use crate::commands::{ask, no_approval};
 use crate::error::Refusal;
 use crate::room::{Place, Room, Usable};
 use crate::run::{Effect, Execute};
@@ -32,6 +32,7 @@ macro_rules! seals {
 
         impl Execute for $name {
             type Output = KeyResult;
+            no_approval!();
 
             async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<KeyResult>, Refusal> {
                 let c = permit.ask();
@@ -63,6 +64,7 @@ macro_rules! opens {
 
         impl Execute for $name {
             type Output = KeyResult;
+            no_approval!();
 
             async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<KeyResult>, Refusal> {
                 let c = permit.ask();

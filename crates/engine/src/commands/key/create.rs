@@ -1,6 +1,6 @@
 //! Create a key, or a new version of one.
 
-use crate::commands::ask;
+use crate::commands::{ask, no_approval};
 use crate::error::Refusal;
 use crate::lifecycle;
 use crate::records::{KeyRecord, VersionRecord};
@@ -38,6 +38,7 @@ ask!(CreateKey, CreateKey, |c| Target::Key(c.name.clone()));
 
 impl Execute for CreateKey {
     type Output = KeyView;
+    no_approval!();
 
     async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<KeyView>, Refusal> {
         let ask = permit.ask();

@@ -1,6 +1,6 @@
 //! Delete a key, recoverably.
 
-use crate::commands::ask;
+use crate::commands::{ask, no_approval};
 use crate::error::Refusal;
 use crate::records::{DeletionRecord, KeyRecord};
 use crate::room::{Key, Place, Room};
@@ -19,6 +19,7 @@ ask!(DeleteKey, DeleteKey, |c| Target::Key(c.name.clone()));
 
 impl Execute for DeleteKey {
     type Output = DeletedKeyView;
+    no_approval!();
 
     async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<DeletedKeyView>, Refusal> {
         let name = &permit.ask().name;

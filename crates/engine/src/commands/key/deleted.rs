@@ -1,7 +1,7 @@
 //! List and read deleted keys.
 
 use super::delete;
-use crate::commands::ask;
+use crate::commands::{ask, no_approval};
 use crate::error::Refusal;
 use crate::room::Room;
 use crate::run::{Effect, Execute};
@@ -21,6 +21,7 @@ ask!(ListDeletedKeys, ReadDeletedKeys, |c| Target::Keys);
 
 impl Execute for ListDeletedKeys {
     type Output = Page<DeletedKeyView>;
+    no_approval!();
 
     async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<Page<DeletedKeyView>>, Refusal> {
         let ask = permit.ask();
@@ -45,6 +46,7 @@ ask!(GetDeletedKey, ReadDeletedKeys, |c| Target::Key(c.name.clone()));
 
 impl Execute for GetDeletedKey {
     type Output = DeletedKeyView;
+    no_approval!();
 
     async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<DeletedKeyView>, Refusal> {
         let name = &permit.ask().name;

@@ -1,6 +1,6 @@
 //! Read a key's public part and attributes.
 
-use crate::commands::ask;
+use crate::commands::{ask, no_approval};
 use crate::error::Refusal;
 use crate::room::Room;
 use crate::run::{Effect, Execute};
@@ -17,6 +17,7 @@ ask!(GetKey, GetKey, |c| Target::Key(c.key.name.clone()));
 
 impl Execute for GetKey {
     type Output = KeyView;
+    no_approval!();
 
     async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<KeyView>, Refusal> {
         let found = room.version(&permit.ask().key).await?;

@@ -1,6 +1,6 @@
 //! List keys, and the versions of one.
 
-use crate::commands::ask;
+use crate::commands::{ask, no_approval};
 use crate::error::Refusal;
 use crate::room::Room;
 use crate::run::{Effect, Execute};
@@ -20,6 +20,7 @@ ask!(ListKeys, ListKeys, |c| Target::Keys);
 
 impl Execute for ListKeys {
     type Output = Page<KeyView>;
+    no_approval!();
 
     async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<Page<KeyView>>, Refusal> {
         let ask = permit.ask();
@@ -49,6 +50,7 @@ ask!(ListVersions, ListKeys, |c| Target::Key(c.name.clone()));
 
 impl Execute for ListVersions {
     type Output = Page<KeyView>;
+    no_approval!();
 
     async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<Page<KeyView>>, Refusal> {
         let ask = permit.ask();

@@ -38,3 +38,12 @@ pub use rotation_policy::{GetRotationPolicy, RotateWhen, RotationPolicy, Rotatio
 pub use sign::Sign;
 pub use update::UpdateKey;
 pub use verify::Verify;
+
+use crate::room::Key;
+use keystead_model::Version;
+use serde_json::{Value, json};
+
+/// Which key it is, and up to which version: what approvers sign of it besides its name.
+fn as_it_is(key: &Key) -> Value {
+    json!({ "id": key.id.to_string(), "newest": Version::from_bytes(key.record.newest).to_string() })
+}

@@ -1,6 +1,6 @@
 //! Tell that a key is about to expire.
 
-use crate::commands::ask;
+use crate::commands::{ask, no_approval};
 use crate::error::Refusal;
 use crate::records::Work;
 use crate::room::{Place, Room};
@@ -19,6 +19,7 @@ ask!(NotifyExpiry, NotifyExpiry, |c| Target::Key(c.name.clone()));
 
 impl Execute for NotifyExpiry {
     type Output = ();
+    no_approval!();
 
     async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<()>, Refusal> {
         let mut key = room.live(&permit.ask().name).await?;

@@ -1,5 +1,6 @@
 //! Remove a deleted key for good.
 
+use super::as_it_is;
 use crate::birth::singleton;
 use crate::commands::ask;
 use crate::error::Refusal;
@@ -10,7 +11,7 @@ use crate::vault::Open;
 use keystead_access::{Ask as _, Operation, Permit, Policy, Rule, Who};
 use keystead_model::{Name, Target, Version};
 use keystead_store::{Changes, Kind, Row, RowKey};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Removes a deleted key and all its versions. Older copies of the disk stay openable by whoever can open their root.
 pub struct PurgeKey {
@@ -26,8 +27,13 @@ impl Execute for PurgeKey {
         Some(Operation::new(&[Rule::Purge], Self::ACTION, &self.target(), &json!({ "name": self.name.as_str() })))
     }
 
+    async fn found(&self, room: &Room<'_>) -> Result<Option<Value>, Refusal> {
+        Ok(Some(as_it_is(&room.deleted(&self.name).await?)))
+    }
+
     async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<()>, Refusal> {
         let key = room.deleted(&permit.ask().name).await?;
+        room.still_approved(&as_it_is(&key))?;
         room.still_due(permit, &key, Work::Purge)?;
         if room.open().purge_protection && matches!(permit.who(), Who::Caller(_)) {
             return Err(Refusal::PurgeProtected);

@@ -1,7 +1,7 @@
 //! Undo a deletion.
 
 use super::delete::moved;
-use crate::commands::ask;
+use crate::commands::{ask, no_approval};
 use crate::error::Refusal;
 use crate::records::KeyRecord;
 use crate::room::Room;
@@ -20,6 +20,7 @@ ask!(RecoverKey, RecoverKey, |c| Target::Key(c.name.clone()));
 
 impl Execute for RecoverKey {
     type Output = KeyView;
+    no_approval!();
 
     async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<KeyView>, Refusal> {
         let name = &permit.ask().name;

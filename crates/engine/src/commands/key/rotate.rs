@@ -1,7 +1,7 @@
 //! Make a new version of the same kind.
 
 use super::create::{NewVersion, Source, add_version};
-use crate::commands::ask;
+use crate::commands::{ask, no_approval};
 use crate::error::Refusal;
 use crate::records::Work;
 use crate::room::Room;
@@ -21,6 +21,7 @@ ask!(RotateKey, RotateKey, |c| Target::Key(c.name.clone()));
 
 impl Execute for RotateKey {
     type Output = KeyView;
+    no_approval!();
 
     async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<KeyView>, Refusal> {
         let name = &permit.ask().name;

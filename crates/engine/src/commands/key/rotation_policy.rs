@@ -1,6 +1,6 @@
 //! Store and read a rotation policy: a mandate that the scheduler carries out.
 
-use crate::commands::ask;
+use crate::commands::{ask, no_approval};
 use crate::error::Refusal;
 use crate::records::rotation::{DEFAULT_NOTIFY_DAYS, RotationRecord, WrittenRecord};
 use crate::room::{Key, Place, Room};
@@ -134,6 +134,7 @@ ask!(SetRotationPolicy, SetRotationPolicy, |c| Target::Key(c.name.clone()));
 
 impl Execute for SetRotationPolicy {
     type Output = RotationPolicyView;
+    no_approval!();
 
     async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<RotationPolicyView>, Refusal> {
         let ask = permit.ask();
@@ -158,6 +159,7 @@ ask!(GetRotationPolicy, GetRotationPolicy, |c| Target::Key(c.name.clone()));
 
 impl Execute for GetRotationPolicy {
     type Output = RotationPolicyView;
+    no_approval!();
 
     async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<RotationPolicyView>, Refusal> {
         let key = room.live(&permit.ask().name).await?;

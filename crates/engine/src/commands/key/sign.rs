@@ -1,6 +1,6 @@
 //! Sign a digest.
 
-use crate::commands::ask;
+use crate::commands::{ask, no_approval};
 use crate::error::Refusal;
 use crate::room::{KeyVersion, Room};
 use crate::run::{Effect, Execute};
@@ -22,6 +22,7 @@ ask!(Sign, Sign, |c| Target::Key(c.key.name.clone()));
 
 impl Execute for Sign {
     type Output = KeyResult;
+    no_approval!();
 
     async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<KeyResult>, Refusal> {
         let ask = permit.ask();

@@ -1,6 +1,6 @@
 //! Change attributes, tags and permitted operations of a version.
 
-use crate::commands::ask;
+use crate::commands::{ask, no_approval};
 use crate::error::Refusal;
 use crate::lifecycle;
 use crate::room::{Key, KeyVersion, Place, Room};
@@ -28,6 +28,7 @@ ask!(UpdateKey, UpdateKey, |c| Target::Key(c.key.name.clone()));
 
 impl Execute for UpdateKey {
     type Output = KeyView;
+    no_approval!();
 
     async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<KeyView>, Refusal> {
         let ask = permit.ask();

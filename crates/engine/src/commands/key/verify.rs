@@ -1,7 +1,7 @@
 //! Check a signature.
 
 use super::sign::{digest, fits};
-use crate::commands::ask;
+use crate::commands::{ask, no_approval};
 use crate::error::Refusal;
 use crate::room::Room;
 use crate::run::{Effect, Execute};
@@ -23,6 +23,7 @@ ask!(Verify, Verify, |c| Target::Key(c.key.name.clone()));
 
 impl Execute for Verify {
     type Output = bool;
+    no_approval!();
 
     async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<bool>, Refusal> {
         let ask = permit.ask();

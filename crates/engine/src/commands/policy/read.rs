@@ -1,6 +1,6 @@
 //! Read the policy.
 
-use crate::commands::ask;
+use crate::commands::{ask, no_approval};
 use crate::error::Refusal;
 use crate::policy_row::stored;
 use crate::room::Room;
@@ -24,6 +24,7 @@ pub struct PolicyView {
 
 impl Execute for ReadPolicy {
     type Output = PolicyView;
+    no_approval!();
 
     async fn execute(_: &Permit<Self>, room: &Room<'_>) -> Result<Effect<PolicyView>, Refusal> {
         let (document, revision) = stored(room).await?;

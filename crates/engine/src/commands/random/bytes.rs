@@ -1,6 +1,6 @@
 //! Random bytes.
 
-use crate::commands::ask;
+use crate::commands::{ask, no_approval};
 use crate::error::Refusal;
 use crate::room::Room;
 use crate::run::{Effect, Execute};
@@ -22,6 +22,7 @@ impl RandomBytes {
 
 impl Execute for RandomBytes {
     type Output = Zeroizing<Vec<u8>>;
+    no_approval!();
 
     async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<Zeroizing<Vec<u8>>>, Refusal> {
         match permit.ask().count {

@@ -1,7 +1,7 @@
 //! The next part of a restore that was begun.
 
 use super::{older, policy, steps};
-use crate::commands::ask;
+use crate::commands::{ask, no_approval};
 use crate::error::Refusal;
 use crate::records::job::{RestoreWork, Restored};
 use crate::room::Room;
@@ -33,6 +33,7 @@ pub(super) enum Step {
 
 impl Execute for ContinueRestore {
     type Output = bool;
+    no_approval!();
 
     async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<bool>, Refusal> {
         let job = jobs::find(room, JobKind::Restore, permit.ask().job).await?;

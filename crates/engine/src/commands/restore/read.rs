@@ -1,6 +1,6 @@
 //! Read what came of a restore.
 
-use crate::commands::ask;
+use crate::commands::{ask, no_approval};
 use crate::error::Refusal;
 use crate::records::job::RestoreWork;
 use crate::room::Room;
@@ -18,6 +18,7 @@ ask!(ReadRestore, ReadRestore, |c| Target::Vault);
 
 impl Execute for ReadRestore {
     type Output = JobView;
+    no_approval!();
 
     async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<JobView>, Refusal> {
         let job = jobs::find::<RestoreWork>(room, JobKind::Restore, permit.ask().job).await?;

@@ -13,8 +13,8 @@ use crate::whole::{BackupError, BackupPlace, JobKind, JobView};
 use keystead_access::{Ask, Operation, Permit, Policy, Rule, Who};
 use keystead_custody::BackupKey;
 use keystead_formats::backup::{Header, MAX_START, Said};
-use keystead_model::{Name, ObjectId, Target};
-use serde_json::json;
+use keystead_model::{Name, ObjectId, Target, Time, VaultId};
+use serde_json::{Value, json};
 
 /// Begins to restore the whole vault: keys become what they were, those that the backup has not are deleted,
 /// recoverably, and no version of a key is lost. An administrator of the vault brings the policy back, too. The whole
@@ -59,10 +59,15 @@ impl Execute for StartRestore {
         Some(Operation::new(rules, Self::ACTION, &self.target(), &parameters))
     }
 
+    async fn found(&self, room: &Room<'_>) -> Result<Option<Value>, Refusal> {
+        Ok(Some(Found::at(room, &self.from, &self.folder).await?.shown()))
+    }
+
     async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<JobView>, Refusal> {
         let ask = permit.ask();
         let jobs = Jobs::none_runs(room).await?;
         let from = Found::at(room, &ask.from, &ask.folder).await?;
+        room.still_approved(&from.shown())?;
         let by_administrator = match permit.who() {
             Who::Caller(caller) => room.open().policy.load().is_administrator(caller),
             Who::Mandate(_) => false,
@@ -92,10 +97,15 @@ impl Execute for RestoreKeyFromBackup {
         Some(Operation::new(&[Rule::Restore], Self::ACTION, &self.target(), &parameters))
     }
 
+    async fn found(&self, room: &Room<'_>) -> Result<Option<Value>, Refusal> {
+        Ok(Some(Found::at(room, &self.from, &self.folder).await?.shown()))
+    }
+
     async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<JobView>, Refusal> {
         let ask = permit.ask();
         let jobs = Jobs::none_runs(room).await?;
         let from = Found::at(room, &ask.from, &ask.folder).await?;
+        room.still_approved(&from.shown())?;
         let note = from.both(room).await;
         let only = Some(ask.name.as_str().to_owned());
         let how = How { check: false, policy: false, rollback: false, only };
@@ -164,6 +174,16 @@ impl Found {
         let key = BackupKey::unwrap(&room.open().blobs, domain, *said.id, &header.said, &header.wrapped_key);
         let key = key.map_err(|_| BackupError::Altered { frame: 0 })?;
         Ok(Self { place, header: start, said, key })
+    }
+
+    /// Which backup it is. The header has the key, sealed, and so stands for all that is behind it.
+    fn shown(&self) -> Value {
+        json!({
+            "backup": ObjectId::from_bytes(*self.said.id).to_string(),
+            "vault": VaultId::from_bytes(*self.said.vault).to_string(),
+            "taken": Time(self.said.taken).to_string(),
+            "header_sha256": hex::encode(keystead_crypto::sha256(&[&self.header])),
+        })
     }
 
     /// Both checkpoints, for the record.

@@ -1,7 +1,7 @@
 //! Read who has which role.
 
 use super::object;
-use crate::commands::ask;
+use crate::commands::{ask, no_approval};
 use crate::error::Refusal;
 use crate::room::Room;
 use crate::run::{Effect, Execute};
@@ -48,6 +48,7 @@ impl ListRoleAssignments {
 
 impl Execute for ListRoleAssignments {
     type Output = AssignmentPage;
+    no_approval!();
 
     async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<AssignmentPage>, Refusal> {
         let (ask, policy) = (permit.ask(), room.open().policy.load());
@@ -71,6 +72,7 @@ ask!(GetRoleAssignment, ReadRoleAssignments, |c| c.scope.clone());
 
 impl Execute for GetRoleAssignment {
     type Output = AssignmentView;
+    no_approval!();
 
     async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<AssignmentView>, Refusal> {
         let ask = permit.ask();

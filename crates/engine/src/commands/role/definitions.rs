@@ -1,7 +1,7 @@
 //! Read which roles there are.
 
 use super::object;
-use crate::commands::ask;
+use crate::commands::{ask, no_approval};
 use crate::error::Refusal;
 use crate::room::Room;
 use crate::run::{Effect, Execute};
@@ -14,6 +14,7 @@ ask!(ListRoleDefinitions, ReadRoleDefinitions, |c| Target::Vault);
 
 impl Execute for ListRoleDefinitions {
     type Output = Vec<Definition>;
+    no_approval!();
 
     async fn execute(_: &Permit<Self>, room: &Room<'_>) -> Result<Effect<Vec<Definition>>, Refusal> {
         Ok(Effect::read(room.open().policy.load().definitions().cloned().collect()))
@@ -29,6 +30,7 @@ ask!(GetRoleDefinition, ReadRoleDefinitions, |c| Target::Vault);
 
 impl Execute for GetRoleDefinition {
     type Output = Definition;
+    no_approval!();
 
     async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<Definition>, Refusal> {
         let id = permit.ask().id;

@@ -1,6 +1,6 @@
 //! A token for a proven built-in client.
 
-use crate::commands::ask;
+use crate::commands::{ask, no_approval};
 use crate::error::Refusal;
 use crate::room::Room;
 use crate::run::{Effect, Execute};
@@ -35,6 +35,7 @@ const MAX_LIFETIME: u32 = 86_400;
 
 impl Execute for IssueToken {
     type Output = IssuedToken;
+    no_approval!();
 
     async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<IssuedToken>, Refusal> {
         let ask = permit.ask();

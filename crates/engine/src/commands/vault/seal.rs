@@ -1,7 +1,7 @@
 //! Seal the vault from inside.
 
 use crate::clear_row;
-use crate::commands::ask;
+use crate::commands::{ask, no_approval};
 use crate::error::Refusal;
 use crate::room::Room;
 use crate::run::{Effect, Execute};
@@ -15,6 +15,7 @@ ask!(SealVault, SealVault, |c| Target::Vault);
 
 impl Execute for SealVault {
     type Output = ();
+    no_approval!();
 
     async fn execute(_: &Permit<Self>, room: &Room<'_>) -> Result<Effect<()>, Refusal> {
         let changes = clear_row::with_status(room.vault(), room.records(), VaultStatus::Sealed).await?;

@@ -1,7 +1,7 @@
 //! Read and change the vault's settings.
 
 use crate::birth::singleton;
-use crate::commands::ask;
+use crate::commands::{ask, no_approval};
 use crate::error::Refusal;
 use crate::records::{self, SettingsRecord};
 use crate::room::{Place, Room, row_binding};
@@ -34,6 +34,7 @@ ask!(ListSettings, ReadSettings, |c| Target::Vault);
 
 impl Execute for ListSettings {
     type Output = Vec<Setting>;
+    no_approval!();
 
     async fn execute(_: &Permit<Self>, room: &Room<'_>) -> Result<Effect<Vec<Setting>>, Refusal> {
         let (record, _) = stored(room).await?;
@@ -50,6 +51,7 @@ ask!(GetSetting, ReadSettings, |c| Target::Vault);
 
 impl Execute for GetSetting {
     type Output = Setting;
+    no_approval!();
 
     async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<Setting>, Refusal> {
         known(&permit.ask().name)?;
@@ -69,6 +71,7 @@ ask!(UpdateSetting, WriteSettings, |c| Target::Vault);
 
 impl Execute for UpdateSetting {
     type Output = Setting;
+    no_approval!();
 
     async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<Setting>, Refusal> {
         let ask = permit.ask();
