@@ -18,6 +18,7 @@ use keystead_custody::{DomainKey, DomainPublic, Root, UnsealPath, WorkingKeys, W
 use keystead_identity::Principal;
 use keystead_model::{Generation, KeySpec, Moment, ObjectId, PublicKey, Revision, VaultId, VaultStatus, Version};
 use keystead_store::{Changes, Kind, Row, RowKey};
+use zeroize::Zeroizing;
 
 /// In a policy given at creation, the issuer that means the vault's own: its name is not known before.
 pub const BUILT_IN: &str = "built-in";
@@ -117,7 +118,7 @@ async fn here(vault: &Vault, path: &dyn UnsealPath, root: &Root, at: Moment) -> 
     let (record, wrapped_root) = behind(vault, path, root, at).await?;
     Ok(Begun {
         public: domain.public(),
-        blob: BlobKey(keystead_crypto::random()),
+        blob: BlobKey::of(&Zeroizing::new(keystead_crypto::random())),
         wrapping: Some(WrappingKey::generate()),
         domain: None,
         paths: PathsRecord::of(vec![record]),
@@ -144,7 +145,7 @@ impl Custodians<'_> {
         puts.extend(self.rows.into_iter().map(|(kind, bytes)| clear(kind, bytes)));
         Ok(Begun {
             public: self.public,
-            blob: BlobKey(*self.keys.blob.expose()),
+            blob: BlobKey::of(self.keys.blob.expose()),
             wrapping: self.keys.wrapping,
             domain: Some(DomainRecord {
                 id: *self.keys.domain.as_bytes(),

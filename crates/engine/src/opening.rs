@@ -65,9 +65,10 @@ pub(crate) async fn open(vault: &Vault, roots: &Roots, stored: VaultStatus, at: 
     let trust = Trust::new(issuer::trusted(vault.info(), &issuer), &document);
     let index = Mac::new(&secrets.index_key);
     let domain = secrets.domain.as_ref().map_or(vault.info().id, |domain| VaultId::from_bytes(domain.id));
-    let blob = blob_key(&secrets);
-    let blobs = Sealer::new(&blob, Usage::Backup, BLOB_GENERATION);
-    let checks = Mac::new(&hmac_sha256(&blob, &[b"keystead check values 1"]));
+    let (blobs, checks) = with_blob_key(&secrets, |blob| {
+        let checks = Mac::new(&hmac_sha256(blob, &[b"keystead check values 1"]));
+        (Sealer::new(blob, Usage::Backup, BLOB_GENERATION), checks)
+    });
     let keys = VaultKeys { index, blobs, checks, domain, public: domain_public };
     let purge_protection = secrets.purge_protection.unwrap_or(false);
     let protection = vault.hsms.protection(vault.info().id, &vault.protection, secrets.hsm.as_ref());
@@ -111,16 +112,18 @@ pub(crate) async fn allows_path(vault: &Vault, open: &Open, path: &dyn UnsealPat
 
 /// A vault that was made before there were backups has no blob key of its own: it gets one from its index key. The
 /// first byte is no kind's code, so that it is no lookup tag.
-pub(crate) fn blob_key(secrets: &SecretsRecord) -> Zeroizing<[u8; 32]> {
-    let derived = || hmac_sha256(&secrets.index_key, &[&[0], b"keystead blob key"]);
-    Zeroizing::new(secrets.blob_key.as_ref().map_or_else(derived, |key| key.0))
+pub(crate) fn with_blob_key<T>(secrets: &SecretsRecord, work: impl FnOnce(&[u8; 32]) -> T) -> T {
+    match &secrets.blob_key {
+        Some(key) => work(key.bytes()),
+        None => work(&Zeroizing::new(hmac_sha256(&secrets.index_key, &[&[0], b"keystead blob key"]))),
+    }
 }
 
 /// Whether these are the keys that the opened vault works with.
 pub(crate) async fn works_with(vault: &Vault, open: &Open, keys: &WorkingKeys) -> Result<(), OperateError> {
     let (secrets, _): (SecretsRecord, _) = sealed(vault, &open.seals().records, Kind::Secrets).await?;
-    let same = sha256(&[&*blob_key(&secrets)]) == sha256(&[keys.blob.expose()]) && open.domain == keys.domain;
-    if same { Ok(()) } else { Err(OperateError::Altered { what: "root" }) }
+    let same = with_blob_key(&secrets, |blob| keystead_crypto::same(blob, keys.blob.expose()));
+    if same && open.domain == keys.domain { Ok(()) } else { Err(OperateError::Altered { what: "root" }) }
 }
 
 /// Opens an open vault anew, from the same root: something of it changed that stays as it is while it is open. Where

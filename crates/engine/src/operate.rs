@@ -134,8 +134,8 @@ pub enum OperateError {
     Domain(DomainError),
     /// The shares are there, and what stood in the way may pass.
     #[error(
-        "{why}. The shares of the custodians {} are kept until {expires}: run the command again, without an answer or \
-         with one of those that were given",
+        "{why}. The shares of the custodians {} are kept until {expires}: bring one of their answers again (an unseal \
+         needs none)",
         numbers(shares)
     )]
     Kept {

@@ -191,10 +191,22 @@ pub(crate) const fn class_code(class: WrapClass) -> u8 {
     }
 }
 
-/// The key that seals backups of keys.
+/// The key that seals backups of keys. It stays in its place when the record around it is moved.
 #[derive(Clone, Encode, Decode, zeroize::Zeroize)]
 #[cbor(transparent)]
-pub(crate) struct BlobKey(#[cbor(n(0), with = "minicbor::bytes")] pub(crate) [u8; 32]);
+pub(crate) struct BlobKey(#[cbor(n(0), with = "in_place")] Box<[u8; 32]>);
+
+impl BlobKey {
+    pub(crate) fn of(key: &[u8; 32]) -> Self {
+        let mut place = Box::new([0; 32]);
+        place.copy_from_slice(key);
+        Self(place)
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
 
 /// The built-in issuer.
 #[derive(Clone, Encode, Decode)]
@@ -360,6 +372,24 @@ mod spec {
 
     pub(super) fn decode<'b, C>(d: &mut Decoder<'b>, _: &mut C) -> Result<KeySpec, Bad> {
         KeySpec::from_code(d.u8()?).ok_or_else(|| Bad::message("unknown key kind"))
+    }
+}
+
+mod in_place {
+    use minicbor::{Decoder, Encoder, decode::Error as Bad, encode::Error as Unwritten, encode::Write};
+
+    pub(super) fn encode<C, W: Write>(v: &[u8; 32], e: &mut Encoder<W>, _: &mut C) -> Result<(), Unwritten<W::Error>> {
+        e.bytes(v)?.ok()
+    }
+
+    pub(super) fn decode<'b, C>(d: &mut Decoder<'b>, _: &mut C) -> Result<Box<[u8; 32]>, Bad> {
+        let bytes = d.bytes()?;
+        let mut place = Box::new([0; 32]);
+        if bytes.len() != place.len() {
+            return Err(Bad::message("a key has not 32 bytes"));
+        }
+        place.copy_from_slice(bytes);
+        Ok(place)
     }
 }
 

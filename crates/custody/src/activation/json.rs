@@ -1,6 +1,6 @@
 //! The spelling of an activation record.
 
-use super::{Activation, BadActivation, Custodian, NodeIdentity};
+use super::{Activation, AllowedPath, BadActivation, Custodian, NodeIdentity};
 use crate::shares::Quorum;
 use crate::{Certificate, DomainPublic};
 use base64::Engine as _;
@@ -117,7 +117,7 @@ impl Json {
             paths: self
                 .paths
                 .iter()
-                .map(|path| path.parse().map_err(|_| bad("an unseal path is no NAME:KIND")))
+                .map(|path| AllowedPath::stored(path).map_err(|_| bad("an unseal path is no NAME:KIND")))
                 .collect::<Result<_, _>>()?,
         })
     }

@@ -22,12 +22,20 @@ const MAX_NAME: usize = 24;
 const KINDS: [&str; 3] = ["file", "credential", "hsm"];
 
 impl AllowedPath {
+    /// As records have it. The first ones named no kind: what they name allows nothing.
+    pub(crate) fn stored(text: &str) -> Result<Self, BadPath> {
+        match text.contains(':') {
+            true => text.parse(),
+            false => format!("{text}:file").parse::<Self>().map(|_| Self { text: text.to_owned(), colon: text.len() }),
+        }
+    }
+
     /// As nodes are configured with it.
     pub fn name(&self) -> &str {
         self.text.split_at_checked(self.colon).unwrap_or_default().0
     }
 
-    /// `file`, `credential` or `hsm`.
+    /// `file`, `credential` or `hsm`; empty where the record named none.
     pub fn kind(&self) -> &str {
         self.text.split_at_checked(self.colon.saturating_add(1)).unwrap_or_default().1
     }

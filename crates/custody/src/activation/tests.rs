@@ -48,6 +48,17 @@ fn golden_record_that_allows_unseal_paths() {
 }
 
 #[test]
+fn golden_record_whose_unseal_paths_have_no_kind_is_read_and_allows_none() {
+    let golden = include_bytes!("../../tests/golden/activation-path-names.json");
+    let record = Activation::parse(golden).unwrap();
+    assert_eq!(record.paths.iter().map(AllowedPath::name).collect::<Vec<_>>(), ["boot", "file"]);
+    assert_eq!(record.to_bytes(), golden);
+    for kind in ["file", "credential", "hsm"] {
+        assert!(!record.allows("boot", kind));
+    }
+}
+
+#[test]
 fn an_allowed_path_has_a_name_and_a_kind_and_is_no_other_of_the_name() {
     let path: AllowedPath = "boot:credential".parse().unwrap();
     assert_eq!((path.name(), path.kind(), path.to_string().as_str()), ("boot", "credential", "boot:credential"));

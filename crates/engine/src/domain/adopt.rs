@@ -45,7 +45,7 @@ pub(crate) async fn rows(room: &Room<'_>, new: &DomainSecrets) -> Result<Changes
     if let Some(hsm) = &mut secrets.hsm {
         *hsm = given(room, hsm, wrapping.ok_or(SecurityDomainError::NoWrappingKey)?).await?;
     }
-    secrets.blob_key = Some(BlobKey(*new.working.blob.expose()));
+    secrets.blob_key = Some(BlobKey::of(new.working.blob.expose()));
     let (id, wrapping_id) = (*new.working.domain.as_bytes(), wrapping.map(|key| key.id().into()));
     secrets.domain = Some(DomainRecord { id, activation: None, wrapping: wrapping_id });
     secrets.public = Some((*new.key.public().as_bytes()).into());

@@ -22,7 +22,7 @@ pub(crate) async fn opened(room: &Room<'_>) -> Result<Box<DomainSecrets>, Refusa
     let (secrets, _): (SecretsRecord, _) =
         opening::sealed(vault, room.records(), Kind::Secrets).await.map_err(SecurityDomainError::of)?;
     let wrapping = wrapping(room, &key, &secrets).await?;
-    let blob = BlobKey::from_bytes(&opening::blob_key(&secrets));
+    let blob = opening::with_blob_key(&secrets, BlobKey::from_bytes);
     Ok(Box::new(DomainSecrets { key, working: WorkingKeys { domain: room.domain(), blob, wrapping } }))
 }
 

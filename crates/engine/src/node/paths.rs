@@ -102,7 +102,7 @@ impl Instance {
             return Err(OperateError::PathExists { name: path.name().to_owned() });
         }
         let operation = OperationId::from_bytes(keystead_crypto::random());
-        let approved = self.allowed(&vault, &open, path, operation, at).await?;
+        let approved = self.allowed((&vault, &open), path, &listed, operation, at).await?;
         let mut puts = self.wrapped(&vault, path, &seals, &kept(&vault, &listed).await?).await?;
         let (name, kind) = (path.name().to_owned(), path.kind().to_owned());
         listed.paths.push(PathRecord { name, kind, added: at.now.0 });
@@ -118,16 +118,20 @@ impl Instance {
         self.write(Action::PathAdded, vault.info.id, clear, at).await
     }
 
-    /// The approvals by which a path is added. To a vault of custodians only what they confirmed needs none.
+    /// The approvals by which a path is added. To a vault of custodians only what they confirmed needs none, and once:
+    /// what stood behind the name of one that was removed, they knew.
     async fn allowed(
         &self,
-        vault: &Vault,
-        open: &Arc<Open>,
+        (vault, open): (&Vault, &Arc<Open>),
         path: &dyn UnsealPath,
+        listed: &PathsRecord,
         operation: OperationId,
         at: Moment,
     ) -> Result<Used, OperateError> {
-        if vault.info.custody == QUORUM && opening::allows_path(vault, open, path).await? {
+        if vault.info.custody == QUORUM
+            && !listed.once_had(path.name())
+            && opening::allows_path(vault, open, path).await?
+        {
             return Ok(Used::default());
         }
         let approved =

@@ -65,7 +65,7 @@ impl Instance {
         let before = stored_record(vault).await?;
         let Replacement { record, keys, security_domain } = new;
         // The operator may have added one since he asked.
-        names_paths(vault, &open, &record).await?;
+        names_paths(vault, &open, record).await?;
         let (old, digest) = (ByteArray::from(before.digest()), ByteArray::from(record.digest()));
         let clear = minicbor::to_vec((old, digest, <&ByteSlice>::from(by))).map_err(|_| Refusal::Fault)?;
         let other = OtherDomain::of(vault, &open, &before, (record, keys), security_domain.clone()).await?;

@@ -112,7 +112,8 @@ impl Instance {
         let changes = if is_new { now.and(vault, token, class)? } else { Changes::default() };
         // Only of a vault that is active: an administrator may have sealed it meanwhile.
         self.commit(vault, changes, (Action::TokenEnrolled, clear.clone()), at, || ()).await?;
-        if is_new {
+        // An attempt before this one may have named it and got no further.
+        if !open.hsm.as_ref().is_some_and(|hsm| hsm.tokens.iter().any(|serves| serves == token)) {
             reopen(vault, &open, at).await?;
         }
         self.write(Action::TokenEnrolled, vault.info.id, clear, at).await

@@ -116,6 +116,23 @@ impl PathsRecord {
         Self { paths, former: None }
     }
 
+    /// Notes what a rotation takes from its paths (their keys) or its custodians; whether it takes anything.
+    pub(crate) fn tell(&mut self, renewed: bool, replaced: bool, until: Time) -> bool {
+        if renewed {
+            let paths = self.paths.clone();
+            paths.iter().for_each(|path| self.had(&path.name, &path.kind, until));
+        }
+        if replaced {
+            self.had("", "quorum", until);
+        }
+        renewed || replaced
+    }
+
+    /// Whether a path of this name was removed, or its key renewed.
+    pub(crate) fn once_had(&self, name: &str) -> bool {
+        self.former.iter().flatten().any(|former| former.name == name)
+    }
+
     /// What opens copies of until then. Of one name only the last is kept: its copies hold the others'.
     pub(crate) fn had(&mut self, name: &str, kind: &str, until: Time) {
         let former = self.former.get_or_insert_default();

@@ -379,7 +379,7 @@ fn golden_secrets_of_the_second_layout() {
     let bytes = golden(include_str!("../../tests/golden/secrets-record-v2.hex"));
     let decoded: SecretsRecord = decode(&bytes).unwrap();
     assert_eq!((decoded.index_key, decoded.detail_key), ([0x33; 32], [0x44; 32]));
-    assert_eq!(decoded.blob_key.as_ref().map(|key| key.0), Some([0x55; 32]));
+    assert_eq!(decoded.blob_key.as_ref().map(BlobKey::bytes), Some(&[0x55; 32]));
     assert_eq!(decoded.purge_protection, Some(true));
     assert_eq!(*encode(&decoded).unwrap(), bytes);
 }

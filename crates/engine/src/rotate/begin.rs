@@ -95,14 +95,9 @@ impl Instance {
         }
         let (row, mut secrets) = secrets(vault, open).await?;
         secrets.public = open.public.map(|public| (*public.as_bytes()).into());
-        secrets.listed = Some(list.is_some());
         let custodians = other.is_some().then_some(true);
-        if after_purge {
-            listed.paths.clone().iter().for_each(|path| listed.had(&path.name, &path.kind, at.now));
-        }
-        if other.is_some() {
-            listed.had("", "quorum", at.now);
-        }
+        let is_told = listed.tell(after_purge, other.is_some(), at.now);
+        secrets.listed = Some(list.is_some() || is_told);
         let removes = other.map(|other| other.take_over(&mut secrets, &mut puts)).unwrap_or_default();
         written_roots::keep(&mut secrets, &puts, &[root.generation(), now.generation()]);
         let key = DetailKey { generation: root.generation().0, key: keystead_crypto::random() };
@@ -111,7 +106,7 @@ impl Instance {
         let counter = row.counter.saturating_add(1);
         let place = Place { kind: row.kind, tag: row.lookup, version: None, id: row.id, counter, due: None };
         puts.push(seal_row(vault, &seals.records, place, &secrets)?);
-        if after_purge || custodians.is_some() {
+        if is_told {
             puts.push(wraps::paths_row(vault, &seals.records, list.as_ref(), &listed)?);
         }
         let record = RootRotationRecord {
@@ -149,7 +144,10 @@ async fn wrapped(
     path.settle(id, &stored.wraps()).await.map_err(failed)?;
     // What is configured under the name now must be what opens the vault today, or the operator would put another key
     // in its place.
-    proven(vault, open, path).await?;
+    proven(vault, open, path).await.map_err(|e| match e {
+        OperateError::Path(cause) => failed(cause),
+        other => other,
+    })?;
     let domain = match &stored.domain {
         Some(row) => Some(path.unwrap_domain(id, &row.sealed).await.map_err(failed)?),
         None => None,

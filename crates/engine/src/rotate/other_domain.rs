@@ -60,7 +60,7 @@ impl OtherDomain {
             removes.extend(wraps::get(vault, at).await?.map(|row| (at, row.counter)));
         }
         let id = DomainRecord { id: *keys.domain.as_bytes(), activation: Some(record.digest().into()), wrapping: None };
-        let blob = BlobKey(*keys.blob.expose());
+        let blob = BlobKey::of(keys.blob.expose());
         Ok(Self { public: record.domain_public, blob, record: id, puts, removes })
     }
 

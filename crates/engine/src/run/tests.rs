@@ -185,7 +185,7 @@ async fn a_vault_opened_again_meanwhile_is_not_the_one_the_command_began_in() {
     let running = bench.start(Then::Change, at(T0)).await;
     bench.node.instance.seal("dev", at(T0)).await.unwrap();
     bench.node.instance.unseal("dev", at(T0)).await.unwrap();
-    assert_eq!(bench.end(running).await.err(), Some(TurnedAway::Sealed));
+    assert_eq!(bench.end(running).await.err(), Some(TurnedAway::Busy));
     bench.node.stop_and_verify().await;
 }
 

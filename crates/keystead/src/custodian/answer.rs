@@ -125,10 +125,10 @@ impl Answers {
                 compare::agree(&words(activation), self.words.as_deref(), "--words", question)
             }
             Purpose::Appoint(who) => {
-                let (who, given) = (appointed(who), self.appoint.as_deref());
-                // One more value, or one less, is somebody else, however the two read in a row.
-                let given = given.map(|given| if given.len() == who.len() { given.join(" ") } else { String::new() });
-                compare::agree_to(&who.join(" "), given.as_deref(), "--appoint")
+                let who = appointed(who);
+                // Quoted, so that no two read alike in a row.
+                let given = self.appoint.as_deref().map(quoted);
+                compare::agree_to(&quoted(&who), given.as_deref(), "--appoint")
             }
             Purpose::Enrol { token } => compare::agree_to(token, self.enrol.as_deref(), "--enrol"),
         }
@@ -152,6 +152,10 @@ fn is_known(asked: &SignedChallenge, record: Option<&Activation>) -> bool {
     let asked = asked.challenge();
     let known = |record: &Activation| record.vault == asked.vault && record.nodes.contains(&asked.node);
     asked.purpose != Purpose::Recover && record.is_some_and(known)
+}
+
+fn quoted(values: &[String]) -> String {
+    values.iter().map(|value| format!("{value:?}")).collect::<Vec<_>>().join(" ")
 }
 
 /// Who is appointed, as the custodian has to say it: whoever knows the secret of a new client is it.

@@ -9,7 +9,15 @@ use serde_json::{Map, Value};
 /// Refuses a policy that has no approvers where the old record's had some, unless that was said; tells of what would
 /// need fewer approvals.
 pub(super) fn kept(old: &Value, new: &Value, without: bool) -> Result<(), Failure> {
+    let replaced = old.as_object().is_some_and(Map::is_empty);
     let (old, new) = (of(old)?, of(new)?);
+    if replaced && new.approvers.is_empty() && !without {
+        return Err(Failure::usage(
+            "the record is of custodians who replaced others, and does not say which approvals the vault had, which no \
+             restore brings back. Name its approvers in the policy (`[[approvers]]`, `[approvals]`), or say \
+             --without-approvals",
+        ));
+    }
     let lost = lost(&old, &new);
     if lost.is_empty() {
         return Ok(());
@@ -87,6 +95,10 @@ mod tests {
         for old in [none, policy(2, &json!({}))] {
             assert!(kept(&old, &json!({}), false).is_ok(), "nothing was asked for");
         }
+        // The record of a replacement says nothing of them.
+        let unknown = kept(&json!({}), &json!({ "administrators": [] }), false).err().unwrap().into_message();
+        assert!(unknown.contains("--without-approvals"), "{unknown}");
+        assert!(kept(&json!({}), &json!({}), true).is_ok() && kept(&json!({}), &policy(1, &json!({})), false).is_ok());
         assert!(kept(&json!({ "approvers": 1 }), &json!({}), true).is_err());
     }
 }

@@ -46,8 +46,8 @@ impl Execute for BackupKey {
         for version in &stored {
             versions.push(sealed(room, id, version).await?);
         }
-        if !versions.iter().any(|v| v.version == key.record.newest) {
-            // The key was purged or got a newer version since its row was read.
+        // It was purged, or got a version that nobody approved, while its versions were read.
+        if as_it_is(&room.live(&permit.ask().name).await?) != as_it_is(&key) {
             return Err(Refusal::Conflict);
         }
         let record = BackupRecord {

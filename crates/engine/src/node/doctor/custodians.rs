@@ -36,7 +36,7 @@ impl Wrong {
             Self::Failed(e) => e.to_string(),
             Self::Domain => {
                 "the security domain in the database is not the one of which the activation record speaks, \
-                             and its custodians cannot unseal by it: restore the store from a backup"
+                 and its custodians cannot unseal by it: restore the store from a backup"
                     .to_owned()
             }
             Self::Confirmation(number) => format!(
@@ -54,10 +54,14 @@ pub(super) async fn found(vault: &Vault, state: &State) -> Option<Finding> {
     Some(match looked_at(vault, state).await {
         Ok((record, confirmed)) => {
             let (required, custodians) = (record.quorum.required(), record.quorum.custodians());
-            let says = format!(
-                "the security domain is the one that was activated; {required} of {custodians} custodians open it, and \
-                 {confirmed} confirmed"
-            );
+            let of = match state {
+                State::Open(_) => "the security domain is the one that was activated",
+                _ => {
+                    "record, security domain and confirmations agree; whether they are those of the activation is known \
+                      once the vault is open"
+                }
+            };
+            let says = format!("{of}; {required} of {custodians} custodians open it, and {confirmed} confirmed");
             Finding::new("domain", Verdict::Good, says)
         }
         Err(wrong) => Finding::new("domain", Verdict::Bad, wrong.says()),
