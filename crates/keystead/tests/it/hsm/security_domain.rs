@@ -114,7 +114,8 @@ fn keys_that_are_made_while_a_domain_is_uploaded_are_lost_in_no_case() {
         });
         assert!([202, 409].contains(&uploaded.status), "{uploaded:?}");
         for (name, reply) in made {
-            let turned_away = reply.status == 403 && reply.code() == "VaultSealed";
+            // The vault was opened anew meanwhile: whoever comes again is let in.
+            let turned_away = reply.status == 429 && reply.code() == "Throttled";
             assert!(reply.status == 200 || turned_away, "{reply:?}");
             if reply.status == 200 {
                 signs(&mut second, &name);
