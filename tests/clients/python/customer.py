@@ -70,5 +70,8 @@ class Customer:
     def new_domain(self, required):
         certificates = itertools.chain(*(["--custodian", owner.pem] for owner in self.custodians))
         words = ["--quorum", required, "--transfer-key", "offer.json", "--policy", "policy.toml", "--out", "made"]
-        self.run("domain", "new", *certificates, *words)
+        # Of the node whose offer it is, as its operator would read them out.
+        node_id, node_key = self.node
+        node = sd.words_of(hashlib.sha256(b"keystead node 1" + node_id + sd.raw(node_key.public_key())).digest())
+        self.run("domain", "new", *certificates, *words, "--node", node)
         return json.loads((self.directory / "made/security-domain.json").read_bytes())

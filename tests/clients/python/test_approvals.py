@@ -5,7 +5,7 @@ import base64
 from datetime import datetime, timezone
 
 import pytest
-from azure.core.exceptions import HttpResponseError
+from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 from azure.core.rest import HttpRequest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
@@ -109,7 +109,8 @@ def test_purge_is_refused_until_two_have_signed_and_then_is_done_once(vault, nam
     assert proposal["id"] in refused(lambda: vault.keys.purge_deleted_key(name))
     assert vote(vault, proposal, approvers[1])["state"] == "approved"
     vault.keys.purge_deleted_key(name)
-    refused(lambda: vault.keys.purge_deleted_key(name))
+    with pytest.raises(ResourceNotFoundError):
+        vault.keys.purge_deleted_key(name)
     kept = call(vault, "GET", f"/keystead/v1/approvals/{proposal['id']}").json()
     assert kept["state"] == "executed" and [v["approver"] for v in kept["votes"]] == ["alice", "bob"]
 
