@@ -224,7 +224,7 @@ def words_of(digest):
     """The first 132 bits as words of BIP-39."""
     from pathlib import Path
 
-    words = (Path(__file__).parents[3] / "crates/custody/src/words/english.txt").read_text().split()
+    words = (Path(__file__).resolve().parents[3] / "crates/custody/src/words/english.txt").read_text().split()
     bits = int.from_bytes(digest, "big") >> 124
     return " ".join(words[bits >> 11 * (11 - at) & 2047] for at in range(12))
 
