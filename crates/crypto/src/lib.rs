@@ -34,6 +34,7 @@ pub mod hkdf;
 pub mod hpke;
 pub mod jws;
 pub mod kbkdf;
+mod library;
 mod pkcs8;
 pub mod rsa;
 pub mod sealed;

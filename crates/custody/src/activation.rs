@@ -162,7 +162,7 @@ impl Activation {
 
     /// Whether a path of this name and kind may open the vault besides its custodians.
     pub fn allows(&self, name: &str, kind: &str) -> bool {
-        self.paths.iter().any(|path| path.name() == name && path.kind() == kind && !kind.is_empty())
+        self.paths.iter().any(|path| path.name() == name && path.kind() == Some(kind))
     }
 
     /// Whether this is the file of the security domain that the record speaks of.

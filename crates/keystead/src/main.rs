@@ -6,7 +6,7 @@
 //! - [`domain`], [`custodian`]: the customer's and his custodians', offline
 //! - [`rehearse`]: whether what the customer keeps would bring his vault back
 //! - [`key`], [`role`], [`audit`], [`backup`]: a client's commands over HTTPS; [`policy`]: an administrator's
-//! - [`approval`]: approvers' signatures
+//! - [`approval`]: approvers' signatures; [`own_key`]: their keys, and custodians'
 //! - [`hsm`]: PKCS#11 tokens; [`byok`]: keys on their way into a vault
 //! - [`clock_note`]: what is kept of the clock over a restart
 //! - [`storage`]: where backups of whole vaults go
@@ -39,6 +39,7 @@ mod new_client;
 mod new_files;
 mod node_key;
 mod output;
+mod own_key;
 mod path;
 mod paths;
 mod pem;

@@ -5,14 +5,15 @@
 pub(super) mod number;
 
 use super::Size;
+use crate::library::{Parsed, taken};
 use aws_lc_sys::{
-    BN_bn2bin_padded, CBS, EVP_PKEY, EVP_PKEY_free, EVP_PKEY_get1_RSA, EVP_parse_private_key, OPENSSL_free, RSA,
-    RSA_NO_PADDING, RSA_decrypt, RSA_free, RSA_generate_key_ex, RSA_get0_d, RSA_new, RSA_private_key_to_bytes,
+    BN_bn2bin_padded, CBS, EVP_PKEY_get1_RSA, EVP_parse_private_key, RSA, RSA_NO_PADDING, RSA_decrypt, RSA_free,
+    RSA_generate_key_ex, RSA_get0_d, RSA_new, RSA_private_key_to_bytes,
 };
 use number::Number;
 use std::ffi::c_int;
 use std::ptr::{self, NonNull};
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 /// A private key, owned. The library clears it when it is freed.
 pub(super) struct Key(NonNull<RSA>);
@@ -28,7 +29,9 @@ impl Key {
     pub(super) fn from_pkcs8(pkcs8: &[u8]) -> Option<Self> {
         let mut input = CBS { data: pkcs8.as_ptr(), len: pkcs8.len() };
         // SAFETY: the input spans a live slice; the result is null or owned here.
-        Parsed(NonNull::new(unsafe { EVP_parse_private_key(&mut input) })?).rsa()
+        let parsed = unsafe { Parsed::owned(EVP_parse_private_key(&mut input)) }?;
+        // SAFETY: the parsed key is live; the result is null, if it is not RSA, or a reference of its own.
+        NonNull::new(unsafe { EVP_PKEY_get1_RSA(parsed.as_ptr()) }).map(Self)
     }
 
     /// As RSAPrivateKey (RFC 8017, appendix A.1.2): secret.
@@ -36,16 +39,8 @@ impl Key {
         let (mut bytes, mut length) = (ptr::null_mut(), 0);
         // SAFETY: the key is live; on success the two hold a new allocation of the library and its length.
         let done = unsafe { RSA_private_key_to_bytes(&mut bytes, &mut length, self.0.as_ptr()) };
-        if done != 1 || bytes.is_null() {
-            return None;
-        }
-        // SAFETY: the allocation has so many bytes, all written, and nothing else refers to it until it is freed below.
-        let written = unsafe { std::slice::from_raw_parts_mut(bytes, length) };
-        let copy = Zeroizing::new(written.to_vec());
-        written.zeroize();
-        // SAFETY: allocated by the library, freed once, not used afterwards.
-        unsafe { OPENSSL_free(bytes.cast()) };
-        Some(copy)
+        // SAFETY: what the two hold.
+        NonNull::new(bytes).filter(|_| done == 1).map(|bytes| unsafe { taken(bytes, length) })
     }
 
     /// The number to the power of the private exponent, as long as the modulus. None if it is not above 1 and below the
@@ -81,22 +76,6 @@ impl Drop for Key {
     fn drop(&mut self) {
         // SAFETY: a reference owned by this value alone, given back once.
         unsafe { RSA_free(self.0.as_ptr()) }
-    }
-}
-
-struct Parsed(NonNull<EVP_PKEY>);
-
-impl Parsed {
-    fn rsa(&self) -> Option<Key> {
-        // SAFETY: the parsed key is live; the result is null, if it is not RSA, or a reference of its own.
-        NonNull::new(unsafe { EVP_PKEY_get1_RSA(self.0.as_ptr()) }).map(Key)
-    }
-}
-
-impl Drop for Parsed {
-    fn drop(&mut self) {
-        // SAFETY: owned by this value alone, freed once.
-        unsafe { EVP_PKEY_free(self.0.as_ptr()) }
     }
 }
 

@@ -7,8 +7,8 @@ use std::str::FromStr;
 /// The name and the kind of an unseal path: `boot:credential`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AllowedPath {
-    text: String,
-    colon: usize,
+    name: String,
+    kind: Option<String>,
 }
 
 /// No such text.
@@ -26,19 +26,24 @@ impl AllowedPath {
     pub(crate) fn stored(text: &str) -> Result<Self, BadPath> {
         match text.contains(':') {
             true => text.parse(),
-            false => format!("{text}:file").parse::<Self>().map(|_| Self { text: text.to_owned(), colon: text.len() }),
+            false => Ok(Self { name: named(text)?, kind: None }),
         }
     }
 
     /// As nodes are configured with it.
     pub fn name(&self) -> &str {
-        self.text.split_at_checked(self.colon).unwrap_or_default().0
+        &self.name
     }
 
-    /// `file`, `credential` or `hsm`; empty where the record named none.
-    pub fn kind(&self) -> &str {
-        self.text.split_at_checked(self.colon.saturating_add(1)).unwrap_or_default().1
+    /// `file`, `credential` or `hsm`; none in the first records.
+    pub fn kind(&self) -> Option<&str> {
+        self.kind.as_deref()
     }
+}
+
+fn named(name: &str) -> Result<String, BadPath> {
+    let good = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    if (1..=MAX_NAME).contains(&name.len()) && name.bytes().all(good) { Ok(name.to_owned()) } else { Err(BadPath) }
 }
 
 impl FromStr for AllowedPath {
@@ -46,17 +51,18 @@ impl FromStr for AllowedPath {
 
     fn from_str(text: &str) -> Result<Self, BadPath> {
         let (name, kind) = text.split_once(':').ok_or(BadPath)?;
-        let good = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-        let named = (1..=MAX_NAME).contains(&name.len()) && name.bytes().all(good);
-        if !named || !KINDS.contains(&kind) {
+        if !KINDS.contains(&kind) {
             return Err(BadPath);
         }
-        Ok(Self { text: text.to_owned(), colon: name.len() })
+        Ok(Self { name: named(name)?, kind: Some(kind.to_owned()) })
     }
 }
 
 impl fmt::Display for AllowedPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        match &self.kind {
+            Some(kind) => write!(f, "{}:{kind}", self.name),
+            None => f.write_str(&self.name),
+        }
     }
 }

@@ -24,8 +24,8 @@ pub struct Reason {
 /// What the operator does of it.
 #[derive(Debug, Clone, Copy)]
 pub enum Approvable<'a> {
-    /// Adding an unseal path, of this name and kind.
-    PathAddition(&'a str, &'a str),
+    /// Adding an unseal path.
+    PathAddition(&'a str),
     /// Removing an unseal path.
     PathRemoval(&'a str),
     /// Erasing the vault.
@@ -33,25 +33,26 @@ pub enum Approvable<'a> {
 }
 
 impl Approvable<'_> {
-    /// As approvers see it.
-    fn operation(self) -> Operation {
+    /// As approvers see it: what is behind the name of a path is said by its kind.
+    fn operation(self, on: &Instance) -> Result<Operation, OperateError> {
         // The record says what was done; here it is still to be.
         let (rules, done, name, parameters): (&'static [Rule], _, _, _) = match self {
-            Self::PathAddition(path, kind) => {
-                (&[Rule::PathAddition], Action::PathAdded, "vault/path/add", json!({ "path": path, "kind": kind }))
+            Self::PathAddition(path) => {
+                let parameters = json!({ "path": path, "kind": on.its_path(path)?.kind() });
+                (&[Rule::PathAddition], Action::PathAdded, "vault/path/add", parameters)
             }
             Self::PathRemoval(path) => {
                 (&[Rule::PathRemoval], Action::PathRemoved, "vault/path/remove", json!({ "path": path }))
             }
             Self::Erasure => (&[Rule::Erase], Action::VaultErased, "vault/erase", json!({})),
         };
-        Operation { name, ..Operation::new(rules, done, &Target::Vault, &parameters) }
+        Ok(Operation { name, ..Operation::new(rules, done, &Target::Vault, &parameters) })
     }
 
     /// What is recorded of the proposal, and what it is about.
     const fn proposed(&self) -> (Action, &str) {
         match self {
-            Self::PathAddition(path, _) => (Action::PathAdditionProposed, path),
+            Self::PathAddition(path) => (Action::PathAdditionProposed, path),
             Self::PathRemoval(path) => (Action::PathRemovalProposed, path),
             Self::Erasure => (Action::ErasureProposed, ""),
         }
@@ -71,7 +72,7 @@ impl Instance {
         let (vault, open) = self.steady(name)?;
         let room = Room::new(&vault, &open, at);
         let now = InForce::read(&room).await?;
-        let (operation, proposer) = (what.operation(), Proposal::OPERATOR.to_owned());
+        let (operation, proposer) = (what.operation(self)?, Proposal::OPERATOR.to_owned());
         let new = Proposed { operation: &operation, proposer, reason: &reason.text, hours: reason.hours };
         let (row, view) = propose(&room, &now, new).await?;
         let (action, about) = what.proposed();
@@ -92,7 +93,7 @@ impl Instance {
     ) -> Result<Used, OperateError> {
         let room = Room::new(vault, open, at);
         let now = InForce::read(&room).await?;
-        let gate = Gate::for_operation(&room, &now, &what.operation(), Proposal::OPERATOR).await?;
+        let gate = Gate::for_operation(&room, &now, &what.operation(self)?, Proposal::OPERATOR).await?;
         Ok(gate.used(&room, operation)?)
     }
 }

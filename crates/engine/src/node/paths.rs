@@ -85,11 +85,6 @@ impl Instance {
         Ok(all)
     }
 
-    /// What a path of the node's configuration is: `file`, `credential`, `hsm`.
-    pub fn path_kind(&self, path: &str) -> Result<&'static str, OperateError> {
-        self.its_path(path).map(UnsealPath::kind)
-    }
-
     /// Wraps an open vault's root by another path; the domain key too, if a path holds it.
     pub async fn add_path(&self, name: &str, path: &str, at: Moment) -> Result<(), OperateError> {
         let _one_at_a_time = self.operating.lock().await;
@@ -134,8 +129,7 @@ impl Instance {
         {
             return Ok(Used::default());
         }
-        let approved =
-            self.approved((vault, open), Approvable::PathAddition(path.name(), path.kind()), operation, at).await?;
+        let approved = self.approved((vault, open), Approvable::PathAddition(path.name()), operation, at).await?;
         if vault.info.custody == QUORUM && approved.id.is_none() {
             return Err(OperateError::PathNotAllowed { name: path.name().to_owned() });
         }

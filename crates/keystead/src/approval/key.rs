@@ -1,40 +1,27 @@
 //! An approver's private key: in a file, or in a PKCS#11 token that it never leaves.
 
 use crate::exit::Failure;
-use crate::hsm::owned::{TokenArgs, failure, soon};
+use crate::hsm::owned::{failure, soon};
+use crate::own_key::{KeyArgs, Place};
 use crate::pem;
 use keystead_crypto::sha256;
 use keystead_crypto::signature::{PrivateKey, PublicKey};
 use keystead_hsm::{Client, HsmError, Wanted};
-use std::path::PathBuf;
 
-/// Which key, and what opens it.
-#[derive(clap::Args)]
-#[command(group = clap::ArgGroup::new("approver_key").args(["key", "pkcs11"]).required(true))]
-pub(super) struct KeyArgs {
-    /// The approver's private key, PEM; readable by its owner alone
-    #[arg(long, value_name = "KEY.pem")]
-    key: Option<PathBuf>,
-    /// The passphrase of an encrypted key: the first line of this file
-    #[arg(long, value_name = "FILE", conflicts_with = "pkcs11")]
-    passphrase_file: Option<PathBuf>,
-    #[command(flatten)]
-    token: TokenArgs,
-}
-
-impl KeyArgs {
-    /// Signs a text: the public key, and 64 bytes.
-    pub(super) async fn sign(&self, text: &str) -> Result<(PublicKey, Vec<u8>), Failure> {
-        let Some(module) = self.token.module() else {
-            let file = self.key.as_deref().ok_or_else(|| Failure::usage("give --key or --pkcs11"))?;
-            let key: PrivateKey = pem::read(file, self.passphrase_file.as_deref())?;
+/// Signs a text: the public key, and 64 bytes.
+pub(super) async fn sign(key: &KeyArgs, text: &str) -> Result<(PublicKey, Vec<u8>), Failure> {
+    match key.place()? {
+        Place::File(file, passphrase_file) => {
+            let key: PrivateKey = pem::read(file, passphrase_file)?;
             let unusable = |e: keystead_crypto::CryptoError| Failure::unavailable(e.to_string());
-            return Ok((key.public().map_err(unusable)?, key.sign(text.as_bytes()).map_err(unusable)?));
-        };
-        let client = self.token.visit(module, "approver")?;
-        let signed = in_token(&client, &self.token.wanted(), text).await;
-        client.stop().await;
-        signed
+            Ok((key.public().map_err(unusable)?, key.sign(text.as_bytes()).map_err(unusable)?))
+        }
+        Place::Token(module, args) => {
+            let client = args.visit(module, "approver")?;
+            let signed = in_token(&client, &args.wanted(), text).await;
+            client.stop().await;
+            signed
+        }
     }
 }
 

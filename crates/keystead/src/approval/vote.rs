@@ -1,12 +1,13 @@
 //! `keystead approval approve`, `reject`, `sign` and `submit`.
 
 use super::file::{Exported, Signed, bytes};
-use super::key::KeyArgs;
+use super::key::sign;
 use super::show::VerdictArg;
 use crate::exit::Failure;
 use crate::key::{Session, Shown};
 use crate::new_files;
 use crate::output;
+use crate::own_key::KeyArgs;
 use keystead_access::{Approver, Proposal, Verdict};
 use serde_json::Value;
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
@@ -105,7 +106,7 @@ async fn signed(proposal: &Proposal, verdict: Verdict, key: &KeyArgs, yes: bool)
     if !yes {
         agree(verdict)?;
     }
-    let (public, signature) = key.sign(&text).await?;
+    let (public, signature) = sign(key, &text).await?;
     let pem = Approver::pem_of_key(&public.to_spki());
     Ok(Signed::new(proposal, verdict, pem, &signature))
 }

@@ -1,12 +1,13 @@
 //! `keystead custodian answer`.
 
 use super::confirm::own_share;
-use super::key::{Key, KeyArgs};
+use super::key::Key;
 use crate::compare;
 use crate::domain::files;
 use crate::exit::Failure;
 use crate::new_files;
 use crate::output::{self, OutputArgs, time};
+use crate::own_key::KeyArgs;
 use crate::setup::moment;
 use keystead_custody::activation::Activation;
 use keystead_custody::challenge::{Answer, Appointee, BadChallenge, MAX_TEXT, Purpose, SignedChallenge};
@@ -78,7 +79,7 @@ impl Answers {
         output::note(&output::fields_text(fields(&asked, record.as_ref())));
         self.believe(&asked, record.as_ref())?;
         self.agree(&asked.challenge().purpose)?;
-        let key = self.key.open()?;
+        let key = Key::open(&self.key)?;
         let share = match &record {
             Some(record) => own_share(record, &domain, &key)?.1,
             None => any_share(&domain, &key)?,

@@ -1,12 +1,13 @@
 //! `keystead custodian confirm`.
 
-use super::key::{Key, KeyArgs};
+use super::key::Key;
 use crate::compare;
 use crate::domain::files;
 use crate::domain::show::Shown;
 use crate::exit::Failure;
 use crate::new_files;
 use crate::output::{self, OutputArgs};
+use crate::own_key::KeyArgs;
 use keystead_custody::activation::Activation;
 use keystead_custody::shares::Share;
 use keystead_custody::words;
@@ -46,7 +47,7 @@ impl Confirm {
         let record = files::record(&self.record)?;
         let (domain, bytes) = files::security_domain(&self.domain)?;
         files::belongs(&record, &domain, &bytes)?;
-        let key = self.key.open()?;
+        let key = Key::open(&self.key)?;
         let (number, share) = own_share(&record, &domain, &key)?;
         drop(share);
         output::note(&Shown::of(&record).text()?);

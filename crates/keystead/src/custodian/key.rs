@@ -2,7 +2,7 @@
 
 use super::card::Card;
 use crate::exit::Failure;
-use crate::hsm::owned::TokenArgs;
+use crate::own_key::{KeyArgs, Place};
 use crate::pem;
 use keystead_crypto::rsa::{PrivateKey, Scheme};
 use keystead_custody::activation::Activation;
@@ -10,22 +10,8 @@ use keystead_custody::confirmation::Confirmation;
 use keystead_custody::shares::Share;
 use keystead_custody::{DomainError, open_share};
 use keystead_formats::security_domain::WrappedKey;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use zeroize::Zeroizing;
-
-/// Which key, and what opens it.
-#[derive(clap::Args)]
-#[command(group = clap::ArgGroup::new("custodian_key").args(["key", "pkcs11"]).required(true))]
-pub(super) struct KeyArgs {
-    /// The custodian's private key, PEM; readable by its owner alone
-    #[arg(long, value_name = "KEY.pem")]
-    key: Option<PathBuf>,
-    /// The passphrase of an encrypted key: the first line of this file
-    #[arg(long, value_name = "FILE", conflicts_with = "pkcs11")]
-    passphrase_file: Option<PathBuf>,
-    #[command(flatten)]
-    token: TokenArgs,
-}
 
 /// A key that is open.
 pub(crate) enum Key {
@@ -35,18 +21,15 @@ pub(crate) enum Key {
     Card(Card),
 }
 
-impl KeyArgs {
-    /// Reads the key, or opens the token that it is in.
-    pub(super) fn open(&self) -> Result<Key, Failure> {
-        if let Some(module) = self.token.module() {
-            return Card::open(module, &self.token).map(Key::Card);
-        }
-        let file = self.key.as_deref().ok_or_else(|| Failure::usage("give --key or --pkcs11"))?;
-        Key::read(file, self.passphrase_file.as_deref())
-    }
-}
-
 impl Key {
+    /// Reads the key, or opens the token that it is in.
+    pub(super) fn open(named: &KeyArgs) -> Result<Self, Failure> {
+        match named.place()? {
+            Place::File(file, passphrase_file) => Self::read(file, passphrase_file),
+            Place::Token(module, args) => Card::open(module, args).map(Self::Card),
+        }
+    }
+
     /// Of a custodian, where several are at one machine.
     pub(crate) fn read(file: &Path, passphrase_file: Option<&Path>) -> Result<Self, Failure> {
         pem::read(file, passphrase_file).map(|key| Self::File(Box::new(key)))

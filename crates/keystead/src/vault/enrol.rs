@@ -19,7 +19,9 @@ Examples:
 
 The server of a vault with custody `file` has the wrapping key and gives it. In
 a vault of custodians the first shows what they are asked, and M of them answer
-it (`keystead custodian answer`); with the last answer the token has the key.")]
+it (`keystead custodian answer`); with the last answer the token has the key.
+Where all answers are there and it failed because the store, the log or a token
+was away, bring one of them again.")]
 pub(super) struct Enrol {
     /// Which vault
     #[arg(value_parser = name)]

@@ -262,8 +262,7 @@ async fn perform(instance: &Instance, ask: Ask, at: Moment) -> Result<Body, Oper
             instance.paths(&name).await.map(|paths| view::paths(&paths))
         }
         Ask::ProposePathAddition(name, path, reason) => {
-            let added = Approvable::PathAddition(&path, instance.path_kind(&path)?);
-            let view = instance.propose(&name, added, reason, at).await?;
+            let view = instance.propose(&name, Approvable::PathAddition(&path), reason, at).await?;
             Ok(proposed(&view))
         }
         Ask::ProposePathRemoval(name, path, reason) => {

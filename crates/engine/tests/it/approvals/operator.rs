@@ -60,8 +60,7 @@ async fn the_operator_adds_a_path_once_for_each_approval() {
     };
     assert!(required(add("second").await));
     let reason = || Reason { text: "the machine starts by itself".to_owned(), hours: None };
-    let view =
-        node.instance.propose("dev", Approvable::PathAddition("second", "file"), reason(), at(T0)).await.unwrap();
+    let view = node.instance.propose("dev", Approvable::PathAddition("second"), reason(), at(T0)).await.unwrap();
     assert_eq!(view.proposal.operation, "vault/path/add");
     approve(&node, &view, &[&people.alice]).await;
     assert!(required(add("second").await), "one of two");

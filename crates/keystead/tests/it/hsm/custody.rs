@@ -1,9 +1,10 @@
 //! The wrapping key: a datum of the vault's domain, which any token can be given.
 
 use super::{start, vault};
-use crate::support::{Place, b64};
+use crate::support::{Place, Vault, b64};
 use serde_json::json;
 use std::fs;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 fn enrol(place: &Place) -> std::process::Output {
@@ -43,14 +44,7 @@ fn a_token_that_goes_away_and_comes_back_costs_other_vaults_nothing() {
     let mut software = server.vault();
     hsm.call("POST", "/keys/pay/create", Some(&json!({"kty": "EC-HSM"}))).unwrap().ok();
     software.create("pay", "EC").unwrap().ok();
-    let (tokens, aside) = (place.data.join("softhsm/tokens"), place.data.join("softhsm/aside"));
-    fs::rename(&tokens, &aside).unwrap();
-    fs::create_dir(&tokens).unwrap();
-    let until = Instant::now() + Duration::from_secs(60);
-    while hsm.sign("pay", &[7; 32]).unwrap().status != 503 {
-        assert!(Instant::now() < until, "the loss is noticed");
-        std::thread::sleep(Duration::from_millis(100));
-    }
+    let (tokens, aside) = away(&place, &mut hsm);
     software.sign("pay", &[7; 32]).unwrap().ok();
     fs::remove_dir(&tokens).unwrap();
     fs::rename(&aside, &tokens).unwrap();
@@ -62,7 +56,6 @@ fn a_token_that_goes_away_and_comes_back_costs_other_vaults_nothing() {
     assert!(server.stop().success());
 }
 
-/// Whether the vault answers, or is sealed: whatever an enrolment that ran meanwhile made of it.
 #[test]
 fn an_administrator_who_seals_while_a_token_is_enrolled_wins() {
     let place = Place::new();
@@ -93,14 +86,7 @@ fn what_an_erasure_leaves_in_tokens_is_told() {
     let server = start(&place);
     let mut hsm = vault(&place, &server);
     hsm.call("POST", "/keys/pay/create", Some(&json!({"kty": "EC-HSM"}))).unwrap().ok();
-    let (tokens, aside) = (place.data.join("softhsm/tokens"), place.data.join("softhsm/aside"));
-    fs::rename(&tokens, &aside).unwrap();
-    fs::create_dir(&tokens).unwrap();
-    let until = Instant::now() + Duration::from_secs(60);
-    while hsm.sign("pay", &[7; 32]).unwrap().status != 503 {
-        assert!(Instant::now() < until, "the loss is noticed");
-        std::thread::sleep(Duration::from_millis(100));
-    }
+    away(&place, &mut hsm);
     let socket = place.data.join("operator.sock");
     let words = ["vault", "--socket", socket.to_str().unwrap(), "erase", "dev-hsm", "--confirm", "dev-hsm"];
     let done = place.cli(&words);
@@ -109,4 +95,17 @@ fn what_an_erasure_leaves_in_tokens_is_told() {
     assert!(told.contains("left: the wrapping key in token 'softhsm'"), "{told}");
     assert!(told.contains("left: resident keys of vault"), "a token that is away may have some: {told}");
     assert!(server.stop().success());
+}
+
+/// Takes the token away, and waits until that is noticed: where it was, and where it is.
+fn away(place: &Place, hsm: &mut Vault) -> (PathBuf, PathBuf) {
+    let (tokens, aside) = (place.data.join("softhsm/tokens"), place.data.join("softhsm/aside"));
+    fs::rename(&tokens, &aside).unwrap();
+    fs::create_dir(&tokens).unwrap();
+    let until = Instant::now() + Duration::from_secs(60);
+    while hsm.sign("pay", &[7; 32]).unwrap().status != 503 {
+        assert!(Instant::now() < until, "the loss is noticed");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    (tokens, aside)
 }

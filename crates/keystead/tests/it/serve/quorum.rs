@@ -10,7 +10,7 @@ use keystead_custody::activation::Activation;
 use keystead_custody::words;
 use serde_json::Value;
 use std::fs;
-use std::process::Output;
+use std::process::{Child, Output};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -381,4 +381,13 @@ fn hsm_keys_of_a_vault_of_custodians_sign_after_each_unseal() {
     good(customer.unseal(&["--answer", &answers[0], "--answer", &answers[1]]));
     site.call("pay", &token, "POST", "/keys/k/sign", SIGN).ok();
     stop(running);
+}
+
+/// The words of the node that a command shows which waits for custodians at other machines.
+pub(super) fn asks(waiting: &mut Child, told: &dyn Fn() -> String) -> String {
+    while !told().contains("KEY.pem") {
+        assert!(waiting.try_wait().unwrap().is_none(), "{}", told());
+        sleep(Duration::from_millis(20));
+    }
+    told().lines().find_map(|line| line.strip_prefix("    ")).unwrap().to_owned()
 }

@@ -7,14 +7,12 @@ mod release;
 mod short;
 mod tokens;
 
-use super::quorum::{Customer, SIGN, good, offer};
+use super::quorum::{Customer, SIGN, asks, good, offer};
 use super::{Running, Site, private, said, stop};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
 use std::process::{Output, Stdio};
-use std::thread::sleep;
-use std::time::Duration;
 
 /// A site whose server keeps backups in a directory of its own.
 pub(super) fn site(more: &str) -> Site {
@@ -240,12 +238,7 @@ fn custodians_at_other_machines_answer_a_rehearsal_as_they_do_a_server() {
     let log = fs::File::create(place.beside("rehearse.log")).unwrap();
     let mut waiting = place.command(&[&words[..], &from].concat()).stderr(log).stdout(Stdio::null()).spawn().unwrap();
     let told = || fs::read_to_string(place.beside("rehearse.log")).unwrap();
-    while !told().contains("KEY.pem") {
-        assert!(waiting.try_wait().unwrap().is_none(), "{}", told());
-        sleep(Duration::from_millis(20));
-    }
-    let shown = told();
-    let node = shown.lines().find_map(|line| line.strip_prefix("    ")).unwrap();
+    let node = &asks(&mut waiting, &told);
     let words = ["custodian", "answer", "--challenge", "asked.txt", "--domain", "domain", "--key", "carol.key.pem"];
     let unknown = place.cli(&words);
     assert!(unknown.status.code() == Some(2), "nobody is there to compare words: {unknown:?}");

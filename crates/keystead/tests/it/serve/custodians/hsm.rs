@@ -1,7 +1,7 @@
 //! Other custodians for a vault with an HSM: the key that wraps its HSM keys goes into their domain, with the help of
 //! those before.
 
-use super::super::quorum::{SIGN, custodian, good, offer};
+use super::super::quorum::{SIGN, asks, custodian, good, offer};
 use super::super::recovery::{as_client, create, site};
 use super::super::{private, said, stop};
 use super::tokens::Hsm;
@@ -208,12 +208,7 @@ fn custodians_at_other_machines_give_the_key_of_their_vaults_hsm_to_the_others()
     let log = fs::File::create(place.beside("new.log")).unwrap();
     let mut waiting = hsm.other_domain(&OTHERS, "others", &from).stderr(log).stdout(Stdio::null()).spawn().unwrap();
     let told = || fs::read_to_string(place.beside("new.log")).unwrap();
-    while !told().contains("KEY.pem") {
-        assert!(waiting.try_wait().unwrap().is_none(), "{}", told());
-        sleep(Duration::from_millis(20));
-    }
-    let shown = told();
-    let node = shown.lines().find_map(|line| line.strip_prefix("    ")).unwrap();
+    let node = &asks(&mut waiting, &told);
     let words = ["custodian", "answer", "--challenge", "asked.txt", "--domain", "domain", "--key", "carol.key.pem"];
     let answered = place.cli(&[&words[..], &["--node", node, "--out", "answers/carol"]].concat());
     assert!(said(&answered).contains("give others its key for HSMs"), "{answered:?}");
