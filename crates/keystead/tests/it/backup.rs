@@ -5,6 +5,7 @@ use crate::support::{Place, Server, Vault};
 use serde_json::Value;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
+use std::ops::Range;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::thread::sleep;
@@ -100,13 +101,18 @@ fn the_command_line_backs_up_verifies_lists_shows_and_restores() {
 
 /// Keys enough for work that takes a while.
 fn filled(server: &Server, keys: usize) {
+    made(server, 0..keys, &serde_json::json!({ "kty": "EC" }));
+}
+
+/// The keys of these numbers, four at a time.
+fn made(server: &Server, keys: Range<usize>, parameters: &Value) {
     let vault = server.vault();
     std::thread::scope(|threads| {
         for part in 0..4 {
-            let mut vault = vault.another();
+            let (mut vault, own) = (vault.another(), keys.clone().skip(part).step_by(4));
             threads.spawn(move || {
-                for n in (part..keys).step_by(4) {
-                    vault.create(&format!("key-{n}"), "EC").unwrap().ok();
+                for n in own {
+                    vault.call("POST", &format!("/keys/key-{n}/create"), Some(parameters)).unwrap().ok();
                 }
             });
         }
@@ -220,4 +226,34 @@ fn a_server_that_is_killed_at_any_printed_step_of_a_backup_or_a_restore_goes_on_
     assert!(most > 1, "no step was printed");
     assert!(server.stop().success());
     assert!(table(&place, &["audit", "verify", "--data", place.data_str()]).contains("whole"));
+}
+
+/// The most that the process ever held, KiB.
+fn most_held(server: &Server) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", server.pid())).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+#[test]
+fn a_backup_its_reading_and_its_restore_take_no_more_memory_for_a_vault_four_times_the_size() {
+    let place = Place::new();
+    let mut server = place.dev();
+    let tags: Value = (0..15).map(|n| (format!("tag-{n}"), "x".repeat(256))).collect();
+    let mut measured = Vec::new();
+    // The first size is enough for every cache to be full.
+    for keys in [0..2_000, 2_000..8_000] {
+        made(&server, keys, &serde_json::json!({ "kty": "EC", "tags": tags }));
+        server.kill();
+        server = place.dev();
+        let folder = folder(&json(&place, &["backup", "start"]));
+        table(&place, &["backup", "verify", &folder]);
+        table(&place, &["restore", "start", &folder, "--rollback"]);
+        let file = place.data.join("backups/backups").join(&folder).join("vault.ksbackup");
+        measured.push((fs::metadata(file).unwrap().len() >> 10, most_held(&server)));
+    }
+    let [(small, less), (large, more)] = measured[..] else { panic!("{measured:?}") };
+    assert!(large > small * 3, "{measured:?}");
+    // What held it all would take once the difference at least; the allocator's own ups and downs are a few MiB.
+    assert!(more.saturating_sub(less) < (large - small) / 2, "KiB of backups and memory: {measured:?}");
 }
