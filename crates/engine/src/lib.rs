@@ -10,7 +10,7 @@
 //!   [`operate`]: why that was not done
 //! - [`schedule`]: stored decisions of the customer, carried out by mandate
 //! - [`view`]: what commands take and give; [`records`]: what stands in the sealed rows
-//! - [`whole`]: backups of a whole vault, and restores
+//! - [`backup`]: backups of a whole vault, and restores
 //! - [`hsms`]: the tokens of the node; [`enrol`]: how a wrapping key enters one; [`sweep`]: what leaves them
 //! - [`domain`]: the security domain, given out and adopted
 //! - [`rotate`]: another generation of a vault's root; `seals`: what seals rows; `wraps`: where roots are wrapped
@@ -32,6 +32,7 @@ mod support;
 pub mod admission;
 pub mod approvals;
 pub(crate) mod backoff;
+pub mod backup;
 pub(crate) mod believed;
 pub(crate) mod birth;
 pub(crate) mod cache;
@@ -64,12 +65,12 @@ pub(crate) mod to_end;
 pub(crate) mod uses;
 pub mod vault;
 pub mod view;
-pub mod whole;
 pub(crate) mod wraps;
 pub(crate) mod written_roots;
 
 pub use admission::{Bound, Bounds, Rate, Share};
 pub use approvals::{ApprovalError, ProposalState, ProposalView};
+pub use backup::{BackupError, BackupPlace, JobKind, JobState, JobView, NotTold, ObjectCall, Objects, Storage, Told};
 pub use birth::BUILT_IN;
 pub use clock::note::{BadNote, ClockNote};
 pub use clock::{Clock, Doubt, Why, last_recorded};
@@ -121,7 +122,7 @@ pub use node::{
     Verdict,
 };
 pub use operate::OperateError;
-pub use records::backup::BadBackup;
+pub use records::key_backup::BadBackup;
 pub use rotate::RotationView;
 pub use run::Command;
 pub use schedule::Beat;
@@ -129,4 +130,3 @@ pub use vault::{NotLetIn, State, Vault};
 pub use view::{
     BadPageToken, DeletedKeyView, KeyResult, KeyView, Page, PageToken, Recovery, ReleasePolicy, SetAttributes,
 };
-pub use whole::{BackupError, BackupPlace, JobKind, JobState, JobView, NotTold, ObjectCall, Objects, Storage, Told};

@@ -1,6 +1,7 @@
 //! A vault on this node: what it is, and what exists only while it is open.
 
 use crate::admission::{Admission, WrongProofs};
+use crate::backup::Storage;
 use crate::believed::{Believed, Seen, Trust, Used};
 use crate::cache::KeyCache;
 use crate::clock::Clock;
@@ -18,7 +19,6 @@ use crate::rotate::Rotation;
 use crate::seals::Seals;
 use crate::sweep::Purged;
 use crate::uses::Uses;
-use crate::whole::Storage;
 use arc_swap::ArcSwap;
 use keystead_access::Policy;
 use keystead_audit::{Journal, TurnedAwayReason};

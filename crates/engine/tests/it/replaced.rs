@@ -31,7 +31,7 @@ async fn replaced(node: &Node, made: &Made) -> Made {
 /// Beats until the backup has ended.
 async fn ended(node: &Node, begun: &JobView) -> JobView {
     for second in 1..400 {
-        node.instance.go_on_whole(|| at(Time(T0.0 + second * 1_000))).await;
+        node.instance.continue_jobs(|| at(Time(T0.0 + second * 1_000))).await;
         let view = node.run_in(HELD, OFFICER, ReadBackup { job: begun.id }, T0).await.unwrap();
         if view.state != JobState::Running {
             assert_eq!((view.state, &view.error), (JobState::Succeeded, &None), "{view:?}");
@@ -69,7 +69,7 @@ async fn custodians_are_not_replaced_while_a_backup_or_a_restore_runs() {
     let came = node.instance.answer_quorum(HELD, Sort::Replace, &given, at(T0)).await;
     assert!(matches!(came, Err(OperateError::Kept { ref why, .. }) if matches!(**why, OperateError::JobsRunning)));
     for second in 1..400 {
-        node.instance.go_on_whole(|| at(Time(T0.0 + second * 1_000))).await;
+        node.instance.continue_jobs(|| at(Time(T0.0 + second * 1_000))).await;
         let ask = keystead_engine::ReadRestore { job: begun.id };
         if node.run_in(HELD, OFFICER, ask, T0).await.unwrap().state != JobState::Running {
             break;
@@ -90,7 +90,7 @@ async fn a_backup_of_the_vault_from_before_opens_to_the_old_domain_and_is_refuse
         let refused = node.run_in(HELD, OFFICER, restore, T0).await.unwrap_err();
         assert!(matches!(refused, Refusal::Backup(BackupError::Foreign)), "{refused}");
     }
-    let bytes = fs::read(crate::whole::file(&node, &folder)).unwrap();
+    let bytes = fs::read(crate::backup::file(&node, &folder)).unwrap();
     let (header, _) = Header::parse(&bytes).unwrap();
     let old = made.secrets.key.open_backup(made.secrets.working.domain, &header.said, &header.sealed_key);
     let new = |domain| next.secrets.key.open_backup(domain, &header.said, &header.sealed_key);
