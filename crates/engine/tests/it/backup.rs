@@ -6,9 +6,9 @@ mod steps;
 
 use crate::support::*;
 use keystead_engine::{
-    BackupError, BackupPlace, CreateKey, DeleteKey, Encrypt, GetDeletedKey, GetKey, JobState, JobView, KeyResult,
-    ListBackups, ListKeys, ListVersions, PurgeKey, ReadBackup, ReadRestore, Refusal, RestoreKeyFromBackup, RotateKey,
-    SetAttributes, Sign, StartBackup, StartRestore, UpdateKey, Verify,
+    BackupError, BackupPlace, CreateKey, DeleteKey, Encrypt, GetDeletedKey, GetKey, JobKind, JobState, JobView,
+    KeyResult, ListBackups, ListKeys, ListVersions, PurgeKey, ReadBackup, ReadRestore, Refusal, RestoreKeyFromBackup,
+    RotateKey, SetAttributes, Sign, StartBackup, StartRestore, UpdateKey, Verify,
 };
 use keystead_model::{Action, CipherAlgorithm, KeySpec, ObjectId, SignAlgorithm, Time};
 use std::path::PathBuf;
@@ -39,18 +39,24 @@ pub(crate) fn one(named: &str, folder: &str) -> RestoreKeyFromBackup {
 
 /// Beats until the job has ended.
 pub(crate) async fn ended(node: &Node, job: &JobView) -> JobView {
+    ended_in("dev", node, job).await
+}
+
+/// The same of a job of that vault.
+pub(crate) async fn ended_in(vault: &str, node: &Node, job: &JobView) -> JobView {
     for second in 1..400 {
         node.instance.continue_jobs(|| at(Time(T0.0 + second * 1_000))).await;
         let view = match job.kind {
-            keystead_engine::JobKind::Backup => node.run(ReadBackup { job: job.id }).await.unwrap(),
-            keystead_engine::JobKind::Restore => node.run(ReadRestore { job: job.id }).await.unwrap(),
+            JobKind::Backup => node.run_in(vault, OFFICER, ReadBackup { job: job.id }, T0).await.unwrap(),
+            JobKind::Restore => node.run_in(vault, OFFICER, ReadRestore { job: job.id }, T0).await.unwrap(),
         };
         if view.state != JobState::Running {
             assert!(view.ended.is_some());
             return view;
         }
     }
-    let entries = node.run(keystead_engine::ReadAudit { log: None, from: None, limit: 500 }).await.unwrap();
+    let log = keystead_engine::ReadAudit { log: None, from: None, limit: 500 };
+    let entries = node.run_in(vault, OFFICER, log, T0).await.unwrap();
     let steps = entries.iter().filter(|e| e.action.ends_with("/continue"));
     panic!("it does not end: {:?}", steps.map(|e| (e.outcome, e.detail.reason.clone())).collect::<Vec<_>>());
 }

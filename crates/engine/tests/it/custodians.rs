@@ -1,5 +1,9 @@
 //! A vault in the custody of a quorum, and what the owner of the database does to it and to the domain of others.
 
+mod kept_answers;
+mod replacement;
+mod replacement_crashes;
+
 use crate::support::*;
 use keystead_audit::{Draft, Outcome};
 use keystead_crypto::rsa::{PrivateKey, Scheme};

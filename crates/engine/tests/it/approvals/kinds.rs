@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::backup;
-use crate::domain::CERTIFICATES;
+use crate::security_domain::CERTIFICATES;
 use keystead_access::{Definition, Permission};
 use keystead_custody::{Certificate, DomainSecrets, send_domain};
 use keystead_engine::{
