@@ -2,9 +2,9 @@
 
 use crate::admission::Bound;
 use crate::approvals::ApprovalError;
-use crate::domain::SecurityDomainError;
-use crate::records::backup::BadBackup;
-use crate::whole::BackupError;
+use crate::backup::BackupError;
+use crate::records::key_backup::BadBackup;
+use crate::security_domain::SecurityDomainError;
 use keystead_access::{BadPolicy, Denial, NotChanged};
 use keystead_audit::{JournalDown, Outcome};
 use keystead_crypto::sealed::OpenFailed;

@@ -10,9 +10,9 @@
 //!   [`operate`]: why that was not done
 //! - [`schedule`]: stored decisions of the customer, carried out by mandate
 //! - [`view`]: what commands take and give; [`records`]: what stands in the sealed rows
-//! - [`whole`]: backups of a whole vault, and restores
+//! - [`backup`]: backups of a whole vault, and restores
 //! - [`hsms`]: the tokens of the node; [`enrol`]: how a wrapping key enters one; [`sweep`]: what leaves them
-//! - [`domain`]: the security domain, given out and adopted
+//! - [`security_domain`]: how it is given out and adopted
 //! - [`rotate`]: another generation of a vault's root; `seals`: what seals rows; `wraps`: where roots are wrapped
 //! - [`clock`]: whether the node's clock is believed
 //! - [`gauges`]: how full the node is
@@ -32,13 +32,13 @@ mod support;
 pub mod admission;
 pub mod approvals;
 pub(crate) mod backoff;
+pub mod backup;
 pub(crate) mod believed;
 pub(crate) mod birth;
 pub(crate) mod cache;
 pub(crate) mod clear_row;
 pub mod clock;
 pub mod commands;
-pub mod domain;
 pub(crate) mod enrol;
 pub mod error;
 pub mod gauges;
@@ -59,17 +59,18 @@ pub mod rotate;
 pub mod run;
 pub mod schedule;
 pub(crate) mod seals;
+pub mod security_domain;
 pub(crate) mod sweep;
 pub(crate) mod to_end;
 pub(crate) mod uses;
 pub mod vault;
 pub mod view;
-pub mod whole;
 pub(crate) mod wraps;
 pub(crate) mod written_roots;
 
 pub use admission::{Bound, Bounds, Rate, Share};
 pub use approvals::{ApprovalError, ProposalState, ProposalView};
+pub use backup::{BackupError, BackupPlace, JobKind, JobState, JobView, NotTold, ObjectCall, Objects, Storage, Told};
 pub use birth::BUILT_IN;
 pub use clock::note::{BadNote, ClockNote};
 pub use clock::{Clock, Doubt, Why, last_recorded};
@@ -80,10 +81,6 @@ pub use commands::backup::{
 };
 pub use commands::client::{AddCredential, CreateClient, CreatedClient, NewCredential, RemoveClient, RemoveCredential};
 pub use commands::clock::{ClockView, ConfirmClock, ReadClock};
-pub use commands::domain::{
-    Custodian, DomainStatus, DownloadSecurityDomain, GetTransferKey, ReadDownload, ReadUpload, TransferKeyView,
-    UploadSecurityDomain,
-};
 pub use commands::issuer::{AddIssuer, RemoveIssuer};
 pub use commands::key::{
     AttestedKey, BackupKey, CreateKey, Decrypt, DeleteKey, Encrypt, GetDeletedKey, GetKey, GetKeyAttestation,
@@ -98,9 +95,12 @@ pub use commands::role::{
     AssignmentPage, AssignmentsOf, CreateRoleAssignment, DeleteRoleAssignment, DeleteRoleDefinition, GetRoleAssignment,
     GetRoleDefinition, ListRoleAssignments, ListRoleDefinitions, SetRoleDefinition,
 };
+pub use commands::security_domain::{
+    Custodian, DomainStatus, DownloadSecurityDomain, GetTransferKey, ReadDownload, ReadUpload, TransferKeyView,
+    UploadSecurityDomain,
+};
 pub use commands::token::{IssueToken, IssuedToken};
 pub use commands::vault::{GetSetting, ListSettings, SealVault, Setting, UpdateSetting};
-pub use domain::SecurityDomainError;
 pub use error::{BadRelease, Refusal, TurnedAway};
 pub use gauges::{Gauges, TokenHealth};
 pub use hsms::Hsms;
@@ -121,12 +121,12 @@ pub use node::{
     Verdict,
 };
 pub use operate::OperateError;
-pub use records::backup::BadBackup;
+pub use records::key_backup::BadBackup;
 pub use rotate::RotationView;
 pub use run::Command;
 pub use schedule::Beat;
+pub use security_domain::SecurityDomainError;
 pub use vault::{NotLetIn, State, Vault};
 pub use view::{
     BadPageToken, DeletedKeyView, KeyResult, KeyView, Page, PageToken, Recovery, ReleasePolicy, SetAttributes,
 };
-pub use whole::{BackupError, BackupPlace, JobKind, JobState, JobView, NotTold, ObjectCall, Objects, Storage, Told};

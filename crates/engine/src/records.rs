@@ -1,12 +1,12 @@
 //! What stands inside the sealed rows: deterministic CBOR maps with integer keys. The owner of these layouts; each has
 //! a golden file under `tests/golden`.
 
-pub mod backup;
+pub(crate) mod backup;
 pub(crate) mod custody;
 pub(crate) mod job;
+pub mod key_backup;
 pub(crate) mod proposal;
 pub(crate) mod rotation;
-pub(crate) mod whole;
 
 pub(crate) use custody::{
     DetailKey, FormerRecord, PathRecord, PathsRecord, RootRotationRecord, RotationStep, SealedDigest,
@@ -353,11 +353,11 @@ pub mod fuzz {
         let _ = crate::clock::note::ClockNote::parse(bytes);
         let _ = decode::<RootRotationRecord>(bytes);
         let _ = decode::<PathsRecord>(bytes);
-        let _ = decode::<backup::BackupRecord>(bytes);
+        let _ = decode::<key_backup::BackupRecord>(bytes);
         let _ = decode::<job::JobsRecord>(bytes);
         let _ = decode::<job::JobRecord<job::BackupWork>>(bytes);
         let _ = decode::<job::JobRecord<job::RestoreWork>>(bytes);
-        let _ = decode::<whole::Item>(bytes);
+        let _ = decode::<backup::Item>(bytes);
         let _ = decode::<proposal::ProposalRecord>(bytes);
     }
 }

@@ -1,11 +1,11 @@
 //! A vault on this node: what it is, and what exists only while it is open.
 
 use crate::admission::{Admission, WrongProofs};
+use crate::backup::Storage;
 use crate::believed::{Believed, Seen, Trust, Used};
 use crate::cache::KeyCache;
 use crate::clock::Clock;
 use crate::clock::confirmed::Confirmed;
-use crate::domain::transfer::TransferKey;
 use crate::error::{Refusal, TurnedAway};
 use crate::hsms::Hsms;
 use crate::info::{IssuerInfo, VaultInfo};
@@ -16,9 +16,9 @@ use crate::records::HsmRecord;
 use crate::room::KeyVersion;
 use crate::rotate::Rotation;
 use crate::seals::Seals;
+use crate::security_domain::transfer::TransferKey;
 use crate::sweep::Purged;
 use crate::uses::Uses;
-use crate::whole::Storage;
 use arc_swap::ArcSwap;
 use keystead_access::Policy;
 use keystead_audit::{Journal, TurnedAwayReason};

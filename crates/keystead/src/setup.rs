@@ -400,7 +400,7 @@ async fn whole(instance: Arc<Instance>) {
     every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         every.tick().await;
-        instance.go_on_whole(|| moment(60)).await;
+        instance.continue_jobs(|| moment(60)).await;
     }
 }
 

@@ -5,13 +5,13 @@ pub mod audit;
 pub mod backup;
 pub mod client;
 pub mod clock;
-pub mod domain;
 pub mod issuer;
 pub mod key;
 pub mod policy;
 pub mod random;
 pub mod restore;
 pub mod role;
+pub mod security_domain;
 pub mod token;
 pub mod vault;
 

@@ -4,11 +4,11 @@ mod custodians;
 
 use super::paths::proven;
 use super::{CUSTODY, Instance};
+use crate::backup::{JobKind, JobState, JobView, jobs};
 use crate::operate::OperateError;
 use crate::room::Room;
 use crate::rotate::RotationView;
 use crate::vault::{Open, State, Vault};
-use crate::whole::{JobKind, JobState, JobView, jobs};
 use crate::wraps::{self, Stored};
 use crate::written_roots::{self, Written};
 use keystead_audit::journal::JournalState;

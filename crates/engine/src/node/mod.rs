@@ -30,6 +30,7 @@ pub use tokens::Activation;
 
 use crate::admission::{Admission, Bounds, WrongProofs};
 use crate::backoff::Backoff;
+use crate::backup::Storage;
 use crate::clear_row;
 use crate::clock::Clock;
 use crate::error::Refusal;
@@ -42,7 +43,6 @@ use crate::rotate::{Rotation, RotationView};
 use crate::schedule::Schedule;
 use crate::sweep::Sweeps;
 use crate::vault::{Open, State, Vault};
-use crate::whole::Storage;
 use arc_swap::ArcSwap;
 use keystead_audit::{Journal, JournalHealth, TurnedAwayReason};
 use keystead_custody::UnsealPath;
@@ -129,7 +129,7 @@ pub struct Instance {
     pub(crate) schedule: tokio::sync::Mutex<Schedule>,
     pub(crate) sweeps: tokio::sync::Mutex<Sweeps>,
     pub(crate) turning: tokio::sync::Mutex<()>,
-    pub(crate) whole: tokio::sync::Mutex<Backoff>,
+    pub(crate) jobs: tokio::sync::Mutex<Backoff>,
     transfers: offer::Transfers,
     asking: quorum::Asking,
     leftovers: erase::Leftovers,
@@ -163,7 +163,7 @@ impl Instance {
             schedule: Default::default(),
             sweeps: Default::default(),
             turning: Default::default(),
-            whole: Default::default(),
+            jobs: Default::default(),
             transfers: Default::default(),
             asking: Default::default(),
             leftovers: Default::default(),

@@ -2,9 +2,9 @@
 //! this memory alone, the same one until it was used or the process ends.
 
 use super::Instance;
-use crate::domain::transfer::Transfer;
 use crate::error::Refusal;
 use crate::operate::OperateError;
+use crate::security_domain::transfer::Transfer;
 use crate::vault::{State, Vault};
 use keystead_custody::activation::NodeIdentity;
 use keystead_custody::offer::{Replacement, TransferOffer};

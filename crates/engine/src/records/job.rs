@@ -1,8 +1,8 @@
 //! What is kept of backups and restores of a whole vault.
 
 use super::KeyRecord;
-use super::whole::Counts;
-use crate::whole::place::PlaceRecord;
+use super::backup::Counts;
+use crate::backup::place::PlaceRecord;
 use keystead_access::AdministersBy;
 use minicbor::bytes::{ByteArray, ByteVec};
 use minicbor::{Decode, Encode};
@@ -29,7 +29,7 @@ pub(crate) struct RecentJob {
 #[derive(Clone, PartialEq, Encode, Decode)]
 #[cbor(map)]
 pub(crate) struct JobRecord<W> {
-    /// [`crate::whole::JobState`]'s code.
+    /// [`crate::backup::JobState`]'s code.
     #[n(0)]
     pub(crate) state: u8,
     /// ms since the epoch, as are all times here.

@@ -1,5 +1,9 @@
 //! A vault in the custody of a quorum, and what the owner of the database does to it and to the domain of others.
 
+mod kept_answers;
+mod replacement;
+mod replacement_crashes;
+
 use crate::support::*;
 use keystead_audit::{Draft, Outcome};
 use keystead_crypto::rsa::{PrivateKey, Scheme};
@@ -206,7 +210,7 @@ async fn no_root_and_no_backup_is_sealed_to_a_domain_key_that_was_swapped() {
         let refused = node.instance.rotate_root(name, false, at(T0)).await.unwrap_err();
         assert!(matches!(refused, OperateError::Altered { what: "domain key" }), "{refused}");
     }
-    let ask = crate::whole::start();
+    let ask = crate::backup::start();
     assert!(matches!(node.run(ask).await, Err(Refusal::Damaged)));
     node.instance.seal(HELD, at(T0)).await.unwrap();
     let refused = answered(&node, &made).await.unwrap_err();

@@ -1,5 +1,7 @@
 //! Generations of the root: after a rotation everything is as before, and the generation before opens nothing.
 
+mod crashes;
+
 use crate::support::*;
 use keystead_crypto::sealed::{Binding, OpenFailed, Usage, generation_of};
 use keystead_custody::{PathKey, Root, unwrap_domain, unwrap_root};

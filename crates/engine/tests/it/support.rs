@@ -258,7 +258,9 @@ impl Node {
         let vault = self.instance.named(vault).unwrap();
         let proof = Proof::ClientSecret { client, secret };
         let caller = vault.authenticate(proof, Some([127, 0, 0, 1].into()), now).unwrap();
-        vault.run(caller, ask, at(now)).await.unwrap().into_parts().1
+        let (receipt, result) = vault.run(caller, ask, at(now)).await.unwrap().into_parts();
+        self.record_of(&vault, &receipt);
+        result
     }
 
     pub(crate) fn caller(&self, (client, secret): Who) -> Caller {
@@ -292,8 +294,12 @@ impl Node {
 
     /// The record that a receipt names.
     pub(crate) fn record(&self, receipt: &Receipt) -> Record {
-        let (log, text) = (self.vault().info().id, receipt.text());
-        assert_eq!(hex::encode(text.log), self.vault().log().id);
+        self.record_of(&self.vault(), receipt)
+    }
+
+    fn record_of(&self, vault: &Vault, receipt: &Receipt) -> Record {
+        let (log, text) = (vault.info().id, receipt.text());
+        assert_eq!(hex::encode(text.log), vault.log().id);
         let (index, record) = self.journal.read(log, text.index, 1).unwrap().remove(0);
         assert_eq!((index, tlog::leaf_hash(&record.entry())), (text.index, text.leaf));
         record

@@ -126,7 +126,7 @@ impl Scratch {
         let mut said = None;
         while job.state == JobState::Running {
             // Nothing else that is due: no key is to be rotated.
-            self.node.instance.go_on_whole(|| moment(120)).await;
+            self.node.instance.continue_jobs(|| moment(120)).await;
             let before = job.details.clone();
             job = self.run(ReadRestore { job: job.id }).await?;
             if job.details == before && job.state == JobState::Running {

@@ -4,14 +4,14 @@
 //! moves from one to the other is met at least once, and what is met later counts. A part ends inside a key where it
 //! must.
 
+use crate::backup::stream::Writer;
 use crate::clear_row;
 use crate::error::Refusal;
 use crate::policy_row;
-use crate::records::backup::{BackupId, BackupVersion};
+use crate::records::backup::{Item, KeyEnd, KeyItem, Trailer, VaultItem};
 use crate::records::job::{AtRecord, BackupWork, CopiedKey};
-use crate::records::whole::{Item, KeyEnd, KeyItem, Trailer, VaultItem};
+use crate::records::key_backup::{BackupId, BackupVersion};
 use crate::room::{Key, KeyVersion, Room};
-use crate::whole::stream::Writer;
 use keystead_crypto::sealed::Sealer;
 use keystead_custody::BackupKey;
 use keystead_formats::backup::Header;

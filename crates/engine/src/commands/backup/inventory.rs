@@ -1,12 +1,12 @@
 //! What a vault holds, a signed page at a time.
 
 use super::{copy, trial};
+use crate::backup::Told;
 use crate::commands::{ask, no_approval};
 use crate::error::Refusal;
 use crate::records::{RotationRecord, VersionRecord};
 use crate::room::{Key, KeyVersion, Room};
 use crate::run::{Effect, Execute};
-use crate::whole::Told;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use keystead_access::Permit;

@@ -1,14 +1,14 @@
 //! The next part of a backup that was begun.
 
 use super::copy::{Copying, WRITTEN};
+use crate::backup::jobs::{self, Job};
+use crate::backup::{BackupError, JobKind};
 use crate::commands::{ask, no_approval};
 use crate::error::Refusal;
+use crate::records::backup::Counts;
 use crate::records::job::BackupWork;
-use crate::records::whole::Counts;
 use crate::room::Room;
 use crate::run::{Effect, Execute};
-use crate::whole::jobs::{self, Job};
-use crate::whole::{BackupError, JobKind};
 use keystead_access::Permit;
 use keystead_model::{Action, ObjectId, Target};
 use keystead_store::Changes;

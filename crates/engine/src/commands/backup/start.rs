@@ -1,15 +1,15 @@
 //! Begin a backup of the whole vault.
 
+use crate::backup::jobs::{self, Jobs};
+use crate::backup::place::{self, PlaceRecord};
+use crate::backup::{BackupPlace, JobKind, JobView};
 use crate::commands::ask;
 use crate::error::Refusal;
 use crate::operate::OperateError;
+use crate::records::backup::Counts;
 use crate::records::job::{AtRecord, BackupWork, JobKey};
-use crate::records::whole::Counts;
 use crate::room::Room;
 use crate::run::{Effect, Execute};
-use crate::whole::jobs::{self, Jobs};
-use crate::whole::place::{self, PlaceRecord};
-use crate::whole::{BackupPlace, JobKind, JobView};
 use crate::wraps;
 use keystead_access::{Ask as _, Operation, Permit, Policy, Rule, Who};
 use keystead_custody::BackupKey;

@@ -3,7 +3,7 @@
 use super::as_it_is;
 use crate::commands::ask;
 use crate::error::Refusal;
-use crate::records::backup::{self, BackupId, BackupRecord, BackupVersion};
+use crate::records::key_backup::{self, BackupId, BackupRecord, BackupVersion};
 use crate::room::{KeyVersion, Room};
 use crate::run::{Effect, Execute};
 use keystead_access::{Ask as _, Operation, Permit, Policy, Rule, Who};
@@ -58,7 +58,7 @@ impl Execute for BackupKey {
             versions,
             taken: room.at.now.0,
         };
-        Ok(Effect::read(backup::seal(&room.open().blobs, id, &record)?).about(key.id, None))
+        Ok(Effect::read(key_backup::seal(&room.open().blobs, id, &record)?).about(key.id, None))
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::commands::ask;
 use crate::error::Refusal;
 use crate::records::KeyRecord;
-use crate::records::backup::{self, BackupId, BackupRecord, BackupVersion};
+use crate::records::key_backup::{self, BackupId, BackupRecord, BackupVersion, BadBackup};
 use crate::room::{Place, Room};
 use crate::run::{Effect, Execute};
 use crate::view::KeyView;
@@ -29,8 +29,8 @@ impl Execute for RestoreKey {
     }
 
     async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<KeyView>, Refusal> {
-        let (from, record) = backup::open(&room.open().blobs, room.open().domain, &permit.ask().backup)?;
-        let name = Name::parse(&record.name).map_err(|_| backup::BadBackup::Damaged)?;
+        let (from, record) = key_backup::open(&room.open().blobs, room.open().domain, &permit.ask().backup)?;
+        let name = Name::parse(&record.name).map_err(|_| BadBackup::Damaged)?;
         if room.key(Kind::Key, &name).await?.is_some() {
             return Err(Refusal::NameTaken { name });
         }
@@ -59,7 +59,7 @@ async fn rows(
         puts.push(row);
         newest = if is_newest { Some(view) } else { newest };
     }
-    let newest = newest.ok_or(backup::BadBackup::Damaged)?;
+    let newest = newest.ok_or(BadBackup::Damaged)?;
     let key = KeyRecord {
         name: record.name,
         newest: record.newest,

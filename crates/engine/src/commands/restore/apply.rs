@@ -3,15 +3,15 @@
 //! Versions are written first and the key's own row last, so that a key is seen once it is whole. Of a restore of the
 //! whole vault, what the backup says counts; of one key, what there is stays, and only what is missing comes back.
 
+use crate::backup::BackupError;
+use crate::backup::stream::Opened;
 use crate::commands::key::moved;
 use crate::error::Refusal;
-use crate::records::backup::{BackupId, BackupVersion};
+use crate::records::backup::{Item, KeyEnd};
 use crate::records::job::{RestoreWork, RestoredKey};
-use crate::records::whole::{Item, KeyEnd};
+use crate::records::key_backup::{BackupId, BackupVersion};
 use crate::records::{DeletionRecord, KeyRecord, VersionRecord};
 use crate::room::{Key, Place, Room};
-use crate::whole::BackupError;
-use crate::whole::stream::Opened;
 use keystead_crypto::sealed::Sealer;
 use keystead_custody::BackupKey;
 use keystead_model::{Name, ObjectId, Version};

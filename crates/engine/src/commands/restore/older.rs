@@ -3,10 +3,10 @@
 //! It is asked when a restore is begun, when it has read the backup and is about to write, and with each step from then
 //! on: the vault works meanwhile, and what is disabled, deleted or revoked while it runs is a change like any other.
 
+use crate::backup::BackupError;
 use crate::error::Refusal;
 use crate::records::job::RestoreWork;
 use crate::room::Room;
-use crate::whole::BackupError;
 use keystead_formats::backup::{Header, Said};
 use keystead_model::{Revision, VaultId};
 use keystead_store::Kind;

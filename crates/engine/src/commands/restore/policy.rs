@@ -2,13 +2,13 @@
 
 use super::proceed::{ContinueRestore, Step};
 use super::source::Source;
+use crate::backup::place::Target;
+use crate::backup::{BackupError, jobs};
 use crate::error::Refusal;
 use crate::policy_row::Editing;
+use crate::records::backup::{Item, VaultItem};
 use crate::records::job::{AtRecord, ByRecord, RestoreWork};
-use crate::records::whole::{Item, VaultItem};
 use crate::room::Room;
-use crate::whole::place::Target;
-use crate::whole::{BackupError, jobs};
 use keystead_access::{Grantee, Permit, PolicyDocument};
 use keystead_custody::BackupKey;
 use keystead_identity::{NotBefore, Principal};

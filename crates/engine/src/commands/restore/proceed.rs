@@ -1,13 +1,13 @@
 //! The next part of a restore that was begun.
 
 use super::{older, policy, steps};
+use crate::backup::jobs::{self, Job};
+use crate::backup::{BackupError, JobKind};
 use crate::commands::{ask, no_approval};
 use crate::error::Refusal;
 use crate::records::job::{RestoreWork, Restored};
 use crate::room::Room;
 use crate::run::{Effect, Execute};
-use crate::whole::jobs::{self, Job};
-use crate::whole::{BackupError, JobKind};
 use keystead_access::Permit;
 use keystead_model::{Action, Name, ObjectId, Target};
 use keystead_store::Changes;

@@ -1,11 +1,11 @@
 //! Read what came of a restore.
 
+use crate::backup::{BackupError, JobKind, JobView, jobs};
 use crate::commands::{ask, no_approval};
 use crate::error::Refusal;
 use crate::records::job::RestoreWork;
 use crate::room::Room;
 use crate::run::{Effect, Execute};
-use crate::whole::{BackupError, JobKind, JobView, jobs};
 use keystead_access::Permit;
 use keystead_model::{ObjectId, Target};
 

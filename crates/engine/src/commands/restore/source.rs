@@ -1,9 +1,9 @@
 //! The frames of a backup, one after the other.
 
+use crate::backup::place::Target;
+use crate::backup::stream::{self, Opened, Read};
+use crate::backup::{BackupError, Storage};
 use crate::records::job::AtRecord;
-use crate::whole::place::Target;
-use crate::whole::stream::{self, Opened, Read};
-use crate::whole::{BackupError, Storage};
 use keystead_custody::Frames;
 
 /// A backup that is being read.

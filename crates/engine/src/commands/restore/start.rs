@@ -1,15 +1,15 @@
 //! Begin to restore from a backup of the whole vault.
 
 use super::older;
+use crate::backup::jobs::{self, Jobs};
+use crate::backup::place::PlaceRecord;
+use crate::backup::{BackupError, BackupPlace, JobKind, JobView};
 use crate::commands::ask;
 use crate::error::Refusal;
+use crate::records::backup::Counts;
 use crate::records::job::{AtRecord, JobKey, RestoreWork, Restored};
-use crate::records::whole::Counts;
 use crate::room::Room;
 use crate::run::{Effect, Execute};
-use crate::whole::jobs::{self, Jobs};
-use crate::whole::place::PlaceRecord;
-use crate::whole::{BackupError, BackupPlace, JobKind, JobView};
 use keystead_access::{Ask, Operation, Permit, Policy, Rule, Who};
 use keystead_custody::BackupKey;
 use keystead_formats::backup::{Header, MAX_START, Said};

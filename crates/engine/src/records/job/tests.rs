@@ -12,7 +12,7 @@ fn golden(text: &str) -> Vec<u8> {
 }
 
 fn header() -> Vec<u8> {
-    let whole = golden(include_str!("../../../tests/golden/whole-backup-v1.hex"));
+    let whole = golden(include_str!("../../../tests/golden/vault-backup-v1.hex"));
     let (header, _) = Header::parse(&whole).unwrap();
     header.to_bytes()
 }

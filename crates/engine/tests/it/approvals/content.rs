@@ -1,7 +1,7 @@
 //! What was approved is that object in that state, not whatever has its name or lies in its place by then.
 
 use super::*;
-use crate::whole;
+use crate::backup;
 use keystead_engine::{RecoverKey, RotateKey, StartRestore};
 
 fn changed<T>(answer: &Result<T, Refusal>, of: &ProposalView) -> bool {
@@ -58,10 +58,10 @@ async fn a_restore_is_of_the_backup_that_was_approved_and_of_no_other_in_its_fol
     let people = People::new();
     let node = node(&people, &[(Rule::Restore, 2)]).await;
     node.run(create("a", KeySpec::EcP256)).await.unwrap();
-    let (older, newer) = (whole::backed_up(&node).await, whole::backed_up(&node).await);
+    let (older, newer) = (backup::backed_up(&node).await, backup::backed_up(&node).await);
     assert_ne!(older, newer);
-    let start = || StartRestore { rollback: true, ..whole::restore(&newer) };
-    let one = || whole::one("a", &newer);
+    let start = || StartRestore { rollback: true, ..backup::restore(&newer) };
+    let one = || backup::one("a", &newer);
     let (all, only) = (propose(&node, start()).await, propose(&node, one()).await);
     let parameters: serde_json::Value = serde_json::from_str(&all.proposal.parameters).unwrap();
     let found = &parameters["found"];
@@ -70,19 +70,19 @@ async fn a_restore_is_of_the_backup_that_was_approved_and_of_no_other_in_its_fol
     for view in [&all, &only] {
         approve(&node, view, &[&people.alice, &people.bob]).await;
     }
-    let (file, kept) = (whole::file(&node, &newer), std::fs::read(whole::file(&node, &newer)).unwrap());
-    std::fs::copy(whole::file(&node, &older), &file).unwrap();
+    let (file, kept) = (backup::file(&node, &newer), std::fs::read(backup::file(&node, &newer)).unwrap());
+    std::fs::copy(backup::file(&node, &older), &file).unwrap();
     for (refused, view) in [(node.run(start()).await, &all), (node.run(one()).await, &only)] {
         assert!(changed(&refused, view), "{refused:?}");
     }
     // Looking at it needs no approval.
-    let look = node.run(StartRestore { check: true, ..whole::restore(&newer) }).await.unwrap();
-    whole::ended(&node, &look).await;
+    let look = node.run(StartRestore { check: true, ..backup::restore(&newer) }).await.unwrap();
+    backup::ended(&node, &look).await;
     std::fs::write(&file, kept).unwrap();
     let begun = node.run(one()).await.unwrap();
-    whole::ended(&node, &begun).await;
+    backup::ended(&node, &begun).await;
     let begun = node.run(start()).await.unwrap();
-    whole::ended(&node, &begun).await;
+    backup::ended(&node, &begun).await;
     for view in [&all, &only] {
         assert_eq!(state(&node, view).await, ProposalState::Executed);
     }

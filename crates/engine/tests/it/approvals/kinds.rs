@@ -1,8 +1,8 @@
 //! Whatever a policy may ask approvals for is asked for where it does.
 
 use super::*;
-use crate::domain::CERTIFICATES;
-use crate::whole;
+use crate::backup;
+use crate::security_domain::CERTIFICATES;
 use keystead_access::{Definition, Permission};
 use keystead_custody::{Certificate, DomainSecrets, send_domain};
 use keystead_engine::{
@@ -37,19 +37,19 @@ async fn each_kind_of_operation_needs_its_approvals() {
     approved_once(&node, &people, || purge("k")).await;
     node.run(create("a", KeySpec::EcP256)).await.unwrap();
     let blob = approved(&node, &people, || BackupKey { name: name("a") }).await;
-    let begun = approved_once(&node, &people, whole::start).await;
-    let folder = whole::ended(&node, &begun).await.folder.unwrap();
+    let begun = approved_once(&node, &people, backup::start).await;
+    let folder = backup::ended(&node, &begun).await.folder.unwrap();
     let folder = folder.rsplit('/').next().unwrap();
     node.run(DeleteKey { name: name("a") }).await.unwrap();
     approved_once(&node, &people, || purge("a")).await;
     approved_once(&node, &people, || RestoreKey { backup: blob.clone() }).await;
     node.run(GetKey { key: key("a") }).await.unwrap();
-    let begun = approved_once(&node, &people, || whole::one("a", folder)).await;
-    whole::ended(&node, &begun).await;
-    let begun = approved_once(&node, &people, || StartRestore { rollback: true, ..whole::restore(folder) }).await;
-    whole::ended(&node, &begun).await;
+    let begun = approved_once(&node, &people, || backup::one("a", folder)).await;
+    backup::ended(&node, &begun).await;
+    let begun = approved_once(&node, &people, || StartRestore { rollback: true, ..backup::restore(folder) }).await;
+    backup::ended(&node, &begun).await;
     // What asks for nothing goes on as ever, and looking at a backup does.
-    node.run(StartRestore { check: true, ..whole::restore(folder) }).await.unwrap();
+    node.run(StartRestore { check: true, ..backup::restore(folder) }).await.unwrap();
     node.run(DeleteKey { name: name("a") }).await.unwrap();
     node.run(RecoverKey { name: name("a") }).await.unwrap();
 }

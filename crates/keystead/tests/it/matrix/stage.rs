@@ -217,7 +217,7 @@ impl Stage {
                 (NO_JOB.to_owned(), String::new())
             }
             (Needs::OwnJob | Needs::WholeBackup, true) => {
-                self.whole_backup(rule.pattern.starts_with("/restore/")).await
+                self.vault_backup(rule.pattern.starts_with("/restore/")).await
             }
             _ => (NO_JOB.to_owned(), "none".to_owned()),
         };
@@ -259,11 +259,11 @@ impl Stage {
 
     /// Beats until no backup and no restore runs.
     async fn none_runs(&self) {
-        while self.node.instance.go_on_whole(|| moment(now())).await > 0 {}
+        while self.node.instance.continue_jobs(|| moment(now())).await > 0 {}
     }
 
     /// A backup of the whole vault that has ended, or a look at one: its job, and its folder.
-    async fn whole_backup(&self, look: bool) -> (String, String) {
+    async fn vault_backup(&self, look: bool) -> (String, String) {
         self.none_runs().await;
         let place = r#"{"storageResourceUri":"https://open.localhost:8443/backups"}"#;
         let begun = self.administrator("/backup?api-version=7.6", place).await.json();

@@ -1,7 +1,7 @@
 //! A backup in a folder of the server's own directory: written under another name, which it loses when it is whole.
 
-use crate::whole::BackupError;
-use crate::whole::place::FILE;
+use crate::backup::BackupError;
+use crate::backup::place::FILE;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};

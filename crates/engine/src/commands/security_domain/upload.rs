@@ -1,12 +1,12 @@
 //! Adopt the security domain of another vault.
 
 use crate::commands::ask;
-use crate::commands::domain::DomainStatus;
-use crate::domain::transfer::Transfer;
-use crate::domain::{SecurityDomainError, adopt, is_here, secrets};
+use crate::commands::security_domain::DomainStatus;
 use crate::error::Refusal;
 use crate::room::Room;
 use crate::run::{Effect, Execute};
+use crate::security_domain::transfer::Transfer;
+use crate::security_domain::{SecurityDomainError, adopt, is_here, secrets};
 use keystead_access::{Ask as _, Operation, Permit, Policy, Rule, Who};
 use keystead_crypto::stack::cleared;
 use keystead_custody::{DomainSecrets, Restored, receive};

@@ -1,7 +1,7 @@
 //! What a restore takes back, and what it says before it does: changes while it runs, purges, what is settled for good.
 
+use super::{backed_up, ended, filled, restore, restored};
 use crate::support::*;
-use crate::whole::{backed_up, ended, filled, restore, restored};
 use futures_util::future::join_all;
 use keystead_engine::{
     BackupError, CreateKey, DeleteKey, Encrypt, GetDeletedKey, GetKey, JobState, JobView, PurgeKey, ReadRestore,
@@ -22,7 +22,7 @@ async fn is_enabled(node: &Node, named: &str) -> bool {
 /// Beats until the restore has begun to write.
 pub(crate) async fn writing(node: &Node, job: &JobView) {
     for second in 1..100 {
-        node.instance.go_on_whole(|| at(Time(T0.0 + second * 1_000))).await;
+        node.instance.continue_jobs(|| at(Time(T0.0 + second * 1_000))).await;
         let view = node.run(ReadRestore { job: job.id }).await.unwrap();
         assert_eq!(view.state, JobState::Running, "{view:?}");
         if view.details.is_some_and(|said| said.contains("versions restored: ") && !said.contains("restored: 0,")) {
@@ -128,7 +128,7 @@ async fn what_a_failed_restore_left_is_not_backed_up_and_goes_with_the_purge() {
     node.run(PurgeKey { name: name("many") }).await.unwrap();
     let begun = node.run(StartRestore { rollback: true, ..restore(&folder) }).await.unwrap();
     writing(&node, &begun).await;
-    std::fs::remove_file(crate::whole::file(&node, &folder)).unwrap();
+    std::fs::remove_file(super::file(&node, &folder)).unwrap();
     assert_eq!(why(&ended(&node, &begun).await), "BackupNotFound");
     let (id, kind) = (node.vault().info().id, keystead_store::Kind::KeyVersion);
     let left = node.store.count(id, &[kind]).await.unwrap();
@@ -137,7 +137,7 @@ async fn what_a_failed_restore_left_is_not_backed_up_and_goes_with_the_purge() {
     for _ in 0..60 {
         node.run(create("many", KeySpec::EcP256)).await.unwrap();
     }
-    let begun = crate::whole::begin(&node).await;
+    let begun = super::begin(&node).await;
     let said = ended(&node, &begun).await.details;
     assert_eq!(said.as_deref(), Some("Number of key versions backed up: 60"));
     node.run(DeleteKey { name: name("many") }).await.unwrap();

@@ -1,7 +1,7 @@
 //! The policy of a whole backup: who brings it back, and what of it stays as it is.
 
+use super::{backed_up, ended, restore, restored};
 use crate::support::*;
-use crate::whole::{backed_up, ended, restore, restored};
 use keystead_access::{Approvals, Approver, AssignmentView, Rule};
 use keystead_crypto::ed25519::SigningKey;
 use keystead_crypto::signature::PublicKey;
@@ -76,7 +76,7 @@ async fn no_restore_brings_back_a_policy_under_which_nobody_administers() {
     let begun = node.run_in(short, OFFICER, StartBackup { to: to(), check: false }, T0).await.unwrap();
     let ended = async |restore: bool, job, now: Time| {
         for second in 1..400 {
-            node.instance.go_on_whole(|| at(now.plus_millis(second * 1_000))).await;
+            node.instance.continue_jobs(|| at(now.plus_millis(second * 1_000))).await;
             let who = secret.get().copied().unwrap_or(OFFICER);
             let view = match restore {
                 false => node.run_in(short, who, ReadBackup { job }, now).await.unwrap(),

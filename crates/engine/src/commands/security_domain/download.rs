@@ -2,10 +2,10 @@
 
 use crate::birth::singleton;
 use crate::commands::ask;
-use crate::domain::{SecurityDomainError, is_here, secrets};
 use crate::error::Refusal;
 use crate::room::Room;
 use crate::run::{Effect, Execute};
+use crate::security_domain::{SecurityDomainError, is_here, secrets};
 use crate::wraps;
 use keystead_access::{Ask as _, Operation, Permit, Policy, Rule, Who};
 use keystead_custody::{Certificate, make_domain};

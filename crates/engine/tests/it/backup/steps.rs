@@ -1,8 +1,8 @@
 //! The steps of backups and restores: each can be done again, none is tried for ever, and nothing waits for them.
 
+use super::{backed_up, begin, ended, restore, restored};
 use crate::custodians::altered;
 use crate::support::*;
-use crate::whole::{backed_up, begin, ended, restore, restored};
 use keystead_engine::{JobState, ListVersions, ReadBackup, RotateKey, StartRestore};
 use keystead_model::{KeySpec, Time};
 use keystead_store::fault::CommitFault;
@@ -51,7 +51,7 @@ async fn a_key_that_comes_twice_in_one_step_is_restored() {
         // Two steps, then the beat is over.
         let asked = AtomicUsize::new(0);
         let now = || if asked.fetch_add(1, Ordering::SeqCst) < 4 { T0 } else { Time(T0.0 + 10_000) };
-        node.instance.go_on_whole(|| at(now())).await;
+        node.instance.continue_jobs(|| at(now())).await;
         assert_eq!(node.run(ReadBackup { job: begun.id }).await.unwrap().state, JobState::Running);
         node.run(RotateKey { name: name("many") }).await.unwrap();
         let folder = ended(&node, &begun).await.folder.unwrap().rsplit_once('/').unwrap().1.to_owned();
@@ -73,7 +73,7 @@ async fn work_that_others_always_come_before_is_given_up_after_a_quarter_of_an_h
         for nth in 1..=5 {
             node.faults.fail_commit(nth, CommitFault::Before(CommitError::Conflict));
         }
-        node.instance.go_on_whole(|| at(now)).await;
+        node.instance.continue_jobs(|| at(now)).await;
         node.run(ReadBackup { job: begun.id }).await.unwrap()
     };
     assert_eq!(beat(T0).await.state, JobState::Running);
@@ -92,5 +92,5 @@ async fn what_is_due_does_not_wait_for_a_backup() {
     node.instance.tick(at(Time(T0.0 + 1_000))).await.unwrap();
     let view = node.run(ReadBackup { job: begun.id }).await.unwrap();
     assert_eq!((view.state, view.details), (JobState::Running, None), "it has a beat of its own");
-    assert!(node.instance.go_on_whole(|| at(Time(T0.0 + 1_000))).await > 0);
+    assert!(node.instance.continue_jobs(|| at(Time(T0.0 + 1_000))).await > 0);
 }

@@ -4,8 +4,8 @@
 use super::BackupError;
 use super::stream::{self, Read};
 use crate::commands::restore::here;
+use crate::records::backup::{Item, VaultItem};
 use crate::records::job::AtRecord;
-use crate::records::whole::{Item, VaultItem};
 use keystead_crypto::sha256;
 use keystead_custody::BackupKey;
 use std::io;

@@ -1,10 +1,10 @@
 //! Get the key to which a security domain is encrypted that the vault is to adopt.
 
 use crate::commands::{ask, no_approval};
-use crate::domain::is_here;
 use crate::error::Refusal;
 use crate::room::Room;
 use crate::run::{Effect, Execute};
+use crate::security_domain::is_here;
 use keystead_access::Permit;
 use keystead_model::Target;
 

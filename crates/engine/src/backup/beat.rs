@@ -20,8 +20,8 @@ const BEAT: i64 = 2_000;
 
 impl Instance {
     /// Goes on with what backups and restores there are. Gives how many steps were done.
-    pub async fn go_on_whole(&self, moment: impl Fn() -> Moment + Sync) -> usize {
-        let mut backoff = self.whole.lock().await;
+    pub async fn continue_jobs(&self, moment: impl Fn() -> Moment + Sync) -> usize {
+        let mut backoff = self.jobs.lock().await;
         let (mut due, now) = (Vec::new(), moment().now);
         for vault in self.all() {
             let Ok(open) = vault.open() else { continue };

@@ -1,7 +1,7 @@
 //! A replacement of custodians that dies at any of its writes: after the next start the vault is wholly of those before
 //! or wholly of the new ones, its keys sign, and what was begun goes on to its end.
 
-use crate::custodians::{HELD, Made, answers, held, id_of, made_in_its_place};
+use super::{HELD, Made, answers, held, id_of, made_in_its_place};
 use crate::support::*;
 use keystead_custody::challenge::SignedChallenge;
 use keystead_engine::{Answered, Command, DomainActivation, Refusal, Sign, Sort, Verdict};

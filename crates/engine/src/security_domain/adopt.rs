@@ -1,6 +1,7 @@
 //! A vault without keys takes another domain: everything that hangs on the domain, in one commit.
 
 use super::SecurityDomainError;
+use crate::backup::jobs::Jobs;
 use crate::birth::singleton;
 use crate::enrol;
 use crate::error::Refusal;
@@ -9,7 +10,6 @@ use crate::records::{BlobKey, DomainRecord, HsmRecord, SecretsRecord};
 use crate::room::{Place, Room, seal_row};
 use crate::rotate::Rotation;
 use crate::vault::Vault;
-use crate::whole::jobs::Jobs;
 use crate::wraps;
 use crate::written_roots;
 use keystead_custody::{DomainKey, DomainSecrets, UnsealPath, WrappingKey};

@@ -1,13 +1,14 @@
 //! Custodians who were replaced: what hangs on a domain is not carried over to the next.
 
-use crate::custodians::{HELD, Made, answers, held, made_in_its_place, made_in_its_place_as};
+use super::{HELD, Made, answers, held, made_in_its_place, made_in_its_place_as};
+use crate::backup::{ended_in, file};
 use crate::support::*;
 use keystead_engine::{
-    Asked, BackupError, BackupPlace, JobState, JobView, NotActivated, OperateError, ReadBackup, Refusal, Sort,
-    StartBackup, StartRestore,
+    Asked, BackupError, BackupPlace, JobState, JobView, NotActivated, OperateError, Refusal, Sort, StartBackup,
+    StartRestore,
 };
 use keystead_formats::backup::Header;
-use keystead_model::{KeySpec, Time};
+use keystead_model::KeySpec;
 use std::fs;
 
 fn place() -> BackupPlace {
@@ -28,17 +29,11 @@ async fn replaced(node: &Node, made: &Made) -> Made {
     next
 }
 
-/// Beats until the backup has ended.
-async fn ended(node: &Node, begun: &JobView) -> JobView {
-    for second in 1..400 {
-        node.instance.go_on_whole(|| at(Time(T0.0 + second * 1_000))).await;
-        let view = node.run_in(HELD, OFFICER, ReadBackup { job: begun.id }, T0).await.unwrap();
-        if view.state != JobState::Running {
-            assert_eq!((view.state, &view.error), (JobState::Succeeded, &None), "{view:?}");
-            return view;
-        }
-    }
-    panic!("it does not end")
+/// A backup that succeeds: its folder.
+async fn backed_up(node: &Node, begun: &JobView) -> String {
+    let view = ended_in(HELD, node, begun).await;
+    assert_eq!((view.state, &view.error), (JobState::Succeeded, &None), "{view:?}");
+    view.folder.unwrap().rsplit_once('/').unwrap().1.to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -59,7 +54,7 @@ async fn custodians_are_not_replaced_while_a_backup_or_a_restore_runs() {
     let begun = node.run_in(HELD, OFFICER, start(), T0).await.unwrap();
     let (_, sent) = made_in_its_place(&node).await;
     assert!(running(&node.instance.ask_replacement(HELD, sent, at(T0)).await));
-    let folder = ended(&node, &begun).await.folder.unwrap().rsplit_once('/').unwrap().1.to_owned();
+    let folder = backed_up(&node, &begun).await;
     // It begins after the custodians were asked: their answers are kept until it has ended.
     let (_, sent) = made_in_its_place(&node).await;
     let asked = node.instance.ask_replacement(HELD, sent, at(T0)).await.unwrap();
@@ -68,13 +63,7 @@ async fn custodians_are_not_replaced_while_a_backup_or_a_restore_runs() {
     let given = answers(&made, &asked.challenge);
     let came = node.instance.answer_quorum(HELD, Sort::Replace, &given, at(T0)).await;
     assert!(matches!(came, Err(OperateError::Kept { ref why, .. }) if matches!(**why, OperateError::JobsRunning)));
-    for second in 1..400 {
-        node.instance.go_on_whole(|| at(Time(T0.0 + second * 1_000))).await;
-        let ask = keystead_engine::ReadRestore { job: begun.id };
-        if node.run_in(HELD, OFFICER, ask, T0).await.unwrap().state != JobState::Running {
-            break;
-        }
-    }
+    ended_in(HELD, &node, &begun).await;
     node.instance.answer_quorum(HELD, Sort::Replace, &[], at(T0)).await.unwrap();
 }
 
@@ -83,14 +72,14 @@ async fn a_backup_of_the_vault_from_before_opens_to_the_old_domain_and_is_refuse
     let (node, made) = held().await;
     node.run_in(HELD, OFFICER, create("k", KeySpec::EcP256), T0).await.unwrap();
     let begun = node.run_in(HELD, OFFICER, start(), T0).await.unwrap();
-    let folder = ended(&node, &begun).await.folder.unwrap().rsplit_once('/').unwrap().1.to_owned();
+    let folder = backed_up(&node, &begun).await;
     let next = replaced(&node, &made).await;
     for (rollback, check) in [(false, false), (true, false), (true, true)] {
         let restore = StartRestore { from: place(), folder: folder.clone(), check, rollback };
         let refused = node.run_in(HELD, OFFICER, restore, T0).await.unwrap_err();
         assert!(matches!(refused, Refusal::Backup(BackupError::Foreign)), "{refused}");
     }
-    let bytes = fs::read(crate::whole::file(&node, &folder)).unwrap();
+    let bytes = fs::read(file(&node, &folder)).unwrap();
     let (header, _) = Header::parse(&bytes).unwrap();
     let old = made.secrets.key.open_backup(made.secrets.working.domain, &header.said, &header.sealed_key);
     let new = |domain| next.secrets.key.open_backup(domain, &header.said, &header.sealed_key);

@@ -3,10 +3,10 @@
 
 use crate::birth::singleton;
 use crate::commands::{ask, no_approval};
-use crate::domain::{SecurityDomainError, is_here};
 use crate::error::Refusal;
 use crate::room::Room;
 use crate::run::{Effect, Execute};
+use crate::security_domain::{SecurityDomainError, is_here};
 use keystead_access::Permit;
 use keystead_formats::security_domain::SecurityDomain;
 use keystead_model::Target;

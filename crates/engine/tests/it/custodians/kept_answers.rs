@@ -1,6 +1,6 @@
 //! What custodians agreed to is done at last: no fault of the store, the log or a path loses their answers.
 
-use crate::custodians::{HELD, Made, answers, held, held_by, id_of, made_in_its_place, replaced};
+use super::{HELD, Made, answers, held, held_by, id_of, made_in_its_place, replaced};
 use crate::support::*;
 use keystead_engine::{Answered, Appointee, NODE_LOG, OperateError, Refusal, Sort, TurnedAway};
 use keystead_model::Action;

@@ -2,8 +2,8 @@
 
 use super::BackupError;
 use crate::error::Refusal;
+use crate::records::backup::Item;
 use crate::records::job::AtRecord;
-use crate::records::whole::Item;
 use keystead_custody::{BackupKey, FrameAt, Frames};
 use keystead_formats::backup::{FRAME_HEAD, Piece, frame, piece};
 use minicbor::Decoder;
