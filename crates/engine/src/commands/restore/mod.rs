@@ -1,6 +1,7 @@
 //! Commands that restore from a backup of the whole vault.
 
 mod apply;
+mod keeps;
 mod older;
 mod policy;
 mod proceed;

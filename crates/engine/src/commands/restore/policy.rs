@@ -1,5 +1,6 @@
 //! The last step of a restore of the whole vault: its policy.
 
+use super::keeps;
 use super::proceed::{ContinueRestore, Step};
 use super::source::Source;
 use crate::backup::place::Target;
@@ -47,9 +48,14 @@ pub(super) async fn restore(
     if *editing.document() == document {
         return Ok((done(), None));
     }
+    let now = editing.document().clone();
+    let said = match keeps::keep(&mut document, &now, by, &room.open().issuer.info().iss) {
+        true => "The policy was restored, but that whoever restored it administers the vault and gets in as now",
+        false => "The policy was restored",
+    };
     *editing.document() = document;
     match editing.restored(room, false) {
-        Ok(effect) => Ok((Step::Policy(Box::new(effect)), Some("The policy was restored".to_owned()))),
+        Ok(effect) => Ok((Step::Policy(Box::new(effect)), Some(said.to_owned()))),
         Err(why @ (Refusal::PolicyRefused(_) | Refusal::Role(_))) => {
             Ok((done(), Some(format!("The policy was left as it is: {why}"))))
         }

@@ -15,6 +15,8 @@ use keystead_model::{Guid, KeySpec, SignAlgorithm, Target, Time};
 
 /// Managed HSM Restore User.
 const ROLE: &str = "6efe6056-5259-49d2-8b3d-d3d73544b20b";
+/// Keystead Vault Administrator.
+const ADMINISTRATOR: &str = "5d4a1b1e-6a0f-4d2c-9a55-7b1f0c7e8a02";
 
 fn rollback(folder: &str) -> StartRestore {
     StartRestore { rollback: true, ..restore(folder) }
@@ -60,7 +62,7 @@ async fn an_administrators_restore_brings_the_policy_back_and_revoked_tokens_sta
 
 /// A vault whose one administrator proves himself by a secret that ends after a day; then he gets one that does not.
 #[tokio::test(flavor = "multi_thread")]
-async fn no_restore_brings_back_a_policy_under_which_nobody_administers() {
+async fn an_administrator_whose_secret_of_then_has_ended_still_gets_in_after_his_restore() {
     let (node, short) = (Node::new().await, "short");
     let mut new = new_vault(short);
     let ends = Credential {
@@ -97,10 +99,43 @@ async fn no_restore_brings_back_a_policy_under_which_nobody_administers() {
     let restore = StartRestore { from: to(), folder, check: false, rollback: true };
     let begun = node.run_in(short, who, restore, later).await.unwrap();
     let said = ended(true, begun.id, later).await.details.unwrap();
-    assert!(said.contains("The policy was left as it is"), "{said}");
+    assert!(said.ends_with("whoever restored it administers the vault and gets in as now"), "{said}");
     let policy = node.run_in(short, who, ReadPolicy, later).await.unwrap();
     let officer = policy.document.clients.iter().find(|client| client.id == OFFICER.0).unwrap();
     assert_eq!(officer.credentials.len(), 2, "and his way in is there");
+}
+
+/// As after a recovery under a new policy.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_administrator_who_came_after_the_backup_sees_its_restore_end_and_administers_on() {
+    let node = Node::new().await;
+    node.run(create("k", KeySpec::EcP256)).await.unwrap();
+    let folder = backed_up(&node).await;
+    let credential = Some(NewCredential::Secret);
+    let made = node.run(CreateClient { name: "successor".to_owned(), credential, expires: None }).await.unwrap();
+    let secret = String::leak(made.secret.unwrap().to_string());
+    let successor: Who = (String::leak(made.client.id), secret);
+    let iss = node.vault().issuer().unwrap().iss;
+    let principal = Principal::new(iss.as_str(), &made.client.subject).id(&iss);
+    let (id, role) = (Guid::from_bytes([0x67; 16]), ADMINISTRATOR.parse().unwrap());
+    node.run(CreateRoleAssignment { assignment: AssignmentView { id, scope: Target::Vault, role, principal } })
+        .await
+        .unwrap();
+    dismiss(&node).await;
+    let begun = node.run_as(successor, rollback(&folder), T0).await.unwrap();
+    let view = loop {
+        node.instance.continue_jobs(|| at(T0)).await;
+        let view = node.run_as(successor, ReadRestore { job: begun.id }, T0).await.unwrap();
+        if view.state != JobState::Running {
+            break view;
+        }
+    };
+    let said = view.details.as_deref().unwrap_or_default();
+    assert!(said.ends_with("whoever restored it administers the vault and gets in as now"), "{view:?}");
+    assert!(user_signs(&node).await, "and what the others had is back");
+    let policy = node.run_as(successor, ReadPolicy, T0).await.unwrap().document;
+    assert!(policy.assignments.iter().all(|a| a.id != [0x67; 16]) && policy.administrators.len() == 2);
+    node.stop_and_verify().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
