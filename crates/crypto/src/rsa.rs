@@ -1,12 +1,15 @@
 //! RSA with a modulus of 2,048, 3,072 or 4,096 bits (RFC 8017): signatures over digests the caller computed, OAEP with
-//! an empty label, and PKCS#1 v1.5 encryption, whose decryption never tells what was wrong ([`implicit`]).
+//! an empty label, also of what a key elsewhere decrypted ([`block`]), and PKCS#1 v1.5 encryption, whose decryption
+//! never tells what was wrong ([`implicit`]).
 
+mod block;
 mod ffi;
 mod files;
 mod implicit;
 mod numbers;
 mod recovery;
 
+pub use block::Block;
 pub use numbers::{BadNumbers, Numbers, others};
 
 use crate::{CryptoError, Hash, der, sure};

@@ -268,7 +268,8 @@ pub enum Call {
         #[cbor(n(1), with = "minicbor::bytes")]
         digest: Vec<u8>,
     },
-    /// Decrypts with it: RSAES-OAEP, SHA-256 for hash and MGF1, an empty label.
+    /// Decrypts with it: RSAES-OAEP, SHA-256 for hash and MGF1, an empty label. A guest in a token without that gives
+    /// the bare operation's result.
     #[n(18)]
     OwnedDecrypt {
         /// Which.
@@ -380,6 +381,10 @@ pub enum Reply {
     /// To [`Call::OwnedPublic`].
     #[n(11)]
     OwnedPublic(#[cbor(n(0), with = "words::public")] PublicKey),
+    /// To [`Call::OwnedDecrypt`]: the ciphertext to the power of the private exponent, still padded, as the token gave
+    /// it.
+    #[n(12)]
+    Block(#[cbor(n(0), with = "words::secret")] Zeroizing<Vec<u8>>),
 }
 
 impl Call {

@@ -18,7 +18,7 @@ mod state;
 mod supervisor;
 mod talk;
 
-pub use ask::{Ciphertext, Encrypted, Located, Made, WrappedOut};
+pub use ask::{Ciphertext, Decrypted, Encrypted, Located, Made, WrappedOut};
 pub use state::{Figures, TokenState};
 
 use crate::account::Account;

@@ -21,7 +21,7 @@ pub mod worker;
 
 pub use account::{Account, NoAccount};
 pub use call::{Call, Destination, Held, KeyId, Owner, Parts, Reply, Stored};
-pub use client::{Client, Config, TokenState};
+pub use client::{Client, Config, Decrypted, TokenState};
 pub use describe::{Assurance, Attack, Description, Mechanism, Native, Outcome, WrapClass};
 pub use error::HsmError;
 pub use export::{NotExported, Recipe, Step, Subject, Wanted};

@@ -1,7 +1,8 @@
 //! The calls of AWS-LC that `aws-lc-rs` does not offer: keys with another public exponent, the bare private operation,
-//! and arithmetic ([`number`]).
+//! the decoding of what a private key elsewhere made ([`handed`]), and arithmetic ([`number`]).
 #![allow(unsafe_code)]
 
+pub(super) mod handed;
 pub(super) mod number;
 
 use super::Size;

@@ -187,14 +187,12 @@ impl Client {
         expect!(self.call(Call::OwnedSign { key, digest }, by).await?, Reply::Bytes(signature) => signature)
     }
 
-    /// RSAES-OAEP with SHA-256.
-    pub async fn owned_decrypt(
-        &self,
-        key: Wanted,
-        cipher: Vec<u8>,
-        by: Instant,
-    ) -> Result<Zeroizing<Vec<u8>>, HsmError> {
-        expect!(self.call(Call::OwnedDecrypt { key, cipher }, by).await?, Reply::Plain(plain) => plain)
+    /// RSAES-OAEP with SHA-256, as far as the token goes.
+    pub async fn owned_decrypt(&self, key: Wanted, cipher: Vec<u8>, by: Instant) -> Result<Decrypted, HsmError> {
+        match self.call(Call::OwnedDecrypt { key, cipher }, by).await? {
+            Reply::Block(block) => Ok(Decrypted::Block(block)),
+            other => expect!(other, Reply::Plain(plain) => Decrypted::Plain(plain)),
+        }
     }
 }
 
@@ -209,6 +207,15 @@ impl Client {
     pub async fn sign_text(&self, key: Wanted, message: Vec<u8>, by: Instant) -> Result<Vec<u8>, HsmError> {
         expect!(self.call(Call::SignText { key, message }, by).await?, Reply::Bytes(signature) => signature)
     }
+}
+
+/// What [`Client::owned_decrypt`] gives.
+pub enum Decrypted {
+    /// The plaintext.
+    Plain(Zeroizing<Vec<u8>>),
+    /// The ciphertext to the power of the private exponent, perhaps without leading zeros: of a token that has no
+    /// RSAES-OAEP with SHA-256. Nothing says yet that it is right.
+    Block(Zeroizing<Vec<u8>>),
 }
 
 /// What [`Client::locate`] gives.

@@ -218,6 +218,7 @@ fn reply() -> impl Strategy<Value = Reply> {
             check
         }),
         public().prop_map(Reply::OwnedPublic),
+        secret().prop_map(Reply::Block),
     ]
 }
 

@@ -1,5 +1,5 @@
-//! RSA keys of the token's owner at work, in the token: a custodian's. They sign and decrypt one way each, and whether
-//! they may leave is of no interest.
+//! RSA keys of the token's owner at work, in the token: a custodian's. They sign and decrypt by one scheme each, and
+//! whether they may leave is of no interest.
 
 use super::public::{self, Hash};
 use super::rsa::{self, Oaep};
@@ -12,11 +12,13 @@ use crate::error::HsmError;
 use crate::export::Wanted;
 use cryptoki::error::RvError;
 use cryptoki::object::{Attribute, AttributeType, ObjectClass, ObjectHandle};
-use cryptoki_sys::{CKF_DECRYPT, CKF_SIGN, CKM_RSA_PKCS_OAEP, CKM_RSA_PKCS_PSS};
+use cryptoki_sys::{CKF_DECRYPT, CKF_SIGN, CKM_RSA_PKCS_OAEP, CKM_RSA_PKCS_PSS, CKM_RSA_X_509};
 use keystead_model::{KeySpec, PublicKey, Size};
 
 const SIGNATURE: &str = "RSASSA-PSS with SHA-256 (CKM_RSA_PKCS_PSS)";
 const DECRYPTION: &str = "RSA-OAEP with SHA-256 (CKM_RSA_PKCS_OAEP)";
+const BARE: &str = "bare RSA (CKM_RSA_X_509)";
+const EITHER: &str = "RSA-OAEP with SHA-256 (CKM_RSA_PKCS_OAEP) or bare RSA (CKM_RSA_X_509)";
 const DIGEST_LEN: usize = 32;
 
 impl Shared {
@@ -36,24 +38,46 @@ impl Shared {
         signed.map(Reply::Bytes).map_err(|trouble| named(trouble, SIGNATURE))
     }
 
-    /// RSAES-OAEP with SHA-256 for hash and MGF1.
+    /// RSAES-OAEP with SHA-256 for hash and MGF1; in a token that lacks it the bare operation, whose result is proven
+    /// and decoded by whoever asked. No server's worker does that: among the keys of its token are a vault's.
     pub(super) fn owned_decrypt(&self, seat: &Seat, wanted: &Wanted, cipher: &[u8]) -> Tried<Reply> {
         let (key, public) = owned(seat, wanted)?;
-        if !self.mechanisms.can(CKM_RSA_PKCS_OAEP, CKF_DECRYPT) {
-            return Err(cannot(DECRYPTION));
-        }
         asks_once(seat, key)?;
-        if !matches!(&public, PublicKey::Rsa { n, .. } if n.len() == cipher.len()) {
+        let PublicKey::Rsa { n, .. } = &public else { return Err(HsmError::NotRsa.into()) };
+        // A number below the modulus: as long, and before it in the order of bytes.
+        if n.len() != cipher.len() || cipher >= n.as_slice() {
             return Err(HsmError::DecryptFailed.into());
         }
-        match Oaep::Sha256.decrypt(seat, key, cipher) {
-            Ok(plain) => Ok(Reply::Plain(plain)),
-            // SoftHSM2 says so of any hash but SHA-1.
-            Err(trouble) if trouble.code() == Some(RvError::ArgumentsBad) => Err(cannot(DECRYPTION)),
-            Err(trouble) if self.abilities.refusals.of_decryption(&trouble) => Err(HsmError::DecryptFailed.into()),
-            Err(trouble) => Err(named(trouble, DECRYPTION)),
+        if self.mechanisms.can(CKM_RSA_PKCS_OAEP, CKF_DECRYPT) {
+            match Oaep::Sha256.decrypt(seat, key, cipher) {
+                Ok(plain) => return Ok(Reply::Plain(plain)),
+                Err(trouble) if lacks(&trouble) => {}
+                Err(trouble) if self.abilities.refusals.of_decryption(&trouble) => {
+                    return Err(HsmError::DecryptFailed.into());
+                }
+                Err(trouble) => return Err(named(trouble, DECRYPTION)),
+            }
+        }
+        if self.guest { self.owned_block(seat, key, cipher) } else { Err(cannot(DECRYPTION)) }
+    }
+
+    fn owned_block(&self, seat: &Seat, key: ObjectHandle, cipher: &[u8]) -> Tried<Reply> {
+        if !self.mechanisms.can(CKM_RSA_X_509, CKF_DECRYPT) {
+            return Err(cannot(EITHER));
+        }
+        match rsa::bare(seat, key, cipher) {
+            Ok(block) => Ok(Reply::Block(block)),
+            Err(trouble) if trouble.class() == Class::Data => Err(HsmError::DecryptFailed.into()),
+            Err(trouble) => Err(named(trouble, BARE)),
         }
     }
+}
+
+/// Whether the token has no OAEP with this hash. SoftHSM2 says `ArgumentsBad` of any but SHA-1.
+fn lacks(trouble: &Trouble) -> bool {
+    use RvError::{ArgumentsBad, FunctionNotSupported, MechanismInvalid, MechanismParamInvalid};
+    let of_these = [ArgumentsBad, FunctionNotSupported, MechanismInvalid, MechanismParamInvalid];
+    trouble.code().is_some_and(|code| of_these.contains(&code))
 }
 
 pub(super) fn cannot(what: &str) -> Trouble {

@@ -11,7 +11,8 @@ use cryptoki::session::Session;
 use cryptoki_sys::{
     CK_ATTRIBUTE, CK_FUNCTION_LIST, CK_MECHANISM, CK_MECHANISM_INFO, CK_MECHANISM_TYPE, CK_OBJECT_HANDLE,
     CK_RSA_AES_KEY_WRAP_PARAMS, CK_RSA_PKCS_OAEP_PARAMS, CK_RV, CK_SESSION_HANDLE, CK_SLOT_ID, CK_ULONG,
-    CKA_ALLOWED_MECHANISMS, CKA_UNWRAP_TEMPLATE, CKG_MGF1_SHA1, CKM_RSA_AES_KEY_WRAP, CKM_SHA_1, CKZ_DATA_SPECIFIED,
+    CKA_ALLOWED_MECHANISMS, CKA_UNWRAP_TEMPLATE, CKG_MGF1_SHA1, CKM_RSA_AES_KEY_WRAP, CKM_RSA_X_509, CKM_SHA_1,
+    CKZ_DATA_SPECIFIED,
 };
 use std::path::Path;
 use std::ptr;
@@ -253,6 +254,21 @@ impl Functions {
         into_buffer(Function::Decrypt, |out, room| unsafe {
             function(session.handle(), data.as_ptr().cast_mut(), ulong(data.len()), out, room)
         })
+    }
+
+    /// The same with bare RSA, into as many bytes as the data has: Kryoptic cannot say how many it will need.
+    pub(super) fn decrypt_bare(&self, session: &Session, key: ObjectHandle, data: &[u8]) -> Result<Vec<u8>, Error> {
+        let init = self.list.C_DecryptInit.ok_or(Error::NullFunctionPointer)?;
+        let function = self.list.C_Decrypt.ok_or(Error::NullFunctionPointer)?;
+        self.start(init, session, CKM_RSA_X_509, key, Function::DecryptInit)?;
+        let (mut out, mut room) = (vec![0; data.len()], ulong(data.len()));
+        // SAFETY: the library reads `data` only; `room` is what `out` has.
+        let rv = unsafe {
+            function(session.handle(), data.as_ptr().cast_mut(), ulong(data.len()), out.as_mut_ptr(), &mut room)
+        };
+        done(rv, Function::Decrypt)?;
+        out.truncate(length(room)?);
+        Ok(out)
     }
 
     fn start(

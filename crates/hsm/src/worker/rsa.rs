@@ -1,5 +1,5 @@
-//! What RSA keys do in a token. Never the bare operation: its answers would forge signatures and open other keys'
-//! wraps.
+//! What RSA keys do in a token. Never the bare operation with a vault's key: its answers would forge signatures and
+//! open other keys' wraps.
 
 use super::public::Hash;
 use super::rv::Tried;
@@ -64,6 +64,12 @@ impl Oaep {
     pub(super) fn decrypt(self, seat: &Seat, key: ObjectHandle, cipher: &[u8]) -> Tried<Zeroizing<Vec<u8>>> {
         Ok(Zeroizing::new(seat.session.decrypt(&self.mechanism(), key, cipher)?))
     }
+}
+
+/// The bare private operation, of a key that is its owner's alone: as many bytes as the modulus, or fewer without
+/// leading zeros.
+pub(super) fn bare(seat: &Seat, key: ObjectHandle, cipher: &[u8]) -> Tried<Zeroizing<Vec<u8>>> {
+    Ok(Zeroizing::new(seat.library.functions.decrypt_bare(&seat.session, key, cipher)?))
 }
 
 /// Makes a public key object.

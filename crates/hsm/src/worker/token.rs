@@ -39,6 +39,8 @@ pub(super) struct Shared {
     pub(super) quirks: Quirks,
     /// None of a guest, where the token makes no AES keys: cards of one person seldom do.
     canary: Option<Vec<u8>>,
+    /// Whether the token is its owner's, and none that serves a vault.
+    pub(super) guest: bool,
     sessions: Mutex<Sessions>,
 }
 
@@ -124,7 +126,9 @@ impl Token {
         };
         let sessions = Mutex::new(Sessions { _first: seat, free: Vec::new(), spoilt: Vec::new() });
         let (opened, transfer) = (Opened::default(), Mutex::new(None));
-        let shared = Shared { library, description, abilities, opened, transfer, mechanisms, quirks, canary, sessions };
+        let guest = settings.guest;
+        let shared =
+            Shared { library, description, abilities, opened, transfer, mechanisms, quirks, canary, guest, sessions };
         Ok(Self(Arc::new(shared)))
     }
 

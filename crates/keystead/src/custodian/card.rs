@@ -1,9 +1,11 @@
-//! A custodian's key in a PKCS#11 token: the token decrypts his share's key and signs his confirmation.
+//! A custodian's key in a PKCS#11 token: the token decrypts his share's key and signs his confirmation. Of a token that
+//! has the bare RSA operation alone the padding is undone here.
 
 use crate::exit::Failure;
 use crate::hsm::owned::{TokenArgs, failure, soon};
+use keystead_crypto::rsa::Block;
 use keystead_crypto::sha256;
-use keystead_hsm::{Client, HsmError, Wanted};
+use keystead_hsm::{Client, Decrypted, HsmError, Wanted};
 use keystead_model::PublicKey;
 use std::path::Path;
 use tokio::runtime::Runtime;
@@ -42,7 +44,8 @@ impl Card {
     pub(super) fn decrypt(&self, cipher: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, Failure> {
         let asked = self.client.owned_decrypt(self.wanted.clone(), cipher.to_vec(), soon());
         match self.runtime.block_on(asked) {
-            Ok(plain) => Ok(Some(plain)),
+            Ok(Decrypted::Plain(plain)) => Ok(Some(plain)),
+            Ok(Decrypted::Block(made)) => unpadded(self.public(), cipher, &made),
             Err(HsmError::DecryptFailed) => Ok(None),
             Err(e) => Err(told(e)),
         }
@@ -61,6 +64,17 @@ impl Drop for Card {
     }
 }
 
+/// What the bare operation made of a ciphertext is believed only if the public half says so, too.
+fn unpadded((n, e): (&[u8], &[u8]), cipher: &[u8], made: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, Failure> {
+    match Block::proven(n, e, cipher, made) {
+        Some(block) => Ok(block.oaep_sha256().ok()),
+        None => Err(Failure::check(
+            "the token decrypted to what its own public key does not confirm: it is defective or lies; use another \
+             token, or a key in a file",
+        )),
+    }
+}
+
 /// What a token cannot is said with what to do about it.
 fn told(e: HsmError) -> Failure {
     match e {
@@ -69,5 +83,22 @@ fn told(e: HsmError) -> Failure {
              have the security domain made for its certificate"
         )),
         other => failure(other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use keystead_crypto::rsa::{EXPONENT, PrivateKey, Scheme, Size};
+
+    #[test]
+    fn a_token_that_decrypts_to_anything_else_than_its_key_makes_is_named() {
+        let key = PrivateKey::generate(Size::Bits2048, EXPONENT).unwrap();
+        let cipher = key.encrypt(Scheme::OaepSha256, b"share").unwrap();
+        for made in [&[0; 256][..], &[1; 256], &[], &[1; 300], b"share"] {
+            let Err(failure) = unpadded(key.public(), &cipher, made) else { panic!("believed") };
+            assert_eq!(failure.code(), 1);
+            assert!(failure.into_message().contains("its own public key does not confirm"));
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! Approvals by the command line: proposed, read, signed by a key of each kind, here and on a machine without a server.
 
+mod cards;
+
 use super::{code, text};
 use crate::support::Place;
 use serde_json::Value;

@@ -91,9 +91,15 @@ fn refused(done: &Output) -> (Option<i32>, String) {
     (code(done), String::from_utf8_lossy(&done.stderr).into_owned())
 }
 
+const TOKENS: [Maker; 2] = [Maker::SoftHsm2, Maker::Kryoptic];
+
 #[test]
 fn a_custodian_confirms_and_answers_with_a_key_that_stays_in_its_token() {
-    let desk = Desk::new(Maker::Kryoptic);
+    TOKENS.into_iter().for_each(confirms_and_answers);
+}
+
+fn confirms_and_answers(maker: Maker) {
+    let desk = Desk::new(maker);
     let (bed, record) = (&desk.bed, desk.bed.record("domain"));
     let before = desk.token.labels();
     let confirmation = Confirmation::parse(text(&desk.confirm(&["--label", "carol"])).as_bytes()).unwrap();
@@ -123,7 +129,11 @@ fn a_custodian_confirms_and_answers_with_a_key_that_stays_in_its_token() {
 
 #[test]
 fn a_token_that_is_not_the_custodians_or_does_not_open_is_named() {
-    let desk = Desk::new(Maker::Kryoptic);
+    TOKENS.into_iter().for_each(is_named);
+}
+
+fn is_named(maker: Maker) {
+    let desk = Desk::new(maker);
     for (words, wanted, part) in [
         (&["--label", "another"][..], 3, "nobody who is a custodian"),
         (&["--label", "nobody"], 3, "\"nobody\""),
@@ -146,12 +156,14 @@ fn a_token_that_is_not_the_custodians_or_does_not_open_is_named() {
 
 #[test]
 fn a_token_that_cannot_open_the_share_or_sign_is_refused_by_mechanism_and_nothing_is_confirmed() {
-    let desk = Desk::new(Maker::SoftHsm2);
-    let (found, said) = refused(&desk.confirm(&["--label", "carol"]));
-    assert!(found == Some(1) && said.contains("RSA-OAEP with SHA-256") && said.contains("a key in a file"), "{said}");
-    let desk = Desk::new(Maker::Kryoptic);
-    for (mechanism, part) in [("-0x9", "CKM_RSA_PKCS_OAEP"), ("-0xd", "CKM_RSA_PKCS_PSS")] {
-        let (found, said) = refused(&desk.confirm_without(mechanism));
-        assert!(found == Some(1) && said.contains(part), "{mechanism}: {found:?}: {said}");
+    for maker in TOKENS {
+        let desk = Desk::new(maker);
+        for (mechanisms, part) in [("-0x9 -0x3", "CKM_RSA_X_509"), ("-0xd", "CKM_RSA_PKCS_PSS")] {
+            let (found, said) = refused(&desk.confirm_without(mechanisms));
+            assert!(found == Some(1) && said.contains(part), "{maker:?} {mechanisms}: {found:?}: {said}");
+            assert!(said.contains("a key in a file"), "{said}");
+        }
+        let confirmation = Confirmation::parse(text(&desk.confirm_without("-0x9")).as_bytes()).unwrap();
+        assert_eq!(confirmation.verify(&desk.bed.record("domain")), Ok(3), "{maker:?} by bare RSA");
     }
 }

@@ -6,9 +6,9 @@ use keystead_custody::words;
 use std::fs;
 
 /// A key of carol's is born in a token, and her certificate is made for it.
-fn carols(customer: &Customer) -> Token {
+fn carols(customer: &Customer, maker: Maker) -> Token {
     let place = &customer.site.place;
-    let token = Token::new(Maker::Kryoptic, &place.beside("tokens"), "hers");
+    let token = Token::new(maker, &place.beside("tokens"), "hers");
     let pair = ["--keypairgen", "--key-type", "rsa:3072", "--label", "carol", "--id", "01", "--sensitive"];
     token.with_pin(&[&pair[..], &["--usage-sign", "--usage-decrypt"]].concat());
     token.with_pin(&["--read-object", "--type", "pubkey", "--id", "01", "-o", &customer.file("carol.der")]);
@@ -20,9 +20,13 @@ fn carols(customer: &Customer) -> Token {
 
 #[test]
 fn a_vault_opens_by_a_custodian_with_a_key_in_a_token_and_one_with_a_key_in_a_file() {
+    [Maker::SoftHsm2, Maker::Kryoptic].into_iter().for_each(opens);
+}
+
+fn opens(maker: Maker) {
     assert_eq!(CUSTODIANS[2], "carol");
     let customer = Customer::new();
-    let token = carols(&customer);
+    let token = carols(&customer, maker);
     let site = &customer.site;
     let (module, pin) = (token.module(), token.pin());
     let variable = token.environment();
