@@ -1,11 +1,13 @@
 //! `keystead approval list` and `show`.
 
 use super::file::Exported;
+use crate::audit::last_use;
 use crate::exit::Failure;
 use crate::key::Session;
 use crate::new_files;
 use crate::output::{self, time};
-use keystead_access::Verdict;
+use keystead_access::{Proposal, Verdict};
+use keystead_model::Name;
 use serde_json::Value;
 use std::path::PathBuf;
 
@@ -51,7 +53,11 @@ impl Show {
         if shown.is_json() {
             return output::json(&done.value);
         }
-        output::fields(lines(&exported, &done.value))?;
+        let mut lines = lines(&exported, &done.value);
+        if let Some(key) = purged(&exported.proposal) {
+            lines.push(("last use", last_use(&session.client, &key).await));
+        }
+        output::fields(lines)?;
         output::text(&format!(
             "\nWhat is signed to approve it (--text approve prints it alone):\n\n{}",
             exported.proposal.text(Verdict::Approve)
@@ -81,6 +87,12 @@ fn lines(exported: &Exported, value: &Value) -> Vec<(&'static str, String)> {
         all.push(("executed", format!("operation {}", output::printable(operation))));
     }
     all
+}
+
+/// The key that is to go for good.
+fn purged(proposal: &Proposal) -> Option<Name> {
+    let name = proposal.target.strip_prefix("/keys/").filter(|_| proposal.operation == "keys/purge")?;
+    Name::parse(name).ok()
 }
 
 /// Lists all that are kept.

@@ -1,6 +1,7 @@
 //! `keystead audit`: who did what, and whether the log that says so is whole.
 //!
-//! - [`tail`], [`search`]: records with names, by a caller who may read them; [`record`]: one of them
+//! - [`tail`], [`search`], [`last_use`]: records with names, by a caller who may read them; [`pages`]: how they are
+//!   read; [`record`]: one of them
 //! - [`verify`]: a server's audit directory, offline
 //! - [`prove`], [`checkpoint`]: what anybody can check without a token
 //! - [`log`]: a log's checkpoint and tiles, in a directory or at a vault; [`trust`]: what is accepted as its next
@@ -8,13 +9,17 @@
 
 mod checkpoint;
 mod kept;
+mod last_use;
 mod log;
+mod pages;
 pub(crate) mod prove;
 mod record;
 mod search;
 mod tail;
 mod trust;
 mod verify;
+
+pub(crate) use last_use::last_use;
 
 use crate::exit::Failure;
 

@@ -1,18 +1,16 @@
 //! `keystead audit search`: records that fit, the newest first to be looked at. What the server gives is what the
 //! caller may read; the looking is done here, so no new right and no new route is needed.
 
-use super::record::{HEADINGS, Record, Records};
-use super::tail::size;
+use super::pages::Pages;
+use super::record::{HEADINGS, Record};
 use crate::exit::Failure;
 use crate::key::Shown;
 use crate::key::connection::{ConnectionArgs, failure};
 use crate::output::{self, time};
 use keystead_audit::ReceiptText;
-use keystead_client::Client;
+use keystead_client::ClientError;
 use keystead_model::Name;
 
-/// Most records of one answer.
-const PAGE: u16 = 500;
 /// Records stand in the order of writing, and their times are those of entering: work that began earlier may stand
 /// later, and a clock may have been set. Looking goes on so many milliseconds beyond `--since`.
 const SLACK: i64 = 3_600_000;
@@ -99,78 +97,50 @@ struct Found {
 impl Search {
     pub(crate) async fn run(self) -> Result<(), Failure> {
         let client = self.connection.client().await?;
-        let logs = client.audit_logs().await.map_err(|e| failure(&e))?.value;
-        let log = logs.into_iter().next().ok_or_else(|| Failure::denied("the vault has no log on this node"))?.id;
-        let found = match &self.wanted.by_receipt {
-            Some(receipt) => self.at(&client, &log, receipt).await?,
-            None => self.backwards(&client, &log).await?,
+        let pages = Pages::of(&client).await.map_err(|e| failure(&e))?;
+        let mut pages = pages.ok_or_else(|| Failure::denied("the vault has no log on this node"))?;
+        let (records, before) = match &self.wanted.by_receipt {
+            Some(receipt) => self.at(&mut pages, receipt).await?,
+            None => self.backwards(&mut pages).await.map_err(|e| self.shown.failure(&e))?,
         };
-        self.print(&found)
+        self.print(&Found { records, before, receipts: pages.receipts })
     }
 
     /// The one record of a receipt.
-    async fn at(&self, client: &Client, log: &str, receipt: &ReceiptText) -> Result<Found, Failure> {
-        if hex::encode(receipt.log) != log {
+    async fn at(&self, pages: &mut Pages<'_>, receipt: &ReceiptText) -> Result<(Vec<Record>, Option<u64>), Failure> {
+        if hex::encode(receipt.log) != pages.log {
             return Err(Failure::denied("the receipt is of another log than this vault's on this node"));
         }
-        let mut found = Found { records: Vec::new(), before: None, receipts: Vec::new() };
-        let page = self.read(client, log, receipt.index, 1, &mut found).await?;
-        found.records = page.into_iter().filter(|r| r.index == receipt.index && self.wanted.fits(r)).collect();
-        Ok(found)
+        let mut page = pages.read(receipt.index, 1).await.map_err(|e| self.shown.failure(&e))?;
+        page.retain(|r| r.index == receipt.index && self.wanted.fits(r));
+        Ok((page, None))
     }
 
     /// Page by page from the newest, until enough fit, all was looked at, or the rest is too old.
-    async fn backwards(&self, client: &Client, log: &str) -> Result<Found, Failure> {
-        let mut found = Found { records: Vec::new(), before: None, receipts: Vec::new() };
+    async fn backwards(&self, pages: &mut Pages<'_>) -> Result<(Vec<Record>, Option<u64>), ClientError> {
+        let (mut records, mut before) = (Vec::new(), None);
         let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
-        let newest = self.newest(client, log, &mut found).await?;
+        let newest = pages.newest().await?;
         let mut end = self.before.map_or(newest, |before| before.min(newest));
-        while end > 0 {
-            let start = end.saturating_sub(u64::from(PAGE));
-            let n = u16::try_from(end.saturating_sub(start)).unwrap_or(PAGE);
-            let page = self.read(client, log, start, n, &mut found).await?;
+        while end > 0 && before.is_none() {
+            let (page, start) = pages.before(end).await?;
             let too_old = self.wanted.all_older(&page);
-            for record in page.into_iter().rev().filter(|r| r.index < end) {
-                if found.records.len() >= limit {
-                    found.before = Some(record.index.saturating_add(1));
+            for record in page.into_iter().rev() {
+                if records.len() >= limit {
+                    before = Some(record.index.saturating_add(1));
                     break;
                 }
                 if self.wanted.fits(&record) {
-                    found.records.push(record);
+                    records.push(record);
                 }
             }
-            if found.before.is_some() || too_old {
+            if too_old {
                 break;
             }
             end = start;
         }
-        found.records.reverse();
-        Ok(found)
-    }
-
-    /// How many records there are: those under the checkpoint, and what was written since.
-    async fn newest(&self, client: &Client, log: &str, found: &mut Found) -> Result<u64, Failure> {
-        let mut newest = size(client, log).await?;
-        loop {
-            let page = self.read(client, log, newest, PAGE, found).await?;
-            newest = page.last().map_or(newest, |r| r.index.saturating_add(1)).max(newest);
-            if page.len() < usize::from(PAGE) {
-                return Ok(newest);
-            }
-        }
-    }
-
-    async fn read(
-        &self,
-        client: &Client,
-        log: &str,
-        from: u64,
-        n: u16,
-        found: &mut Found,
-    ) -> Result<Vec<Record>, Failure> {
-        let done = client.audit_records::<Records>(log, from, n).await.map_err(|e| self.shown.failure(&e))?;
-        found.receipts.extend(done.receipt);
-        Ok(done.value.records)
+        records.reverse();
+        Ok((records, before))
     }
 
     fn print(&self, found: &Found) -> Result<(), Failure> {
@@ -224,7 +194,7 @@ impl Outcome {
 }
 
 /// Whether a record's target is this key: `/keys/NAME`, in any case of letters, as names are compared.
-fn about(record: &Record, key: &Name) -> bool {
+pub(super) fn about(record: &Record, key: &Name) -> bool {
     let target = record.target.as_deref().unwrap_or_default();
     let rest = target.strip_prefix("/keys/").or_else(|| target.strip_prefix("keys/"));
     let name = rest.and_then(|rest| rest.split('/').next());

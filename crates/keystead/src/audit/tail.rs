@@ -1,17 +1,15 @@
 //! `keystead audit tail`.
 
+use super::pages::{PAGE, size};
 use super::record::{HEADINGS, Record, Records};
 use crate::exit::Failure;
 use crate::key::Shown;
 use crate::key::connection::{ConnectionArgs, failure};
 use crate::output;
 use keystead_audit::ReceiptText;
-use keystead_audit::tlog::Checkpoint;
 use keystead_client::Client;
 use std::time::Duration;
 
-/// Most records of one answer.
-const PAGE: u16 = 500;
 /// How often new records are looked for.
 const BETWEEN: Duration = Duration::from_secs(1);
 
@@ -90,7 +88,7 @@ impl Tail {
 
 impl Reader {
     async fn size(&self) -> Result<u64, Failure> {
-        size(&self.client, &self.log).await
+        size(&self.client, &self.log).await.map_err(|e| failure(&e))
     }
 
     /// Whether there are records besides those of our own reads.
@@ -117,17 +115,6 @@ impl Reader {
                 return Ok(all);
             }
         }
-    }
-}
-
-/// Records under the newest checkpoint; 0 without one. Leaves no record.
-pub(super) async fn size(client: &Client, log: &str) -> Result<u64, Failure> {
-    match client.audit_checkpoint(log).await {
-        Ok(done) => Checkpoint::unproven(done.value.as_bytes())
-            .map(|c| c.size)
-            .map_err(|e| Failure::unavailable(format!("the server's checkpoint cannot be read: {e}"))),
-        Err(keystead_client::ClientError::Refused { status: 404, .. }) => Ok(0),
-        Err(e) => Err(failure(&e)),
     }
 }
 

@@ -161,8 +161,9 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         Command::Policy(c) => c.run(&connect().await?).await,
         Command::Random(c) => c.run(&connect().await?).await,
         Command::Purge(c) => {
-            c.confirm()?;
-            c.run(&connect().await?).await
+            let session = connect().await?;
+            c.confirm(&session).await?;
+            c.run(&session).await
         }
     }
 }

@@ -1,6 +1,7 @@
 //! `keystead key purge`.
 
 use super::{Session, words};
+use crate::audit::last_use;
 use crate::exit::Failure;
 use crate::output;
 use keystead_model::Name;
@@ -13,7 +14,8 @@ Examples:
   keystead key purge payments --yes
   keystead key purge payments --yes --propose 'replaced by payments-2'
 
-Whatever only this key can decrypt is lost. Without --yes the name must be typed again.")]
+Whatever only this key can decrypt is lost. Without --yes its last use
+is shown, as far as the log may be read, and the name must be typed again.")]
 pub(crate) struct Purge {
     /// Which deleted key
     #[arg(value_parser = words::name)]
@@ -25,13 +27,14 @@ pub(crate) struct Purge {
 
 impl Purge {
     /// Asks, unless that was answered on the command line.
-    pub(crate) fn confirm(&self) -> Result<(), Failure> {
+    pub(crate) async fn confirm(&self, session: &Session) -> Result<(), Failure> {
         if self.yes {
             return Ok(());
         }
         if !std::io::stdin().is_terminal() {
             return Err(Failure::usage("purge removes a key for good: give --yes where nobody can be asked"));
         }
+        output::note(&format!("last use: {}", last_use(&session.client, &self.name).await));
         let _ = write!(std::io::stderr(), "Remove {} and all its versions for good? Type its name: ", self.name);
         let mut line = String::new();
         let read = std::io::stdin().lock().read_line(&mut line);

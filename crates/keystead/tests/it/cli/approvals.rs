@@ -75,6 +75,7 @@ fn a_key_is_purged_once_two_approvers_have_signed_and_not_before() {
     let cli = |args: &[&str]| place.cli(args);
     assert!(text(&cli(&["approval", "rules", "--set", &people.file("rules.toml")])).contains("purge: 2 approvals"));
     text(&cli(&["key", "create", "payments", "--kty", "EC"]));
+    server.vault().sign("payments", &[7; 32]).unwrap().ok();
     text(&cli(&["key", "delete", "payments"]));
 
     let purge = ["key", "purge", "payments", "--yes"];
@@ -97,6 +98,7 @@ fn a_key_is_purged_once_two_approvers_have_signed_and_not_before() {
     let exported = people.file("proposal.json");
     let shown = text(&cli(&["approval", "show", &id, "--out", &exported]));
     assert!(shown.contains(&signed) && shown.contains("2 of 3 approvers") && shown.contains("pending"), "{shown}");
+    assert!(shown.contains("keys/sign at 20"), "when the key was last used: {shown}");
 
     // Alice signs here, Bob where there is no server.
     let alice = ["approval", "approve", &id, "--key", &people.file("alice.pem"), "--yes"];
