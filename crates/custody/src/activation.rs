@@ -18,7 +18,7 @@ use std::ops::RangeInclusive;
 
 /// The record of one activation.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Activation {
+pub struct ActivationRecord {
     /// The vault, and its domain.
     pub vault: VaultId,
     /// The vault's name.
@@ -117,7 +117,7 @@ const MAX_AUTHORITIES: usize = 64;
 const MAX_NODES: usize = 64;
 const MAX_PATHS: usize = 16;
 
-impl Activation {
+impl ActivationRecord {
     /// Reads the bytes of a record: exactly those that [`Self::to_bytes`] writes.
     pub fn parse(bytes: &[u8]) -> Result<Self, BadActivation> {
         if bytes.len() > MAX_ACTIVATION {

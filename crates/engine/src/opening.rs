@@ -19,7 +19,7 @@ use keystead_access::{Policy, PolicyDocument};
 use keystead_crypto::sealed::{Sealer, Usage};
 use keystead_crypto::stack::cleared;
 use keystead_crypto::{Mac, hmac_sha256, sha256};
-use keystead_custody::activation::Activation;
+use keystead_custody::activation::ActivationRecord;
 use keystead_custody::{UnsealPath, WorkingKeys};
 use keystead_model::{Curve, KeySpec, Moment, PublicKey, Revision, VaultId, VaultStatus};
 use keystead_protection::StoredKey;
@@ -79,7 +79,7 @@ pub(crate) async fn open(vault: &Vault, roots: &Roots, stored: VaultStatus, at: 
 }
 
 /// The activation record. It stands in the clear: it must be the one that the vault was activated with.
-async fn activated_with(vault: &Vault, secrets: &SecretsRecord) -> Result<Option<Activation>, OperateError> {
+async fn activated_with(vault: &Vault, secrets: &SecretsRecord) -> Result<Option<ActivationRecord>, OperateError> {
     let altered = || OperateError::Altered { what: "activation record" };
     match secrets.domain.as_ref().and_then(|domain| domain.activation) {
         None if vault.info().custody == QUORUM => Err(altered()),
@@ -92,7 +92,7 @@ async fn activated_with(vault: &Vault, secrets: &SecretsRecord) -> Result<Option
             if sha256(&[&stands.sealed]) != *activation {
                 return Err(altered());
             }
-            Ok(Some(Activation::parse(&stands.sealed).map_err(|_| altered())?))
+            Ok(Some(ActivationRecord::parse(&stands.sealed).map_err(|_| altered())?))
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::watch::state::doubted;
 use keystead_access::PolicyDocument;
 use keystead_access::policy::AssignmentDocument;
 use keystead_access::role::{AUDIT_READER, CRYPTO_OFFICER};
-use keystead_engine::{Activation, IssuerInfo, NewVault, State, resource};
+use keystead_engine::{HsmActivation, IssuerInfo, NewVault, State, resource};
 use keystead_identity::{IssuerKey, Principal, TrustedIssuer};
 use keystead_model::{Authority, VaultKind};
 use keystead_server::Outgoing;
@@ -146,7 +146,7 @@ async fn hsm_vault(running: &Running, client: &str, port: u16, tokens: Vec<Strin
     let issuer =
         issuer.ok_or_else(|| Failure::unavailable("the vault dev is not open, so dev-hsm can trust nobody"))?;
     let policy = trusting(issuer, client, &vault.info().authorities);
-    let activation = Activation { tokens, purge_protection: false, policy };
+    let activation = HsmActivation { tokens, purge_protection: false, policy };
     let failed = |e| Failure::unavailable(format!("cannot activate dev-hsm: {e}"));
     running.instance.activate(HSM_VAULT, activation, moment(120)).await.map_err(failed)?;
     Ok(())

@@ -2,7 +2,7 @@
 //! is a change of the policy like any other, by other people.
 
 use super::Instance;
-use super::quorum::{Asked, Then};
+use super::quorum::{Act, Asked};
 use crate::believed::Trust;
 use crate::birth::BUILT_IN;
 use crate::error::Refusal;
@@ -40,7 +40,7 @@ impl Instance {
         let who = Appointee { issuer, ..who };
         let (_, document) = stored(&vault, &open).await?;
         changed(&open, document, &who, at)?;
-        self.ask(&vault, Then::Appoint(Appointment(who)), at).await
+        self.ask(&vault, Act::Appoint(Appointment(who)), at).await
     }
 
     /// The custodians with these numbers have agreed.

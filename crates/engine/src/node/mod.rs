@@ -17,7 +17,7 @@ mod replace;
 mod retry;
 mod tokens;
 
-pub use activate::{DomainActivation, NotActivated, PolicyReader};
+pub use activate::{DomainActivation, NewDomain, NotActivated, PolicyReader};
 pub use approved::{Approvable, Reason};
 pub use confirm::QuorumView;
 pub use create::NewVault;
@@ -25,8 +25,8 @@ pub use doctor::{Finding, Verdict};
 pub use erase::{Erased, OldCopy};
 pub use offer::Offered;
 pub use paths::{PathReport, PathView};
-pub use quorum::{Answered, Asked, Sort};
-pub use tokens::Activation;
+pub use quorum::{ActKind, Answered, Asked};
+pub use tokens::HsmActivation;
 
 use crate::admission::{Admission, Bounds, WrongProofs};
 use crate::backoff::Backoff;

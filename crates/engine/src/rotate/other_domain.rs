@@ -11,7 +11,7 @@ use crate::records::{BlobKey, DomainRecord, SecretsRecord};
 use crate::seals::Roots;
 use crate::vault::{Open, State, Vault};
 use crate::wraps;
-use keystead_custody::activation::Activation as Record;
+use keystead_custody::activation::ActivationRecord;
 use keystead_custody::{DomainPublic, Root, WorkingKeys};
 use keystead_model::{Action, Moment, VaultStatus};
 use keystead_store::{Kind, Row, RowKey};
@@ -31,8 +31,8 @@ impl OtherDomain {
     pub(crate) async fn of(
         vault: &Vault,
         open: &Open,
-        before: &Record,
-        (record, keys): (&Record, &WorkingKeys),
+        before: &ActivationRecord,
+        (record, keys): (&ActivationRecord, &WorkingKeys),
         security_domain: Vec<u8>,
     ) -> Result<Self, OperateError> {
         let mut puts = Vec::new();
