@@ -24,8 +24,8 @@ use zeroize::Zeroizing;
 pub const BUILT_IN: &str = "built-in";
 
 /// Where a row of which a vault has one stands.
-pub(crate) const fn singleton(kind: Kind) -> [u8; 32] {
-    [kind.code(); 32]
+pub(crate) const fn singleton(kind: Kind) -> RowKey {
+    RowKey { kind, lookup: [kind.code(); 32], version: None }
 }
 
 /// Whose the domain is.
@@ -237,10 +237,10 @@ fn directory(mut document: PolicyDocument) -> Result<PolicyDocument, OperateErro
 
 fn place(kind: Kind) -> Place {
     let id = ObjectId::from_bytes(keystead_crypto::random());
-    Place { kind, tag: singleton(kind), version: None, id, counter: 1, due: None }
+    Place { kind, tag: singleton(kind).lookup, version: None, id, counter: 1, due: None }
 }
 
 /// A row whose content is a public key or sealed to one: it needs no seal of the root's.
 fn clear(kind: Kind, bytes: Vec<u8>) -> Row {
-    wraps::clear(RowKey { kind, lookup: singleton(kind), version: None }, None, bytes)
+    wraps::clear(singleton(kind), None, bytes)
 }

@@ -23,7 +23,7 @@ use keystead_custody::activation::ActivationRecord;
 use keystead_custody::{UnsealPath, WorkingKeys};
 use keystead_model::{Curve, KeySpec, Moment, PublicKey, Revision, VaultId, VaultStatus};
 use keystead_protection::StoredKey;
-use keystead_store::{Kind, Row, RowKey};
+use keystead_store::{Kind, Row};
 use minicbor::Decode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -150,7 +150,7 @@ pub(crate) async fn anew(vault: &Vault, before: &Arc<Open>, at: Moment) {
 const BLOB_GENERATION: u32 = 1;
 
 pub(crate) async fn row(vault: &Vault, kind: Kind) -> Result<Row, OperateError> {
-    let at = RowKey { kind, lookup: singleton(kind), version: None };
+    let at = singleton(kind);
     let found = vault.store.get(vault.info().id, at).await.map_err(Refusal::from)?;
     found.ok_or(OperateError::Damaged)
 }

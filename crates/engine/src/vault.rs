@@ -272,6 +272,17 @@ impl Vault {
         });
     }
 
+    /// It is open from now on.
+    pub(crate) fn set_open(&self, open: Open, at: Moment) {
+        self.state.store(Arc::new(State::Open(Arc::new(open))));
+        self.look_at_issuers(at);
+    }
+
+    /// It is sealed from now on: everything that exists only while it is open goes with its last user.
+    pub(crate) fn set_sealed(&self) {
+        self.state.store(Arc::new(State::Sealed));
+    }
+
     /// Its revision in the store.
     pub(crate) async fn revision(&self) -> Result<Revision, Refusal> {
         let rows = self.store.vaults().await?;

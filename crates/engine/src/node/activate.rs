@@ -8,7 +8,7 @@ use crate::info::VaultInfo;
 use crate::opening;
 use crate::operate::OperateError;
 use crate::room::digest;
-use crate::vault::{State, Vault};
+use crate::vault::Vault;
 use keystead_access::PolicyDocument;
 use keystead_custody::activation::{ActivationRecord, BadActivation};
 use keystead_custody::{DomainError, Restored, WorkingKeys, receive};
@@ -167,8 +167,7 @@ impl Instance {
         self.register(Arc::clone(&vault));
         self.append(slot, operation, &committed.record).await?;
         let open = opening::open(&vault, &root.into(), VaultStatus::Active, at).await?;
-        vault.state.store(Arc::new(State::Open(Arc::new(open))));
-        vault.look_at_issuers(at);
+        vault.set_open(open, at);
         self.note(Action::VaultActivated, vault.info.id, at).await?;
         Ok(summary(&vault))
     }

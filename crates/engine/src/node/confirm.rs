@@ -107,7 +107,7 @@ fn holds(row: &Row, record: &ActivationRecord) -> bool {
 
 /// The activation record, as it stands in the clear: whoever opens the vault holds it against what the vault sealed.
 pub(super) async fn stored_record(vault: &Vault) -> Result<ActivationRecord, OperateError> {
-    let at = RowKey { kind: Kind::Activation, lookup: singleton(Kind::Activation), version: None };
+    let at = singleton(Kind::Activation);
     let row = wraps::get(vault, at).await?.ok_or(OperateError::Damaged)?;
     let record = ActivationRecord::parse(&row.sealed).map_err(|_| OperateError::Damaged)?;
     if record.vault == vault.info.id { Ok(record) } else { Err(OperateError::Damaged) }

@@ -4,7 +4,6 @@ use super::{CUSTODY, Instance, QUORUM, VaultSummary, summary};
 use crate::birth::{self, Domain};
 use crate::opening;
 use crate::operate::OperateError;
-use crate::vault::State;
 use keystead_access::PolicyDocument;
 use keystead_model::{Action, Authority, Moment, Revision, VaultId, VaultKind, VaultStatus};
 use keystead_store::{Changes, VaultRow};
@@ -87,8 +86,7 @@ impl Instance {
         if let Some(root) = root {
             match opening::open(&vault, &root.into(), VaultStatus::Active, at).await {
                 Ok(open) => {
-                    vault.state.store(Arc::new(State::Open(Arc::new(open))));
-                    vault.look_at_issuers(at);
+                    vault.set_open(open, at);
                 }
                 Err(e) => tracing::warn!(vault = %vault.info.name, "created, and sealed: {e}"),
             }

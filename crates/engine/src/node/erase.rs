@@ -11,7 +11,7 @@ use crate::vault::{Open, State, Vault};
 use crate::wraps::{self, Stored};
 use keystead_custody::{UnsealPath, Wraps};
 use keystead_model::{Action, Moment, OperationId, Time, VaultId};
-use keystead_store::{Kind, RowKey};
+use keystead_store::Kind;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// What came of an erasure.
@@ -134,7 +134,7 @@ impl Instance {
             Ok(committed) => committed,
             Err(e) if e.is_undone() => return Err(e.into()),
             Err(_) => {
-                vault.state.store(Arc::new(State::Sealed));
+                vault.set_sealed();
                 return Err(TurnedAway::OutcomeUnknown.into());
             }
         };
@@ -214,7 +214,7 @@ async fn any_opens(path: &dyn UnsealPath, vault: VaultId, wraps: &Wraps) -> bool
 async fn outside(vault: &Vault, open: &Open) -> Result<Vec<String>, OperateError> {
     let (_, listed) = wraps::paths(vault, open, &open.seals().records).await?;
     let mut told: Vec<_> = listed.former.iter().flatten().map(before).collect();
-    let at = RowKey { kind: Kind::SecurityDomain, lookup: singleton(Kind::SecurityDomain), version: None };
+    let at = singleton(Kind::SecurityDomain);
     let given = wraps::get(vault, at).await?.is_some();
     let adopted = open.domain != vault.info.id;
     let whose = "whose custodians open older copies of the store as before";

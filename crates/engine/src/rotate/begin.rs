@@ -3,12 +3,12 @@
 use super::{OtherDomain, Rotation};
 use crate::error::{Refusal, TurnedAway};
 use crate::node::paths::proven;
-use crate::node::{CUSTODY, Instance, VaultSummary, summary};
+use crate::node::{CUSTODY, Instance, VaultSummary, now_open, summary};
 use crate::operate::OperateError;
 use crate::records::{DetailKey, RootRotationRecord, RotationStep, SecretsRecord};
 use crate::room::{Place, seal_row};
 use crate::seals::{self, Seals};
-use crate::vault::{Open, State, Vault};
+use crate::vault::{Open, Vault};
 use crate::wraps::{self, Stored};
 use crate::{opening, rotate, written_roots};
 use keystead_custody::{DomainKey, Root, UnsealPath};
@@ -30,9 +30,7 @@ impl Instance {
     pub async fn rotate_root(&self, name: &str, after_purge: bool, at: Moment) -> Result<VaultSummary, OperateError> {
         let _one_at_a_time = self.operating.lock().await;
         let vault = self.known(name)?;
-        let State::Open(open) = vault.state() else {
-            return Err(OperateError::WrongState { state: vault.state().name(), needed: "open" });
-        };
+        let open = now_open(&vault)?;
         self.not_rotating(&open)?;
         let next = self.next(&vault, &open, after_purge, None, at).await;
         // What was sealed under the generation before is committed by now, or is sealed again.
@@ -51,7 +49,7 @@ impl Instance {
         let done = self.commit(&vault, changes, (Action::RootRotationBegun, clear.clone()), at, begin).await;
         if let Err(OperateError::TurnedAway(TurnedAway::OutcomeUnknown)) = &done {
             // Which generation the store's rows are of is not known: opening finds it.
-            vault.state.store(Arc::new(State::Sealed));
+            vault.set_sealed();
         }
         done?;
         drop(gate);
@@ -161,7 +159,7 @@ async fn wrapped(
         return Err(OperateError::NotProven { name: path.name().to_owned() });
     }
     let at = wraps::root_at(path.name(), root.generation());
-    puts.push(wraps::clear(at, wraps::get(vault, at).await?.as_ref(), wrapped));
+    puts.push(wraps::behind(vault, at, wrapped).await?);
     if let (Some(domain), Some(row), true) = (&domain, &stored.domain, after_purge) {
         let wrapped = with.wrap_domain(id, domain).await.map_err(failed)?;
         if path.unwrap_domain(id, &wrapped).await.map_err(failed)?.public() != domain.public() {
@@ -186,7 +184,7 @@ async fn sealed_root(vault: &Vault, open: &Open, root: &Root, domain: Option<&Do
         }
     }
     let at = wraps::sealed_root_at(root.generation());
-    Ok(wraps::clear(at, wraps::get(vault, at).await?.as_ref(), sealed))
+    Ok(wraps::behind(vault, at, sealed).await?)
 }
 
 async fn secrets(vault: &Vault, open: &Open) -> Result<(Row, SecretsRecord), OperateError> {

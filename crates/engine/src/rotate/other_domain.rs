@@ -9,7 +9,7 @@ use crate::opening;
 use crate::operate::OperateError;
 use crate::records::{BlobKey, DomainRecord, SecretsRecord};
 use crate::seals::Roots;
-use crate::vault::{Open, State, Vault};
+use crate::vault::{Open, Vault};
 use crate::wraps;
 use keystead_custody::activation::ActivationRecord;
 use keystead_custody::{DomainPublic, Root, WorkingKeys};
@@ -50,8 +50,7 @@ impl OtherDomain {
             clear.push((Kind::SealedWrapping, sealed));
         }
         for (kind, bytes) in clear {
-            let at = RowKey { kind, lookup: singleton(kind), version: None };
-            puts.push(wraps::clear(at, wraps::get(vault, at).await?.as_ref(), bytes));
+            puts.push(wraps::behind(vault, singleton(kind), bytes).await?);
         }
         let mut removes = Vec::new();
         for custodian in &before.custodians {
@@ -70,7 +69,7 @@ impl OtherDomain {
         for root in roots {
             let sealed = self.public.seal_root(vault.info.id, root).map_err(|_| OperateError::Damaged)?;
             let at = wraps::sealed_root_at(root.generation());
-            rows.push(wraps::clear(at, wraps::get(vault, at).await?.as_ref(), sealed));
+            rows.push(wraps::behind(vault, at, sealed).await?);
         }
         Ok(rows)
     }
@@ -107,20 +106,19 @@ impl Instance {
         };
         let done = self.commit(vault, changes, (Action::CustodiansReplaced, clear), at, begin).await;
         if let Err(OperateError::TurnedAway(TurnedAway::OutcomeUnknown)) = &done {
-            vault.state.store(Arc::new(State::Sealed));
+            vault.set_sealed();
         }
         done?;
         // What it keeps in memory of the domain before goes with the old `Open`.
         let roots = Roots::both(newest, older);
         match opening::open(vault, &roots, VaultStatus::Active, at).await {
-            Ok(anew) => vault.state.store(Arc::new(State::Open(Arc::new(anew)))),
+            Ok(anew) => vault.set_open(anew, at),
             Err(e) => {
-                vault.state.store(Arc::new(State::Sealed));
+                vault.set_sealed();
                 return Err(e);
             }
         }
         drop(gate);
-        vault.look_at_issuers(at);
         self.store().scrub();
         Ok(())
     }

@@ -4,7 +4,7 @@ use super::{Command, Effect, Run, about, given, write};
 use crate::error::{Refusal, TurnedAway};
 use crate::opening;
 use crate::room::digest;
-use crate::vault::{Open, State};
+use crate::vault::Open;
 use keystead_access::Permit;
 use keystead_audit::waiting::just_written;
 use keystead_audit::{Answer, Draft, Outcome, Receipt};
@@ -89,7 +89,7 @@ impl Run<'_> {
                 if is_decisive {
                     // Which policy, state or domain stands in the store is not known: nobody is let in until the vault is
                     // opened again.
-                    self.vault.state.store(Arc::new(State::Sealed));
+                    self.vault.set_sealed();
                 }
                 Err(TurnedAway::OutcomeUnknown)
             }

@@ -1,11 +1,10 @@
 //! What a command gives back: its value, and the changes that `run` commits for it.
 
 use crate::room::Used;
-use crate::vault::{Open, State, Vault};
+use crate::vault::{Open, Vault};
 use keystead_access::Policy;
 use keystead_model::{ObjectId, Revision, VaultStatus, Version};
 use keystead_store::{Changes, Row, RowKey};
-use std::sync::Arc;
 
 /// What follows a commit in memory.
 type After = Box<dyn FnOnce(&Open, Revision) + Send>;
@@ -46,7 +45,7 @@ impl Follows {
             after(open, revision);
         }
         if self.status.is_some() {
-            vault.state.store(Arc::new(State::Sealed));
+            vault.set_sealed();
         }
     }
 }
