@@ -93,20 +93,29 @@ pub(crate) async fn birth(
         sealed_roots: None,
     };
     written_roots::keep(&mut secrets, &puts, &[root.generation()]);
+    puts.push(clear(Kind::Domain, public.as_bytes().to_vec()));
+    puts.extend(wrapping.map(|sealed| clear(Kind::SealedWrapping, sealed)));
+    puts.extend(first_rows(vault, &root, (&paths, &secrets, &issuer, &document))?);
+    Ok((root, Changes { puts, ..Changes::default() }))
+}
+
+/// What a vault has under its root from its first moment.
+fn first_rows(
+    vault: &Vault,
+    root: &Root,
+    (paths, secrets, issuer, document): (&PathsRecord, &SecretsRecord, &IssuerRecord, &PolicyDocument),
+) -> Result<[Row; 6], OperateError> {
     let sealer = root.sealer(Usage::Records);
     // Nothing in it is older than what the clock says.
     let clock = ClockRecord { confirmed: vault.clock.doubt().map(|doubt| doubt.id.into()) };
-    puts.extend([
-        clear(Kind::Domain, public.as_bytes().to_vec()),
-        wraps::paths_row(vault, &sealer, None, &paths)?,
-        seal_row(vault, &sealer, place(Kind::Secrets), &secrets)?,
-        seal_row(vault, &sealer, place(Kind::Issuer), &issuer)?,
-        seal_row(vault, &sealer, place(Kind::Policy), &document)?,
+    Ok([
+        wraps::paths_row(vault, &sealer, None, paths)?,
+        seal_row(vault, &sealer, place(Kind::Secrets), secrets)?,
+        seal_row(vault, &sealer, place(Kind::Issuer), issuer)?,
+        seal_row(vault, &sealer, place(Kind::Policy), document)?,
         seal_row(vault, &sealer, place(Kind::Vault), &VaultRecord::of(vault.info(), VaultStatus::Active))?,
         seal_row(vault, &sealer, place(Kind::Clock), &clock)?,
-    ]);
-    puts.extend(wrapping.map(|sealed| clear(Kind::SealedWrapping, sealed)));
-    Ok((root, Changes { puts, ..Changes::default() }))
+    ])
 }
 
 /// A new domain, whose private key the path wraps.

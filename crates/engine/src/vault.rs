@@ -105,6 +105,14 @@ pub(crate) struct VaultKeys {
     pub(crate) public: Option<DomainPublic>,
 }
 
+/// What the vault's own records say of it, for as long as it is open.
+pub(crate) struct Settled {
+    pub(crate) listed: bool,
+    pub(crate) purge_protection: bool,
+    pub(crate) protection: Protection,
+    pub(crate) hsm: Option<HsmRecord>,
+}
+
 /// Bound on opened keys, per vault.
 const CACHED: usize = 4096;
 
@@ -112,7 +120,7 @@ impl Open {
     pub(crate) fn new(
         (seals, rotation): (Seals, Option<Rotation>),
         keys: VaultKeys,
-        (purge_protection, listed, protection, hsm): (bool, bool, Protection, Option<HsmRecord>),
+        settled: Settled,
         confirmed: Confirmed,
         policy: Policy,
         trust: Trust,
@@ -127,10 +135,10 @@ impl Open {
             checks: keys.checks,
             domain: keys.domain,
             public: keys.public,
-            listed,
-            purge_protection,
-            protection,
-            hsm,
+            listed: settled.listed,
+            purge_protection: settled.purge_protection,
+            protection: settled.protection,
+            hsm: settled.hsm,
             confirmed: ArcSwap::from_pointee(confirmed),
             index: keys.index,
             policy: ArcSwap::from_pointee(policy),

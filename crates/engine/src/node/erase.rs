@@ -10,7 +10,7 @@ use crate::records::FormerRecord;
 use crate::vault::{Open, State, Vault};
 use crate::wraps::{self, Stored};
 use keystead_custody::{UnsealPath, Wraps};
-use keystead_model::{Action, Moment, OperationId, Time, VaultId};
+use keystead_model::{Action, Moment, ObjectId, OperationId, Time, VaultId};
 use keystead_store::Kind;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -93,11 +93,7 @@ impl Instance {
             Some(open) => self.approved((&vault, open), Approvable::Erasure, operation, at).await?.id,
             None => None,
         };
-        let clear = match approved {
-            None => minicbor::to_vec(keys),
-            Some(id) => minicbor::to_vec((keys, id.to_string())),
-        };
-        let clear = clear.map_err(|_| Refusal::Fault)?;
+        let clear = said(keys, approved)?;
         self.erase_rows(&vault, operation, clear.clone(), at).await?;
         self.store().scrub();
         drop(alone);
@@ -195,6 +191,15 @@ impl Instance {
         }
         tried
     }
+}
+
+/// What the record of an erasure says in the clear.
+fn said(keys: u64, approved: Option<ObjectId>) -> Result<Vec<u8>, Refusal> {
+    let clear = match approved {
+        None => minicbor::to_vec(keys),
+        Some(id) => minicbor::to_vec((keys, id.to_string())),
+    };
+    clear.map_err(|_| Refusal::Fault)
 }
 
 async fn any_opens(path: &dyn UnsealPath, vault: VaultId, wraps: &Wraps) -> bool {

@@ -1,9 +1,8 @@
 //! What becomes of a vault's rows when it gets another domain, in the commit that makes the next generation of its
 //! root.
 
-use super::begin::Next;
 use crate::birth::singleton;
-use crate::error::{Refusal, TurnedAway};
+use crate::error::Refusal;
 use crate::node::Instance;
 use crate::opening;
 use crate::operate::OperateError;
@@ -96,19 +95,11 @@ impl Instance {
         at: Moment,
     ) -> Result<(), OperateError> {
         let older = Arc::clone(&open.seals().root);
-        let Next { seals, rotation, changes } = self.next(vault, open, false, Some(other), at).await?;
-        let newest = Arc::clone(&seals.root);
+        let next = self.next(vault, open, false, Some(other), at).await?;
+        let newest = Arc::clone(&next.seals.root);
         let gate = open.gate.write().await;
         no_jobs(vault).await?;
-        let begin = || {
-            open.seal_with(seals);
-            *open.rotation() = Some(rotation);
-        };
-        let done = self.commit(vault, changes, (Action::CustodiansReplaced, clear), at, begin).await;
-        if let Err(OperateError::TurnedAway(TurnedAway::OutcomeUnknown)) = &done {
-            vault.set_sealed();
-        }
-        done?;
+        self.begin_next(vault, open, next, (Action::CustodiansReplaced, clear), at).await?;
         // What it keeps in memory of the domain before goes with the old `Open`.
         let roots = Roots::both(newest, older);
         match opening::open(vault, &roots, VaultStatus::Active, at).await {
