@@ -7,7 +7,8 @@ use crate::hsm::settings::HsmSection;
 use crate::hsm::softhsm;
 use crate::new_client::NewClient;
 use crate::node_key::write_private;
-use crate::setup::{Running, Setup, moment};
+use crate::running::Running;
+use crate::setup::{Setup, moment};
 use crate::tls;
 use crate::vault::policy::FirstPolicy;
 use crate::watch::state::doubted;
@@ -53,6 +54,18 @@ pub(crate) struct Args {
     limits: Option<PathBuf>,
 }
 
+impl Args {
+    /// Where the vault with HSM keys answers: at the next port, if nothing else was said.
+    fn hsm_address(&self) -> Result<SocketAddr, Failure> {
+        if let Some(address) = self.listen_hsm {
+            return Ok(address);
+        }
+        let port = self.listen.port().checked_add(1);
+        let port = port.ok_or_else(|| Failure::usage("no port after 65535: give --listen-hsm"))?;
+        Ok(SocketAddr::new(self.listen.ip(), port))
+    }
+}
+
 /// The file that a shell can source.
 const ENV_FILE: &str = "dev.env";
 /// The client's id and secret, a line each.
@@ -66,14 +79,7 @@ fn outgoing(ca: &str) -> Result<Outgoing, Failure> {
 }
 
 pub(crate) async fn run(args: Args) -> Result<(), Failure> {
-    let hsm = match args.listen_hsm {
-        Some(address) => address,
-        None => {
-            let port = args.listen.port().checked_add(1);
-            let port = port.ok_or_else(|| Failure::usage("no port after 65535: give --listen-hsm"))?;
-            SocketAddr::new(args.listen.ip(), port)
-        }
-    };
+    let hsm = args.hsm_address()?;
     let limits = args.limits.as_deref().map(config::read_limits).transpose()?;
     let setup = Setup::prepare(&args.data, LogSection::default(), None)?;
     let hsms = hsms(&args)?;
