@@ -3,16 +3,16 @@
 //!
 //! The vault takes its domain, its custodians, its settings and its first policy from it, and from nowhere else.
 
+mod allowed_path;
 mod json;
-mod path;
 
 use crate::shares::{BadQuorum, Gathering, Quorum};
 use crate::{Certificate, DomainError, DomainPublic, words};
+pub use allowed_path::{AllowedPath, BadPath};
 use json::Json;
 use keystead_crypto::sha256;
 use keystead_formats::security_domain::SecurityDomain;
 use keystead_model::{Authority, NodeId, VaultId, VaultKind};
-pub use path::{AllowedPath, BadPath};
 use serde_json::Value;
 use std::ops::RangeInclusive;
 

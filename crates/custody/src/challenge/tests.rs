@@ -1,5 +1,5 @@
 use super::*;
-use crate::shares::{Quorum, split};
+use crate::shares::{Quorum, Share, split};
 use proptest::prelude::*;
 
 const NOW: Time = Time(1_000);

@@ -18,7 +18,7 @@ use keystead_store::Kind;
 use std::sync::Arc;
 
 /// The domain that the customer made, in the files as he sent them.
-pub struct NewDomain {
+pub struct DomainFiles {
     /// The activation record.
     pub record: Vec<u8>,
     /// The security domain.
@@ -30,7 +30,7 @@ pub struct NewDomain {
 /// What a vault gets that waits for its customer's domain.
 pub struct DomainActivation {
     /// The domain.
-    pub domain: NewDomain,
+    pub domain: DomainFiles,
     /// The names of the tokens of its HSM, in the order in which they are asked.
     pub tokens: Vec<String>,
     /// The names of the unseal paths that open it besides its custodians.
@@ -172,7 +172,7 @@ impl Instance {
         Ok(summary(&vault))
     }
 
-    fn checked(&self, vault: &VaultInfo, new: &NewDomain, read: PolicyReader<'_>) -> Result<Checked, NotActivated> {
+    fn checked(&self, vault: &VaultInfo, new: &DomainFiles, read: PolicyReader<'_>) -> Result<Checked, NotActivated> {
         let (record, keys) = self.agreeing(vault, new)?;
         let policy = read(record.policy.to_string().as_bytes()).map_err(NotActivated::Policy)?;
         Ok(Checked { record, policy, keys })
@@ -182,7 +182,7 @@ impl Instance {
     pub(super) fn agreeing(
         &self,
         vault: &VaultInfo,
-        new: &NewDomain,
+        new: &DomainFiles,
     ) -> Result<(ActivationRecord, WorkingKeys), NotActivated> {
         let record = ActivationRecord::parse(&new.record).map_err(NotActivated::Record)?;
         of_this_vault(vault, &record)?;

@@ -17,7 +17,7 @@ mod replace;
 mod retry;
 mod tokens;
 
-pub use activate::{DomainActivation, NewDomain, NotActivated, PolicyReader};
+pub use activate::{DomainActivation, DomainFiles, NotActivated, PolicyReader};
 pub use approved::{Approvable, Reason};
 pub use confirm::QuorumView;
 pub use create::NewVault;

@@ -1,7 +1,7 @@
 //! Other custodians for an open vault: the customer makes another domain, and the custodians there are agree on it by
 //! their shares. The operator alone cannot: without their domain's private key nothing is changed.
 
-use super::activate::{NewDomain, NotActivated};
+use super::activate::{DomainFiles, NotActivated};
 use super::confirm::stored_record;
 use super::quorum::{Act, Asked};
 use super::{Instance, now_open};
@@ -32,7 +32,7 @@ impl Replacement {
 impl Instance {
     /// Asks the custodians of an open vault whether those of this record replace them. What was given must agree, or
     /// nobody is asked.
-    pub async fn ask_replacement(&self, name: &str, new: NewDomain, at: Moment) -> Result<Asked, OperateError> {
+    pub async fn ask_replacement(&self, name: &str, new: DomainFiles, at: Moment) -> Result<Asked, OperateError> {
         let _one_at_a_time = self.operating.lock().await;
         let (vault, open) = self.replaceable(name)?;
         let (record, keys) = self.agreeing(&vault.info, &new).map_err(OperateError::NotReplaced)?;

@@ -17,7 +17,7 @@ use keystead_custody::{
     Certificate, DomainKey, DomainSecrets, WorkingKeys, make_domain, open_share, send_working_keys,
 };
 use keystead_engine::{
-    ActKind, DomainActivation, NewDomain, NewVault, OperateError, Refusal, TurnedAway, VaultSummary,
+    ActKind, DomainActivation, DomainFiles, NewVault, OperateError, Refusal, TurnedAway, VaultSummary,
 };
 use keystead_engine::{DownloadSecurityDomain, NotActivated, Verdict};
 use keystead_formats::security_domain::SecurityDomain;
@@ -53,12 +53,12 @@ async fn made(node: &Node) -> (Made, Certificate) {
 }
 
 /// Another domain for the vault, and what is sent to it.
-pub(crate) async fn made_in_its_place(node: &Node) -> (Made, NewDomain) {
+pub(crate) async fn made_in_its_place(node: &Node) -> (Made, DomainFiles) {
     made_in_its_place_as(node, VaultId::from_bytes(keystead_crypto::random())).await
 }
 
 /// The same with this id.
-pub(crate) async fn made_in_its_place_as(node: &Node, domain: VaultId) -> (Made, NewDomain) {
+pub(crate) async fn made_in_its_place_as(node: &Node, domain: VaultId) -> (Made, DomainFiles) {
     let offer = node.instance.transfer_offer(HELD, true, at(T0)).await.unwrap();
     let offer = TransferOffer::parse(&offer.file).unwrap();
     let (made, transfer) = made_for(offer, domain);
@@ -92,8 +92,8 @@ fn made_for(offer: TransferOffer, domain: VaultId) -> (Made, Certificate) {
     (Made { secrets, file, record }, offer.transfer_key)
 }
 
-fn sent(made: &Made, keys: (&WorkingKeys, &Certificate)) -> NewDomain {
-    NewDomain {
+fn sent(made: &Made, keys: (&WorkingKeys, &Certificate)) -> DomainFiles {
+    DomainFiles {
         record: made.record.to_bytes(),
         security_domain: made.file.clone(),
         transfer: send_working_keys(keys.0, keys.1).unwrap().to_json().into_bytes(),

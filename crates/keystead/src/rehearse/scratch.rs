@@ -14,7 +14,7 @@ use crate::watch::log::Level;
 use keystead_access::PolicyDocument;
 use keystead_custody::offer::TransferOffer;
 use keystead_engine::{
-    BackupPlace, Bounds, Command, DomainActivation, InventoryPage, JobState, NewDomain, NewVault, ReadInventory,
+    BackupPlace, Bounds, Command, DomainActivation, DomainFiles, InventoryPage, JobState, NewVault, ReadInventory,
     ReadRestore, StartRestore, Vault,
 };
 use keystead_identity::Proof;
@@ -109,7 +109,7 @@ impl Scratch {
         let transfer = transfer_for(&opened, &offer)?;
         let Opened { file: security_domain, secrets, .. } = opened;
         drop(secrets);
-        let domain = NewDomain { record: record.to_bytes(), security_domain, transfer };
+        let domain = DomainFiles { record: record.to_bytes(), security_domain, transfer };
         let given = DomainActivation { domain, tokens, paths: Vec::new() };
         let read = move |_: &[u8]| Ok(document.clone());
         let activated = node.instance.activate_domain(NAME, given, &read, moment(120)).await;

@@ -41,7 +41,7 @@ pub(super) struct Confirm {
 #[derive(Serialize)]
 struct DomainActivation<'a> {
     #[serde(flatten)]
-    domain: NewDomain,
+    domain: DomainFiles,
     tokens: &'a [String],
     paths: &'a [String],
 }
@@ -77,13 +77,13 @@ impl Confirm {
 
 /// The files of a domain that the server is sent, as text.
 #[derive(Serialize)]
-pub(super) struct NewDomain {
+pub(super) struct DomainFiles {
     record: String,
     security_domain: String,
     transfer: String,
 }
 
-impl NewDomain {
+impl DomainFiles {
     /// From the directory that `domain new` made.
     pub(super) fn read(domain: &Path) -> Result<Self, Failure> {
         Ok(Self {
@@ -103,7 +103,7 @@ pub(super) async fn activate(
     paths: &[String],
     shown: OutputArgs,
 ) -> Result<(), Failure> {
-    let body = DomainActivation { domain: NewDomain::read(domain)?, tokens, paths };
+    let body = DomainActivation { domain: DomainFiles::read(domain)?, tokens, paths };
     client.activate_domain(name, &body).await.map_err(|e| failure(&e))?;
     show(client, name, shown).await
 }

@@ -4,7 +4,7 @@ use super::ask::{self, name, read_policy};
 use super::view;
 use keystead_api_table::{BadParameter, Body, Ids, Parts};
 use keystead_engine::{
-    ActKind, Answered, Appointee, Asked, BadChallenge, DomainActivation, Instance, NewDomain, OperateError, is_name,
+    ActKind, Answered, Appointee, Asked, BadChallenge, DomainActivation, DomainFiles, Instance, OperateError, is_name,
 };
 use keystead_model::Moment;
 use serde::Deserialize;
@@ -18,7 +18,7 @@ pub(super) enum Ask {
     Activate(Box<DomainActivation>, Box<Ids>),
     Confirm(Vec<Vec<u8>>),
     Challenge,
-    Replace(Box<NewDomain>),
+    Replace(Box<DomainFiles>),
     Appoint(Appointee),
     Enrol(String),
     Answer(ActKind, Vec<String>),
@@ -88,7 +88,7 @@ pub(super) fn offer(parts: &Parts<'_>) -> Result<ask::Ask, BadParameter> {
 
 pub(super) fn activate(parts: &Parts<'_>, ids: &Ids) -> Result<ask::Ask, BadParameter> {
     let DomainActivationDocument { record, security_domain, transfer, tokens, paths } = body(parts)?;
-    let activation = DomainActivation { domain: new_domain(record, security_domain, transfer), tokens, paths };
+    let activation = DomainActivation { domain: domain_files(record, security_domain, transfer), tokens, paths };
     Ok(ask::Ask::Quorum(name(parts)?, Ask::Activate(Box::new(activation), Box::new(Ids::new(ids.next())))))
 }
 
@@ -107,7 +107,7 @@ pub(super) fn ask(parts: &Parts<'_>) -> Result<ask::Ask, BadParameter> {
 
 pub(super) fn replace(parts: &Parts<'_>) -> Result<ask::Ask, BadParameter> {
     let ReplacementDocument { record, security_domain, transfer } = body(parts)?;
-    Ok(ask::Ask::Quorum(name(parts)?, Ask::Replace(Box::new(new_domain(record, security_domain, transfer)))))
+    Ok(ask::Ask::Quorum(name(parts)?, Ask::Replace(Box::new(domain_files(record, security_domain, transfer)))))
 }
 
 pub(super) fn appoint(parts: &Parts<'_>) -> Result<ask::Ask, BadParameter> {
@@ -139,9 +139,9 @@ pub(super) fn answer(parts: &Parts<'_>, kind: ActKind) -> Result<ask::Ask, BadPa
     Ok(ask::Ask::Quorum(name(parts)?, Ask::Answer(kind, answers)))
 }
 
-fn new_domain(record: String, security_domain: String, transfer: String) -> NewDomain {
+fn domain_files(record: String, security_domain: String, transfer: String) -> DomainFiles {
     let (security_domain, transfer) = (security_domain.into_bytes(), transfer.into_bytes());
-    NewDomain { record: record.into_bytes(), security_domain, transfer }
+    DomainFiles { record: record.into_bytes(), security_domain, transfer }
 }
 
 fn body<T: DeserializeOwned>(parts: &Parts<'_>) -> Result<T, BadParameter> {

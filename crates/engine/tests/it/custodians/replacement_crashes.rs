@@ -4,7 +4,7 @@
 use super::{HELD, Made, answers, held, id_of, made_in_its_place};
 use crate::support::*;
 use keystead_custody::challenge::SignedChallenge;
-use keystead_engine::{ActKind, Answered, Command, NewDomain, Refusal, Sign, Verdict};
+use keystead_engine::{ActKind, Answered, Command, DomainFiles, Refusal, Sign, Verdict};
 use keystead_identity::Proof;
 use keystead_model::{Generation, KeySpec, SignAlgorithm};
 use keystead_store::fault::CommitFault;
@@ -44,7 +44,7 @@ struct Case {
     node: Node,
     before: Made,
     new: Made,
-    sent: NewDomain,
+    sent: DomainFiles,
 }
 
 impl Case {
@@ -59,7 +59,7 @@ impl Case {
 }
 
 /// From the question over both answers to the end of the resealing, as long as it goes on.
-async fn replaced(node: &Node, before: &Made, sent: NewDomain, goes_on: impl Fn() -> bool) {
+async fn replaced(node: &Node, before: &Made, sent: DomainFiles, goes_on: impl Fn() -> bool) {
     let Ok(asked) = node.instance.ask_replacement(HELD, sent, at(T0)).await else { return };
     for answer in answers(before, &asked.challenge) {
         if node.instance.answer_quorum(HELD, ActKind::Replace, &[answer], at(T0)).await.is_err() {
