@@ -3,22 +3,22 @@
 //!
 //! The vault takes its domain, its custodians, its settings and its first policy from it, and from nowhere else.
 
+mod allowed_path;
 mod json;
-mod path;
 
 use crate::shares::{BadQuorum, Gathering, Quorum};
 use crate::{Certificate, DomainError, DomainPublic, words};
+pub use allowed_path::{AllowedPath, BadPath};
 use json::Json;
 use keystead_crypto::sha256;
 use keystead_formats::security_domain::SecurityDomain;
 use keystead_model::{Authority, NodeId, VaultId, VaultKind};
-pub use path::{AllowedPath, BadPath};
 use serde_json::Value;
 use std::ops::RangeInclusive;
 
 /// The record of one activation.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Activation {
+pub struct ActivationRecord {
     /// The vault, and its domain.
     pub vault: VaultId,
     /// The vault's name.
@@ -117,7 +117,7 @@ const MAX_AUTHORITIES: usize = 64;
 const MAX_NODES: usize = 64;
 const MAX_PATHS: usize = 16;
 
-impl Activation {
+impl ActivationRecord {
     /// Reads the bytes of a record: exactly those that [`Self::to_bytes`] writes.
     pub fn parse(bytes: &[u8]) -> Result<Self, BadActivation> {
         if bytes.len() > MAX_ACTIVATION {

@@ -15,9 +15,15 @@
 //! The signature is over a label and what stands before it. HPKE's info is a label and the vault's id; its associated
 //! data the whole challenge. Both travel as one line of text: a word, a point, and base64url.
 
+mod answer;
+mod purpose;
+
+pub use answer::Answer;
+pub use purpose::{Appointee, Purpose, is_name};
+
 use crate::DomainPublic;
 use crate::activation::NodeIdentity;
-use crate::shares::{SHARE_LEN, Share, ShareError};
+use crate::shares::ShareError;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use keystead_crypto::ed25519::{self, SigningKey};
@@ -44,52 +50,6 @@ pub struct Challenge {
     pub purpose: Purpose,
 }
 
-/// For what custodians give their shares.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Purpose {
-    /// Opens the sealed vault.
-    Unseal,
-    /// Gives the vault another domain, with the custodians of another record.
-    Replace {
-        /// SHA-256 of that activation record.
-        activation: [u8; 32],
-    },
-    /// Makes somebody an administrator of the vault.
-    Appoint(Appointee),
-    /// Opens the domain on a machine of the customer's: for a recovery, or to try one.
-    Recover,
-    /// Gives a token the vault's wrapping key.
-    Enrol {
-        /// What the vault's server calls it.
-        token: String,
-    },
-}
-
-/// Who is to administer a vault.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Appointee {
-    /// Whose subject he is.
-    pub issuer: String,
-    /// What the issuer calls him.
-    pub subject: String,
-    /// SHA-256 of his secret, if he is a new client of the vault's own issuer: its id is his subject.
-    pub secret: Option<[u8; 32]>,
-}
-
-impl Appointee {
-    /// Longest issuer, and longest subject, in bytes.
-    pub const MAX: usize = 512;
-
-    fn is_bounded(&self) -> bool {
-        is_name(&self.issuer) && is_name(&self.subject)
-    }
-}
-
-/// What can be shown to a custodian: 1 to [`Appointee::MAX`] bytes without control characters.
-pub fn is_name(text: &str) -> bool {
-    (1..=Appointee::MAX).contains(&text.len()) && !text.chars().any(char::is_control)
-}
-
 /// A challenge with the signature of its node, which holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignedChallenge {
@@ -102,13 +62,6 @@ pub struct SignedChallenge {
 pub struct SingleUseKey {
     private: Zeroizing<[u8; 32]>,
     public: [u8; 32],
-}
-
-/// A custodian's answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
-    challenge: [u8; 32],
-    sealed: [u8; SEALED],
 }
 
 /// Why a challenge is not answered, or an answer not taken.
@@ -145,11 +98,8 @@ pub enum BadChallenge {
 
 const VERSION: u8 = 1;
 const SIGNATURE: usize = 64;
-const SEALED: usize = SHARE_LEN + hpke::OVERHEAD;
 const SIGNED: &[u8] = b"keystead challenge 1";
-const ANSWER: &[u8] = b"keystead answer 1";
 const CHALLENGE_WORD: &str = "keystead-challenge";
-const ANSWER_WORD: &str = "keystead-answer";
 /// Longest line, in bytes.
 pub const MAX_TEXT: usize = 4096;
 
@@ -326,61 +276,6 @@ impl SignedChallenge {
 
     fn digest(&self) -> [u8; 32] {
         sha256(&[&self.bytes])
-    }
-
-    fn info(&self) -> Vec<u8> {
-        [ANSWER, self.challenge.vault.as_bytes()].concat()
-    }
-}
-
-impl Answer {
-    /// Encrypts a share to a challenge that has not expired.
-    pub fn seal(to: &SignedChallenge, share: &Share, now: Time) -> Result<Self, BadChallenge> {
-        to.check_time(now)?;
-        let sealed = hpke::seal(&to.challenge.single_use, &to.info(), &to.bytes, share.to_bytes().as_slice());
-        let sealed = sealed.and_then(|sealed| sealed.try_into().ok()).ok_or(BadChallenge::BadKey)?;
-        Ok(Self { challenge: to.digest(), sealed })
-    }
-
-    /// Opens it with the key of the challenge that it answers, if that has not expired.
-    pub fn open(&self, to: &SignedChallenge, key: &SingleUseKey, now: Time) -> Result<Share, BadChallenge> {
-        if self.challenge != to.digest() {
-            return Err(BadChallenge::OtherChallenge);
-        }
-        to.check_time(now)?;
-        let opened = hpke::open(&key.private, &to.info(), &to.bytes, &self.sealed).ok_or(BadChallenge::NotOpened)?;
-        Ok(Share::parse(&opened)?)
-    }
-
-    /// SHA-256 of the challenge that it answers.
-    pub const fn challenge(&self) -> &[u8; 32] {
-        &self.challenge
-    }
-
-    /// Its bytes.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        [&[VERSION], self.challenge.as_slice(), &self.sealed].concat()
-    }
-
-    /// Reads them.
-    pub fn parse(bytes: &[u8]) -> Result<Self, BadChallenge> {
-        let body = match bytes.split_first() {
-            Some((&VERSION, body)) => body,
-            Some(_) => return Err(BadChallenge::Version),
-            None => return Err(BadChallenge::NotOne),
-        };
-        let (challenge, sealed) = body.split_first_chunk().ok_or(BadChallenge::NotOne)?;
-        Ok(Self { challenge: *challenge, sealed: sealed.try_into().map_err(|_| BadChallenge::NotOne)? })
-    }
-
-    /// One line of text.
-    pub fn to_text(&self) -> String {
-        to_text(ANSWER_WORD, &self.to_bytes())
-    }
-
-    /// Reads such a line, blanks around it aside.
-    pub fn parse_text(text: &str) -> Result<Self, BadChallenge> {
-        Self::parse(&from_text(ANSWER_WORD, text)?)
     }
 }
 

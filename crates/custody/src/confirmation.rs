@@ -5,7 +5,7 @@
 //! {"keystead_confirmation": 1, "vault": hex, "record": hex, "certificate": hex, "signature": base64}
 //! ```
 
-use crate::activation::Activation;
+use crate::activation::ActivationRecord;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use keystead_crypto::rsa::{self, Padding, PrivateKey};
@@ -67,19 +67,23 @@ struct Json {
 
 impl Confirmation {
     /// Signs with a key that is at hand.
-    pub fn sign(record: &Activation, key: &PrivateKey) -> Result<Self, BadConfirmation> {
+    pub fn sign(record: &ActivationRecord, key: &PrivateKey) -> Result<Self, BadConfirmation> {
         let digest = sha256(&[&Self::message(record)]);
         let signature = key.sign_digest(Padding::Pss, Hash::Sha256, &digest).map_err(|_| BadConfirmation::NotSigned)?;
         Self::signed(record, key.public(), signature)
     }
 
     /// What is signed, for a key elsewhere: by RSASSA-PSS with SHA-256, MGF1 of the same and a salt of 32 bytes.
-    pub fn message(record: &Activation) -> Vec<u8> {
+    pub fn message(record: &ActivationRecord) -> Vec<u8> {
         message(record.vault, &record.digest())
     }
 
     /// From a signature of the custodian with this key, if it holds.
-    pub fn signed(record: &Activation, public: (&[u8], &[u8]), signature: Vec<u8>) -> Result<Self, BadConfirmation> {
+    pub fn signed(
+        record: &ActivationRecord,
+        public: (&[u8], &[u8]),
+        signature: Vec<u8>,
+    ) -> Result<Self, BadConfirmation> {
         let (_, custodian) = record.custodian(public).ok_or(BadConfirmation::Stranger)?;
         let certificate = custodian.certificate.thumbprint();
         let confirmation = Self { vault: record.vault, record: record.digest(), certificate, signature };
@@ -87,7 +91,7 @@ impl Confirmation {
     }
 
     /// Whether a custodian of this record has confirmed it: his number, from 1.
-    pub fn verify(&self, record: &Activation) -> Result<usize, BadConfirmation> {
+    pub fn verify(&self, record: &ActivationRecord) -> Result<usize, BadConfirmation> {
         if self.vault != record.vault || self.record != record.digest() {
             return Err(BadConfirmation::OtherRecord);
         }
@@ -160,9 +164,9 @@ mod tests {
     fn a_confirmation_counts_for_its_record_and_signer_only() {
         let record = record();
         let good = Confirmation::sign(&record, custodian_key(0)).unwrap();
-        let renamed = Activation { name: "other".to_owned(), ..record.clone() };
+        let renamed = ActivationRecord { name: "other".to_owned(), ..record.clone() };
         assert_eq!(good.verify(&renamed), Err(BadConfirmation::OtherRecord));
-        let elsewhere = Activation { vault: VaultId::from_bytes([9; 16]), ..record.clone() };
+        let elsewhere = ActivationRecord { vault: VaultId::from_bytes([9; 16]), ..record.clone() };
         assert_eq!(good.verify(&elsewhere), Err(BadConfirmation::OtherRecord));
         let second = record.custodians[1].certificate.thumbprint();
         let claimed = Confirmation { certificate: second, ..good.clone() };

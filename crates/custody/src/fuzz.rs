@@ -1,6 +1,6 @@
 //! Entry points for fuzzing: each takes any bytes and must return.
 
-use crate::activation::Activation;
+use crate::activation::ActivationRecord;
 use crate::challenge::{Answer, SignedChallenge};
 use crate::confirmation::Confirmation;
 use crate::offer::TransferOffer;
@@ -32,7 +32,7 @@ pub fn sealed_wrapping(bytes: &[u8]) {
 
 /// An activation record: what reads is written again as it stood.
 pub fn activation(bytes: &[u8]) {
-    if let Ok(record) = Activation::parse(bytes) {
+    if let Ok(record) = ActivationRecord::parse(bytes) {
         assert_eq!(record.to_bytes(), bytes);
     }
 }

@@ -30,33 +30,33 @@ mod backup;
 pub mod challenge;
 pub mod confirmation;
 mod domain;
+mod domain_secrets;
 mod envelope;
 mod error;
 #[doc(hidden)]
 pub mod fuzz;
 pub mod offer;
-mod path;
+mod path_key;
 mod root;
 mod secret;
-mod secrets;
 mod security_domain;
 pub mod shares;
 #[cfg(test)]
 mod testing;
 mod unseal_path;
 mod words;
-mod wrapping;
+mod wrapping_key;
 
 pub use backup::{BackupKey, FrameAt, Frames};
 pub use domain::{DomainKey, DomainPublic};
+pub use domain_secrets::{BlobKey, DomainSecrets, WorkingKeys};
 pub use error::CustodyError;
-pub use path::{PathKey, unwrap_domain, unwrap_root, wrap_domain, wrap_root};
+pub use path_key::{PathKey, unwrap_domain, unwrap_root, wrap_domain, wrap_root};
 pub use root::Root;
-pub use secrets::{BlobKey, DomainSecrets, WorkingKeys};
 pub use security_domain::{
     Certificate, DomainError, NewDomain, Restored, make_domain, open_domain, open_share, receive, send_domain,
     send_working_keys,
 };
 pub use unseal_path::{PathError, PathFuture, UnsealPath, Wraps};
 pub use words::words;
-pub use wrapping::WrappingKey;
+pub use wrapping_key::WrappingKey;

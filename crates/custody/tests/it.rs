@@ -4,7 +4,7 @@
 
 use keystead_crypto::rsa::{PrivateKey, Scheme};
 use keystead_crypto::sealed::{Binding, Sealer, Usage};
-use keystead_custody::activation::Activation;
+use keystead_custody::activation::ActivationRecord;
 use keystead_custody::challenge::SignedChallenge;
 use keystead_custody::confirmation::Confirmation;
 use keystead_custody::offer::TransferOffer;
@@ -87,7 +87,7 @@ fn the_golden_secrets_are_read_and_written_as_they_stand() {
 
 #[test]
 fn the_golden_security_domain_opens_with_every_pair_of_its_custodians() {
-    let record = Activation::parse(ACTIVATION).unwrap();
+    let record = ActivationRecord::parse(ACTIVATION).unwrap();
     let file = SecurityDomain::parse(SECURITY_DOMAIN).unwrap();
     assert!(record.is_of(SECURITY_DOMAIN) && record.agrees_with(&file));
     for pair in [[0, 1], [0, 2], [2, 1]] {
@@ -124,7 +124,7 @@ fn the_golden_restore_blobs_open_with_their_transfer_key() {
 
 #[test]
 fn the_golden_record_and_its_confirmation_are_read() {
-    let record = Activation::parse(ACTIVATION).unwrap();
+    let record = ActivationRecord::parse(ACTIVATION).unwrap();
     assert_eq!((record.vault, record.name.as_str(), record.nodes.len()), (VAULT, "golden", 1));
     assert_eq!(record.to_bytes(), ACTIVATION);
     assert_eq!(words(&record.digest()), include_str!("golden/activation.words").trim());
@@ -134,7 +134,7 @@ fn the_golden_record_and_its_confirmation_are_read() {
 
 #[test]
 fn the_golden_offer_and_challenge_are_read() {
-    let record = Activation::parse(ACTIVATION).unwrap();
+    let record = ActivationRecord::parse(ACTIVATION).unwrap();
     let offer = TransferOffer::parse(include_bytes!("golden/transfer-offer.json")).unwrap();
     assert_eq!((offer.vault, offer.name.as_str(), offer.node), (VAULT, "golden", record.nodes[0]));
     let asked = SignedChallenge::parse_text(include_str!("golden/challenge.txt")).unwrap();

@@ -24,8 +24,8 @@ use zeroize::Zeroizing;
 pub const BUILT_IN: &str = "built-in";
 
 /// Where a row of which a vault has one stands.
-pub(crate) const fn singleton(kind: Kind) -> [u8; 32] {
-    [kind.code(); 32]
+pub(crate) const fn singleton(kind: Kind) -> RowKey {
+    RowKey { kind, lookup: [kind.code(); 32], version: None }
 }
 
 /// Whose the domain is.
@@ -93,20 +93,29 @@ pub(crate) async fn birth(
         sealed_roots: None,
     };
     written_roots::keep(&mut secrets, &puts, &[root.generation()]);
+    puts.push(clear(Kind::Domain, public.as_bytes().to_vec()));
+    puts.extend(wrapping.map(|sealed| clear(Kind::SealedWrapping, sealed)));
+    puts.extend(first_rows(vault, &root, (&paths, &secrets, &issuer, &document))?);
+    Ok((root, Changes { puts, ..Changes::default() }))
+}
+
+/// What a vault has under its root from its first moment.
+fn first_rows(
+    vault: &Vault,
+    root: &Root,
+    (paths, secrets, issuer, document): (&PathsRecord, &SecretsRecord, &IssuerRecord, &PolicyDocument),
+) -> Result<[Row; 6], OperateError> {
     let sealer = root.sealer(Usage::Records);
     // Nothing in it is older than what the clock says.
     let clock = ClockRecord { confirmed: vault.clock.doubt().map(|doubt| doubt.id.into()) };
-    puts.extend([
-        clear(Kind::Domain, public.as_bytes().to_vec()),
-        wraps::paths_row(vault, &sealer, None, &paths)?,
-        seal_row(vault, &sealer, place(Kind::Secrets), &secrets)?,
-        seal_row(vault, &sealer, place(Kind::Issuer), &issuer)?,
-        seal_row(vault, &sealer, place(Kind::Policy), &document)?,
+    Ok([
+        wraps::paths_row(vault, &sealer, None, paths)?,
+        seal_row(vault, &sealer, place(Kind::Secrets), secrets)?,
+        seal_row(vault, &sealer, place(Kind::Issuer), issuer)?,
+        seal_row(vault, &sealer, place(Kind::Policy), document)?,
         seal_row(vault, &sealer, place(Kind::Vault), &VaultRecord::of(vault.info(), VaultStatus::Active))?,
         seal_row(vault, &sealer, place(Kind::Clock), &clock)?,
-    ]);
-    puts.extend(wrapping.map(|sealed| clear(Kind::SealedWrapping, sealed)));
-    Ok((root, Changes { puts, ..Changes::default() }))
+    ])
 }
 
 /// A new domain, whose private key the path wraps.
@@ -237,10 +246,10 @@ fn directory(mut document: PolicyDocument) -> Result<PolicyDocument, OperateErro
 
 fn place(kind: Kind) -> Place {
     let id = ObjectId::from_bytes(keystead_crypto::random());
-    Place { kind, tag: singleton(kind), version: None, id, counter: 1, due: None }
+    Place { kind, tag: singleton(kind).lookup, version: None, id, counter: 1, due: None }
 }
 
 /// A row whose content is a public key or sealed to one: it needs no seal of the root's.
 fn clear(kind: Kind, bytes: Vec<u8>) -> Row {
-    wraps::clear(RowKey { kind, lookup: singleton(kind), version: None }, None, bytes)
+    wraps::clear(singleton(kind), None, bytes)
 }

@@ -10,7 +10,7 @@ use crate::room::{Place, Room, row_binding, seal_row};
 use crate::vault::Vault;
 use keystead_crypto::sealed::Sealer;
 use keystead_model::{Authority, VaultStatus};
-use keystead_store::{Changes, Kind, Row, RowKey};
+use keystead_store::{Changes, Kind, Row};
 
 impl VaultRecord {
     pub(crate) fn of(info: &VaultInfo, status: VaultStatus) -> Self {
@@ -78,7 +78,7 @@ pub(crate) async fn stored(room: &Room<'_>) -> Result<VaultRecord, Refusal> {
 }
 
 async fn read(vault: &Vault, sealer: &Sealer) -> Result<(Row, VaultRecord), Refusal> {
-    let at = RowKey { kind: Kind::Vault, lookup: singleton(Kind::Vault), version: None };
+    let at = singleton(Kind::Vault);
     let row = vault.store.get(vault.info().id, at).await?.ok_or(Refusal::Damaged)?;
     let plain = sealer.open(&row_binding(vault, &row), &[], &row.sealed)?;
     let copy = records::decode(&plain)?;

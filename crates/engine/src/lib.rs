@@ -116,9 +116,9 @@ pub use keystead_protection::{
 pub use keystead_store::StoreState;
 pub use log::LogInfo;
 pub use node::{
-    Activation, Answered, Approvable, Asked, DomainActivation, Erased, Finding, Health, Instance, NODE_LOG, NewVault,
-    NotActivated, Offered, OldCopy, Parts, PathReport, PathView, PolicyReader, QuorumView, Reason, Sort, VaultSummary,
-    Verdict,
+    ActKind, Answered, Approvable, Asked, DomainActivation, DomainFiles, Erased, Finding, Health, HsmActivation,
+    Instance, NODE_LOG, NewVault, NotActivated, Offered, OldCopy, Parts, PathReport, PathView, PolicyReader,
+    QuorumView, Reason, VaultSummary, Verdict,
 };
 pub use operate::OperateError;
 pub use records::key_backup::BadBackup;

@@ -13,17 +13,17 @@ use crate::records::{self, IssuerRecord, SecretsRecord};
 use crate::room::row_binding;
 use crate::rotate::Rotation;
 use crate::seals::{self, Roots, Seals};
-use crate::vault::{Open, State, Vault, VaultKeys};
+use crate::vault::{Open, Settled, State, Vault, VaultKeys};
 use crate::wraps;
 use keystead_access::{Policy, PolicyDocument};
 use keystead_crypto::sealed::{Sealer, Usage};
 use keystead_crypto::stack::cleared;
 use keystead_crypto::{Mac, hmac_sha256, sha256};
-use keystead_custody::activation::Activation;
-use keystead_custody::{UnsealPath, WorkingKeys};
+use keystead_custody::activation::ActivationRecord;
+use keystead_custody::{DomainPublic, Root, UnsealPath, WorkingKeys};
 use keystead_model::{Curve, KeySpec, Moment, PublicKey, Revision, VaultId, VaultStatus};
-use keystead_protection::StoredKey;
-use keystead_store::{Kind, Row, RowKey};
+use keystead_protection::{OpenKey, StoredKey};
+use keystead_store::{Kind, Row};
 use minicbor::Decode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,13 +31,7 @@ use zeroize::Zeroizing;
 
 /// Reads and opens everything a vault needs to be open. `stored` is the status that stands in the clear.
 pub(crate) async fn open(vault: &Vault, roots: &Roots, stored: VaultStatus, at: Moment) -> Result<Open, OperateError> {
-    let root = roots.newest().ok_or(OperateError::Damaged)?;
-    let rotation = Rotation::stored(vault, &root.sealer(Usage::Records)).await?;
-    // What an older generation sealed is believed only while the newest says that it is being replaced.
-    let older = match rotation.as_ref().and_then(Rotation::needs) {
-        Some(generation) => Some(Arc::clone(roots.of(generation).ok_or(OperateError::Damaged)?)),
-        None => None,
-    };
+    let (root, older, rotation) = generations(vault, roots).await?;
     let sealer = match &older {
         Some(older) => root.sealer_after(older.sealer(Usage::Records)),
         None => root.sealer(Usage::Records),
@@ -45,7 +39,7 @@ pub(crate) async fn open(vault: &Vault, roots: &Roots, stored: VaultStatus, at: 
     clear_row::check(vault, &sealer, stored).await?;
     let (secrets, _): (SecretsRecord, _) = sealed(vault, &sealer, Kind::Secrets).await?;
     let activation = activated_with(vault, &secrets).await?;
-    let domain_public = wraps::proven_public(vault, &secrets, activation.map(|record| record.domain_public)).await?;
+    let public = wraps::proven_public(vault, &secrets, activation.map(|record| record.domain_public)).await?;
     let listed = secrets.listed.unwrap_or(false) || vault.info().custody == QUORUM;
     if listed && wraps::get(vault, wraps::PATHS).await?.is_none() {
         return Err(OperateError::Altered { what: "list of unseal paths" });
@@ -54,32 +48,55 @@ pub(crate) async fn open(vault: &Vault, roots: &Roots, stored: VaultStatus, at: 
     let (document, revision): (PolicyDocument, _) = sealed(vault, &sealer, Kind::Policy).await?;
     let confirmed = Confirmed::stored(vault, &sealer).await?;
 
-    let seals = Seals::new(Arc::clone(root), older, seals::details(&secrets));
-    let binding = issuer_binding(vault.info().id);
-    let public = PublicKey::Ec { curve: Curve::P256, x: issuer.x.to_vec(), y: issuer.y.to_vec() };
-    let stored = StoredKey { spec: KeySpec::EcP256, public: &public, material: &issuer.material };
-    let key = vault.protection.open(&seals.material, &binding, stored, at.deadline).await;
-    let key = key.map_err(Refusal::from)?;
+    let seals = Seals::new(root, older, seals::details(&secrets));
+    let key = issuer_key(vault, &seals, &issuer, at).await?;
     let document = policy_row::directed(document, &issuer.iss);
     let policy = Policy::stored(&document, revision).map_err(OperateError::Policy)?;
     let trust = Trust::new(issuer::trusted(vault.info(), &issuer), &document);
-    let index = Mac::new(&secrets.index_key);
+    let issuer = BuiltInIssuer::new(issuer, key);
+    let settled = Settled {
+        listed,
+        purge_protection: secrets.purge_protection.unwrap_or(false),
+        protection: vault.hsms.protection(vault.info().id, &vault.protection, secrets.hsm.as_ref()),
+        hsm: secrets.hsm.clone(),
+    };
+    Ok(Open::new((seals, rotation), keys(vault, &secrets, public), settled, confirmed, policy, trust, issuer))
+}
+
+/// The generation that seals, and the one before while rows of it are left. What that sealed is believed only while the
+/// newest says that it is being replaced.
+async fn generations(
+    vault: &Vault,
+    roots: &Roots,
+) -> Result<(Arc<Root>, Option<Arc<Root>>, Option<Rotation>), OperateError> {
+    let root = roots.newest().ok_or(OperateError::Damaged)?;
+    let rotation = Rotation::stored(vault, &root.sealer(Usage::Records)).await?;
+    let older = match rotation.as_ref().and_then(Rotation::needs) {
+        Some(generation) => Some(Arc::clone(roots.of(generation).ok_or(OperateError::Damaged)?)),
+        None => None,
+    };
+    Ok((Arc::clone(root), older, rotation))
+}
+
+/// The key of the vault's own issuer.
+async fn issuer_key(vault: &Vault, seals: &Seals, issuer: &IssuerRecord, at: Moment) -> Result<OpenKey, OperateError> {
+    let binding = issuer_binding(vault.info().id);
+    let public = PublicKey::Ec { curve: Curve::P256, x: issuer.x.to_vec(), y: issuer.y.to_vec() };
+    let stored = StoredKey { spec: KeySpec::EcP256, public: &public, material: &issuer.material };
+    Ok(vault.protection.open(&seals.material, &binding, stored, at.deadline).await.map_err(Refusal::from)?)
+}
+
+fn keys(vault: &Vault, secrets: &SecretsRecord, public: Option<DomainPublic>) -> VaultKeys {
     let domain = secrets.domain.as_ref().map_or(vault.info().id, |domain| VaultId::from_bytes(domain.id));
-    let (blobs, checks) = with_blob_key(&secrets, |blob| {
+    let (blobs, checks) = with_blob_key(secrets, |blob| {
         let checks = Mac::new(&hmac_sha256(blob, &[b"keystead check values 1"]));
         (Sealer::new(blob, Usage::Backup, BLOB_GENERATION), checks)
     });
-    let keys = VaultKeys { index, blobs, checks, domain, public: domain_public };
-    let purge_protection = secrets.purge_protection.unwrap_or(false);
-    let protection = vault.hsms.protection(vault.info().id, &vault.protection, secrets.hsm.as_ref());
-    let issuer = BuiltInIssuer::new(issuer, key);
-    let hsm = secrets.hsm.clone();
-    let policies = (purge_protection, listed, protection, hsm);
-    Ok(Open::new((seals, rotation), keys, policies, confirmed, policy, trust, issuer))
+    VaultKeys { index: Mac::new(&secrets.index_key), blobs, checks, domain, public }
 }
 
 /// The activation record. It stands in the clear: it must be the one that the vault was activated with.
-async fn activated_with(vault: &Vault, secrets: &SecretsRecord) -> Result<Option<Activation>, OperateError> {
+async fn activated_with(vault: &Vault, secrets: &SecretsRecord) -> Result<Option<ActivationRecord>, OperateError> {
     let altered = || OperateError::Altered { what: "activation record" };
     match secrets.domain.as_ref().and_then(|domain| domain.activation) {
         None if vault.info().custody == QUORUM => Err(altered()),
@@ -92,7 +109,7 @@ async fn activated_with(vault: &Vault, secrets: &SecretsRecord) -> Result<Option
             if sha256(&[&stands.sealed]) != *activation {
                 return Err(altered());
             }
-            Ok(Some(Activation::parse(&stands.sealed).map_err(|_| altered())?))
+            Ok(Some(ActivationRecord::parse(&stands.sealed).map_err(|_| altered())?))
         }
     }
 }
@@ -150,7 +167,7 @@ pub(crate) async fn anew(vault: &Vault, before: &Arc<Open>, at: Moment) {
 const BLOB_GENERATION: u32 = 1;
 
 pub(crate) async fn row(vault: &Vault, kind: Kind) -> Result<Row, OperateError> {
-    let at = RowKey { kind, lookup: singleton(kind), version: None };
+    let at = singleton(kind);
     let found = vault.store.get(vault.info().id, at).await.map_err(Refusal::from)?;
     found.ok_or(OperateError::Damaged)
 }

@@ -12,7 +12,7 @@ use crate::run::Effect;
 use crate::vault::Open;
 use keystead_access::{Ask, BadPolicy, Edit, Known, NotChanged, Permit, Policy, PolicyDocument, Who};
 use keystead_model::Revision;
-use keystead_store::{Changes, Kind, Row, RowKey};
+use keystead_store::{Changes, Kind, Row};
 use std::sync::Arc;
 
 /// The stored policy on its way to being changed.
@@ -28,7 +28,7 @@ impl Editing {
     /// Reads the document. The policy that stands in it must allow the command too: what is in memory may be older by
     /// the moment that another change takes to come about.
     pub(crate) async fn of<C: Ask>(permit: &Permit<C>, room: &Room<'_>) -> Result<Self, Refusal> {
-        let at = RowKey { kind: Kind::Policy, lookup: singleton(Kind::Policy), version: None };
+        let at = singleton(Kind::Policy);
         let row = room.row_at(at).await?.ok_or(Refusal::Damaged)?;
         let document = document_of(&row, room)?;
         let mut edit = Edit::of(document, row.revision)?;
@@ -132,7 +132,7 @@ pub(crate) async fn stored(room: &Room<'_>) -> Result<(PolicyDocument, Revision)
 
 /// The same with its row.
 pub(crate) async fn stored_row(room: &Room<'_>) -> Result<(PolicyDocument, Row), Refusal> {
-    let at = RowKey { kind: Kind::Policy, lookup: singleton(Kind::Policy), version: None };
+    let at = singleton(Kind::Policy);
     let row = room.row_at(at).await?.ok_or(Refusal::Damaged)?;
     Ok((document_of(&row, room)?, row))
 }

@@ -1,24 +1,28 @@
 //! The one way in. One order for everything: let in within bounds, decide, reserve room in the journal, work, decide
 //! again if the policy moved or the vault was sealed, commit, journal, answer.
+//!
+//! - `effect`: what a command did and wants changed; `commit`: how that is done
+
+mod commit;
+mod effect;
+
+pub use effect::Effect;
 
 use crate::admission::Place;
 use crate::approvals::Gate;
 use crate::error::{Refusal, TurnedAway};
-use crate::opening;
-use crate::room::{Room, Used, digest};
+use crate::room::{Room, Used};
 use crate::to_end::ToEnd;
-use crate::vault::{Open, State, Vault};
+use crate::vault::{Open, Vault};
+use commit::Committed;
 use futures_util::FutureExt as _;
 use keystead_access::{Ask, Denial, Operation, Permit, Policy, Who};
-use keystead_audit::waiting::just_written;
 use keystead_audit::{Answer, Draft, Outcome, Receipt, Record, Slot};
 use keystead_identity::Caller;
-use keystead_model::{Moment, ObjectId, OperationId, Revision, VaultStatus, Version};
-use keystead_store::{Changes, CommitError, MakeRecord, OutboxRow, Row, RowKey};
+use keystead_model::{Moment, ObjectId, OperationId, Revision, Version};
 use serde_json::Value;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::{RwLockReadGuard, RwLockWriteGuard};
+use std::sync::Arc;
 use tracing::{Instrument as _, trace_span};
 
 /// A command that `run` takes. Closed: [`Execute`] cannot be named outside this crate.
@@ -52,107 +56,6 @@ pub(crate) mod sealed {
     }
 }
 pub(crate) use sealed::Execute;
-
-/// What follows a commit in memory.
-type After = Box<dyn FnOnce(&Open, Revision) + Send>;
-
-/// What a command did and wants changed.
-pub struct Effect<T> {
-    value: T,
-    about: Option<(ObjectId, Option<Version>)>,
-    note: Option<String>,
-    changes: Changes,
-    status: Option<VaultStatus>,
-    policy: Option<Policy>,
-    alone: Option<Revision>,
-    after: Option<After>,
-    used: Vec<Used>,
-}
-
-impl<T> Effect<T> {
-    /// It changes nothing.
-    pub(crate) fn read(value: T) -> Self {
-        Self {
-            value,
-            about: None,
-            note: None,
-            changes: Changes::default(),
-            status: None,
-            policy: None,
-            alone: None,
-            after: None,
-            used: Vec::new(),
-        }
-    }
-
-    /// It changes these rows.
-    pub(crate) fn change(value: T, changes: Changes) -> Self {
-        Self { changes, ..Self::read(value) }
-    }
-
-    /// It changes the vault's stored state.
-    pub(crate) fn status(value: T, status: VaultStatus) -> Self {
-        Self { status: Some(status), ..Self::read(value) }
-    }
-
-    /// Which object the record names.
-    pub(crate) fn about(mut self, id: ObjectId, version: Option<Version>) -> Self {
-        self.about = Some((id, version));
-        self
-    }
-
-    /// What the record says besides, in its sealed part.
-    pub(crate) fn note(mut self, text: String) -> Self {
-        self.note = Some(text);
-        self
-    }
-
-    /// It changes these rows as well.
-    pub(crate) fn with(mut self, changes: Changes) -> Self {
-        self.changes = changes;
-        self
-    }
-
-    /// It changes this row as well.
-    pub(crate) fn also(mut self, row: Row) -> Self {
-        self.changes.puts.push(row);
-        self
-    }
-
-    /// Its changes make this the vault's policy.
-    pub(crate) fn policy(mut self, policy: Policy) -> Self {
-        self.policy = Some(policy);
-        self
-    }
-
-    /// It changes what everything else in the vault hangs on: nothing was changed since this revision, nothing is
-    /// committed beside it, and the vault is opened anew before anything is again.
-    pub(crate) fn alone(mut self, since: Revision) -> Self {
-        self.alone = Some(since);
-        self
-    }
-
-    /// What follows in memory once the changes are committed.
-    pub(crate) fn after(mut self, then: impl FnOnce(&Open, Revision) + Send + 'static) -> Self {
-        self.after = Some(Box::new(then));
-        self
-    }
-
-    /// It uses up an approved proposal, stands only under the policy that was asked, and says so.
-    pub(crate) fn approved(mut self, check: Option<(RowKey, u64)>, row: Option<Row>, note: Option<String>) -> Self {
-        self.changes.checks.extend(check);
-        self.changes.puts.extend(row);
-        self.note = match (note, self.note) {
-            (Some(approved), Some(own)) => Some(format!("{approved}; {own}")),
-            (approved, own) => approved.or(own),
-        };
-        self
-    }
-
-    fn changes_something(&self) -> bool {
-        self.status.is_some() || !self.changes.puts.is_empty() || !self.changes.removes.is_empty()
-    }
-}
 
 /// How often a command is run again when another change came first.
 const ATTEMPTS: usize = 5;
@@ -309,173 +212,16 @@ impl<'a> Run<'a> {
     }
 }
 
-/// Committing: the changes and their record in one store transaction, then the record into the journal.
-impl Run<'_> {
-    async fn commit<C: Command>(
-        self,
-        permit: Permit<C>,
-        effect: Effect<C::Output>,
-        again: bool,
-    ) -> Result<Committed<Self, C>, TurnedAway>
-    where
-        Self: Sized,
-    {
-        let Effect { value, about, note, changes, status, policy, alone, after, used } = effect;
-        // No other generation of the root begins to seal before this is committed.
-        let gate = Entry::of(&self.open, alone.is_some()).await;
-        self.vault.open_since(&self.open)?;
-        if self.vault.moved_since(alone).await || !self.open.seals().seal_all(&changes) {
-            drop(gate);
-            return match again {
-                true => Ok(Committed::Again(self, permit)),
-                false => self.refuse(permit, Refusal::Conflict).await.map(Committed::Answer),
-            };
-        }
-        let tags: Vec<[u8; 32]> = changes.puts.iter().map(|r| r.lookup).chain(removed(&changes)).collect();
-        let held = Held::new(permit);
-        let make = self.make_record(&held, about, note, digest(&changes));
-        let store = &self.vault.store;
-        let span = trace_span!(target: "keystead::walk", "commit");
-        let committed = match status {
-            Some(status) => store.set_status(self.vault.info.id, status, changes, make).instrument(span).await,
-            None => store.commit(self.vault.info.id, changes, make).instrument(span).await,
-        };
-        if alone.is_some() && committed.is_ok() {
-            opening::anew(self.vault, &self.open, self.at).await;
-        }
-        drop(gate);
-        // Whatever came of it: after some failures that is not known.
-        tags.iter().for_each(|tag| self.open.keys.forget(tag));
-        let committed = match (committed, held.take(), held.spent()) {
-            (Ok(committed), ..) => committed,
-            (Err(CommitError::Conflict), Some(permit), _) if again => return Ok(Committed::Again(self, permit)),
-            (Err(e), Some(permit), _) => return self.refuse(permit, e.into()).await.map(Committed::Answer),
-            // The record was made, and then the commit found the disk full.
-            (Err(e), None, Some(draft)) if e.is_undone() => {
-                return self.refuse_draft(draft, e.into()).await.map(Committed::Answer);
-            }
-            (Err(_), None, _) => {
-                if policy.is_some() || status.is_some() || alone.is_some() {
-                    // Which policy, state or domain stands in the store is not known: nobody is let in until the vault is
-                    // opened again.
-                    self.vault.state.store(Arc::new(State::Sealed));
-                }
-                return Err(TurnedAway::OutcomeUnknown);
-            }
-        };
-        if let Some(policy) = policy {
-            self.open.adopt(policy, committed.revision);
-        }
-        if let Some(after) = after {
-            after(&self.open, committed.revision);
-        }
-        if status.is_some() {
-            self.vault.state.store(Arc::new(State::Sealed));
-        }
-        let (vault, open, at) = (self.vault, Arc::clone(&self.open), self.at);
-        let receipt = self.journal(&committed.record).await?;
-        Ok(Committed::Answer(Answer::new(receipt, given(vault, &open, at, &used, value).await)))
-    }
-
-    /// Makes the record inside the transaction, when the revision is known. The permit is spent only if it is called.
-    fn make_record<C: Command>(
-        &self,
-        held: &Held<C>,
-        object: Option<(ObjectId, Option<Version>)>,
-        note: Option<String>,
-        digest: [u8; 32],
-    ) -> MakeRecord {
-        let held = held.clone();
-        let (operation, log, node) = (self.operation, self.vault.info.id, self.vault.node);
-        let (now, details, journal) = (self.at.now, self.open.seals().details.clone(), self.vault.journal.clone());
-        let position = journal.position();
-        Box::new(move |revision| {
-            let bytes = held.take().map_or_else(Vec::new, |permit| {
-                let draft = Draft::of(permit, operation, now, log, &details);
-                held.spend(draft.clone());
-                let draft = about(draft.changed(digest), object);
-                let mut record = draft.encode(Outcome::DONE, note.as_deref(), node);
-                record.set_revision(revision);
-                journal.vouch(position, &record)
-            });
-            OutboxRow { operation, log, position, bytes }
-        })
-    }
-
-    /// The journal gets what the transaction holds; once it has it, the outbox may forget it.
-    async fn journal(self, bytes: &[u8]) -> Result<Receipt, TurnedAway> {
-        let record = just_written(bytes).map_err(|_| TurnedAway::JournalDown)?;
-        let receipt = write(self.slot, record).await?;
-        self.vault.store.forget(self.operation);
-        Ok(receipt)
-    }
-}
-
-/// Changes are committed beside each other, but for those that must be alone.
-enum Entry<'a> {
-    Beside { _held: RwLockReadGuard<'a, ()> },
-    Alone { _held: RwLockWriteGuard<'a, ()> },
-}
-
-impl<'a> Entry<'a> {
-    async fn of(open: &'a Open, alone: bool) -> Self {
-        match alone {
-            false => Self::Beside { _held: open.gate.read().await },
-            true => Self::Alone { _held: open.gate.write().await },
-        }
-    }
-}
-
-/// The value, unless a key it was made with was disabled or deleted while the record was being written: then the record
-/// says that the key was used, and nobody gets what came of it.
-async fn given<T>(vault: &Vault, open: &Arc<Open>, at: Moment, used: &[Used], value: T) -> Result<T, Refusal> {
-    Room::new(vault, open, at).still_usable(used).await.map(|()| value)
-}
-
-enum Committed<R, C: Command> {
-    Answer(Answer<C::Output, Refusal>),
-    Again(R, Permit<C>),
-}
-
-/// A permit that the store's transaction spends, or gives back if it did not happen; and what was drafted of a spent
-/// one, for the case that the transaction fails after that.
-struct Held<C>(Arc<Mutex<Spending<C>>>);
-
-/// The permit while it is not spent, and the draft once it is.
-type Spending<C> = (Option<Permit<C>>, Option<Draft>);
-
-impl<C> Clone for Held<C> {
-    fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
-    }
-}
-
-impl<C> Held<C> {
-    fn new(permit: Permit<C>) -> Self {
-        Self(Arc::new(Mutex::new((Some(permit), None))))
-    }
-
-    fn take(&self) -> Option<Permit<C>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).0.take()
-    }
-
-    fn spend(&self, draft: Draft) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).1 = Some(draft);
-    }
-
-    fn spent(&self) -> Option<Draft> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).1.take()
-    }
-}
-
 /// Puts a record into the journal; it is on disk when this returns.
 async fn write(slot: Slot, record: Record) -> Result<Receipt, TurnedAway> {
     let span = trace_span!(target: "keystead::walk", "journal");
     Ok(slot.write(record).instrument(span).await?)
 }
 
-fn removed(changes: &Changes) -> impl Iterator<Item = [u8; 32]> {
-    changes.removes.iter().map(|(key, _)| key.lookup)
+/// The value, unless a key it was made with was disabled or deleted while the record was being written: then the record
+/// says that the key was used, and nobody gets what came of it.
+async fn given<T>(vault: &Vault, open: &Arc<Open>, at: Moment, used: &[Used], value: T) -> Result<T, Refusal> {
+    Room::new(vault, open, at).still_usable(used).await.map(|()| value)
 }
 
 fn about(draft: Draft, what: Option<(ObjectId, Option<Version>)>) -> Draft {

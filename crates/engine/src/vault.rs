@@ -105,6 +105,14 @@ pub(crate) struct VaultKeys {
     pub(crate) public: Option<DomainPublic>,
 }
 
+/// What the vault's own records say of it, for as long as it is open.
+pub(crate) struct Settled {
+    pub(crate) listed: bool,
+    pub(crate) purge_protection: bool,
+    pub(crate) protection: Protection,
+    pub(crate) hsm: Option<HsmRecord>,
+}
+
 /// Bound on opened keys, per vault.
 const CACHED: usize = 4096;
 
@@ -112,7 +120,7 @@ impl Open {
     pub(crate) fn new(
         (seals, rotation): (Seals, Option<Rotation>),
         keys: VaultKeys,
-        (purge_protection, listed, protection, hsm): (bool, bool, Protection, Option<HsmRecord>),
+        settled: Settled,
         confirmed: Confirmed,
         policy: Policy,
         trust: Trust,
@@ -127,10 +135,10 @@ impl Open {
             checks: keys.checks,
             domain: keys.domain,
             public: keys.public,
-            listed,
-            purge_protection,
-            protection,
-            hsm,
+            listed: settled.listed,
+            purge_protection: settled.purge_protection,
+            protection: settled.protection,
+            hsm: settled.hsm,
             confirmed: ArcSwap::from_pointee(confirmed),
             index: keys.index,
             policy: ArcSwap::from_pointee(policy),
@@ -270,6 +278,17 @@ impl Vault {
             State::Open(open) if Arc::ptr_eq(open, before) => Arc::clone(&next),
             _ => Arc::clone(now),
         });
+    }
+
+    /// It is open from now on.
+    pub(crate) fn set_open(&self, open: Open, at: Moment) {
+        self.state.store(Arc::new(State::Open(Arc::new(open))));
+        self.look_at_issuers(at);
+    }
+
+    /// It is sealed from now on: everything that exists only while it is open goes with its last user.
+    pub(crate) fn set_sealed(&self) {
+        self.state.store(Arc::new(State::Sealed));
     }
 
     /// Its revision in the store.

@@ -67,7 +67,7 @@ fn version(generation: Generation) -> Version {
 pub(crate) fn root_at(path: &str, generation: Generation) -> RowKey {
     let kind = Kind::WrappedRoot;
     if path == FILE && generation == Generation::FIRST {
-        return RowKey { kind, lookup: singleton(kind), version: None };
+        return singleton(kind);
     }
     RowKey { kind, lookup: tag(path), version: Some(version(generation)) }
 }
@@ -75,13 +75,13 @@ pub(crate) fn root_at(path: &str, generation: Generation) -> RowKey {
 /// Where a path's wrap of the domain key stands.
 pub(crate) fn domain_at(path: &str) -> RowKey {
     let kind = Kind::WrappedDomain;
-    RowKey { kind, lookup: if path == FILE { singleton(kind) } else { tag(path) }, version: None }
+    RowKey { kind, lookup: if path == FILE { singleton(kind).lookup } else { tag(path) }, version: None }
 }
 
 /// Where a generation stands that is sealed to the domain.
 pub(crate) fn sealed_root_at(generation: Generation) -> RowKey {
     let (kind, first) = (Kind::SealedRoot, generation == Generation::FIRST);
-    RowKey { kind, lookup: singleton(kind), version: (!first).then(|| version(generation)) }
+    RowKey { version: (!first).then(|| version(generation)), ..singleton(kind) }
 }
 
 /// A row whose content needs no seal of the root's; it follows what stands there.
@@ -90,6 +90,11 @@ pub(crate) fn clear(at: RowKey, before: Option<&Row>, bytes: Vec<u8>) -> Row {
     let counter = before.map_or(0, |row| row.counter).saturating_add(1);
     let RowKey { kind, lookup, version } = at;
     Row { kind, lookup, version, id, counter, revision: Revision(0), due: None, sealed: bytes }
+}
+
+/// The clear row behind what stands there.
+pub(crate) async fn behind(vault: &Vault, at: RowKey, bytes: Vec<u8>) -> Result<Row, Refusal> {
+    Ok(clear(at, get(vault, at).await?.as_ref(), bytes))
 }
 
 pub(crate) async fn get(vault: &Vault, at: RowKey) -> Result<Option<Row>, Refusal> {
@@ -147,7 +152,7 @@ pub(crate) async fn sealed_roots(
     domain: &DomainKey,
 ) -> Result<(Roots, Vec<SealedDigest>), OperateError> {
     let id = vault.info().id;
-    let at = singleton(Kind::SealedRoot);
+    let at = singleton(Kind::SealedRoot).lookup;
     let mut rows = vault.store.versions(id, Kind::SealedRoot, at, None, GENERATIONS).await.map_err(Refusal::from)?;
     if rows.iter().all(|row| row.version.is_some()) {
         rows.extend(get(vault, sealed_root_at(Generation::FIRST)).await?);
@@ -190,7 +195,7 @@ pub(crate) async fn public(vault: &Vault, open: &Open) -> Result<DomainPublic, O
 }
 
 async fn stands(vault: &Vault) -> Result<DomainPublic, OperateError> {
-    let at = RowKey { kind: Kind::Domain, lookup: singleton(Kind::Domain), version: None };
+    let at = singleton(Kind::Domain);
     let row = get(vault, at).await?.ok_or(OperateError::Damaged)?;
     let bytes = row.sealed.try_into().map_err(|_| OperateError::Damaged)?;
     Ok(DomainPublic::from_bytes(bytes))
@@ -216,7 +221,7 @@ pub(crate) async fn proven_public(
 }
 
 /// Where the row stands that says which paths the vault has.
-pub(crate) const PATHS: RowKey = RowKey { kind: Kind::Paths, lookup: singleton(Kind::Paths), version: None };
+pub(crate) const PATHS: RowKey = singleton(Kind::Paths);
 
 /// Which paths the vault has, and the row that says so. Only a vault older than the row may be without it.
 pub(crate) async fn paths(vault: &Vault, open: &Open, records: &Sealer) -> Result<(Option<Row>, PathsRecord), Refusal> {

@@ -7,14 +7,15 @@ use crate::hsm::settings::HsmSection;
 use crate::hsm::softhsm;
 use crate::new_client::NewClient;
 use crate::node_key::write_private;
-use crate::setup::{Running, Setup, moment};
+use crate::running::Running;
+use crate::setup::{Setup, moment};
 use crate::tls;
 use crate::vault::policy::FirstPolicy;
 use crate::watch::state::doubted;
 use keystead_access::PolicyDocument;
 use keystead_access::policy::AssignmentDocument;
 use keystead_access::role::{AUDIT_READER, CRYPTO_OFFICER};
-use keystead_engine::{Activation, IssuerInfo, NewVault, State, resource};
+use keystead_engine::{HsmActivation, IssuerInfo, NewVault, State, resource};
 use keystead_identity::{IssuerKey, Principal, TrustedIssuer};
 use keystead_model::{Authority, VaultKind};
 use keystead_server::Outgoing;
@@ -53,6 +54,18 @@ pub(crate) struct Args {
     limits: Option<PathBuf>,
 }
 
+impl Args {
+    /// Where the vault with HSM keys answers: at the next port, if nothing else was said.
+    fn hsm_address(&self) -> Result<SocketAddr, Failure> {
+        if let Some(address) = self.listen_hsm {
+            return Ok(address);
+        }
+        let port = self.listen.port().checked_add(1);
+        let port = port.ok_or_else(|| Failure::usage("no port after 65535: give --listen-hsm"))?;
+        Ok(SocketAddr::new(self.listen.ip(), port))
+    }
+}
+
 /// The file that a shell can source.
 const ENV_FILE: &str = "dev.env";
 /// The client's id and secret, a line each.
@@ -66,14 +79,7 @@ fn outgoing(ca: &str) -> Result<Outgoing, Failure> {
 }
 
 pub(crate) async fn run(args: Args) -> Result<(), Failure> {
-    let hsm = match args.listen_hsm {
-        Some(address) => address,
-        None => {
-            let port = args.listen.port().checked_add(1);
-            let port = port.ok_or_else(|| Failure::usage("no port after 65535: give --listen-hsm"))?;
-            SocketAddr::new(args.listen.ip(), port)
-        }
-    };
+    let hsm = args.hsm_address()?;
     let limits = args.limits.as_deref().map(config::read_limits).transpose()?;
     let setup = Setup::prepare(&args.data, LogSection::default(), None)?;
     let hsms = hsms(&args)?;
@@ -146,7 +152,7 @@ async fn hsm_vault(running: &Running, client: &str, port: u16, tokens: Vec<Strin
     let issuer =
         issuer.ok_or_else(|| Failure::unavailable("the vault dev is not open, so dev-hsm can trust nobody"))?;
     let policy = trusting(issuer, client, &vault.info().authorities);
-    let activation = Activation { tokens, purge_protection: false, policy };
+    let activation = HsmActivation { tokens, purge_protection: false, policy };
     let failed = |e| Failure::unavailable(format!("cannot activate dev-hsm: {e}"));
     running.instance.activate(HSM_VAULT, activation, moment(120)).await.map_err(failed)?;
     Ok(())

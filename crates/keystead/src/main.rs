@@ -46,6 +46,7 @@ mod pem;
 mod policy;
 mod rehearse;
 mod role;
+mod running;
 mod secret_file;
 mod serve;
 mod setup;

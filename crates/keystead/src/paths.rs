@@ -51,45 +51,58 @@ pub(crate) fn check(
     let mut files: Vec<&Path> = custody.into_iter().collect();
     for section in sections {
         let (at, path) = (section.span().start, section.get_ref());
-        let bad = |what: &str| Err((at, format!("path '{}': {what}", path.name)));
         let good = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
         if !(1..=24).contains(&path.name.len()) || !path.name.bytes().all(good) {
-            return bad("path.name has 1 to 24 characters of a-z, 0-9 and -");
+            return path.bad(at, "path.name has 1 to 24 characters of a-z, 0-9 and -");
         }
         if TAKEN.contains(&path.name.as_str()) || !names.insert(&path.name) {
-            return bad("path.name must be a name that no other [[path]] has, and neither `file` nor `quorum`");
+            return path
+                .bad(at, "path.name must be a name that no other [[path]] has, and neither `file` nor `quorum`");
         }
-        match (path.kind, &path.key_file, &path.credential, &path.token) {
-            (Kind::File, Some(file), None, None) => {
-                let what = format!(
-                    "path '{}': its key_file lies in the store's directory: a copy of the store would open itself",
-                    path.name
-                );
-                outside(file, store, at, &what)?;
-                // Removing one path would destroy the key of the other.
-                for other in &files {
-                    if same(file, other, at)? {
-                        return bad("its key_file is that of another path: each path needs a key of its own");
-                    }
-                }
-                files.push(file);
-            }
-            (Kind::Credential, None, Some(name), None) => {
-                if name.is_empty() || name.contains('/') || name.starts_with('.') {
-                    return bad("path.credential is the name of a credential, not a path");
-                }
-            }
-            (Kind::Hsm, None, None, Some(token)) => {
-                let found = tokens.iter().map(Spanned::get_ref).find(|hsm| hsm.name == *token);
-                let Some(hsm) = found else { return bad("path.token must be the name of an [[hsm]]") };
-                no_loop(path, hsm, store, at)?;
-            }
-            (Kind::File, ..) => return bad("kind file needs key_file and nothing else"),
-            (Kind::Credential, ..) => return bad("kind credential needs credential and nothing else"),
-            (Kind::Hsm, ..) => return bad("kind hsm needs token and nothing else"),
-        }
+        check_kind((at, path), tokens, store, &mut files)?;
     }
     Ok(())
+}
+
+/// What contradicts its kind. A key file joins `files`.
+fn check_kind<'a>(
+    (at, path): (usize, &'a PathSection),
+    tokens: &[Spanned<HsmSection>],
+    store: &Path,
+    files: &mut Vec<&'a Path>,
+) -> Result<(), (usize, String)> {
+    match (path.kind, &path.key_file, &path.credential, &path.token) {
+        (Kind::File, Some(file), None, None) => {
+            let what = format!(
+                "path '{}': its key_file lies in the store's directory: a copy of the store would open itself",
+                path.name
+            );
+            outside(file, store, at, &what)?;
+            // Removing one path would destroy the key of the other.
+            for other in &*files {
+                if same(file, other, at)? {
+                    return path.bad(at, "its key_file is that of another path: each path needs a key of its own");
+                }
+            }
+            files.push(file);
+            Ok(())
+        }
+        (Kind::Credential, None, Some(name), None) => {
+            match name.is_empty() || name.contains('/') || name.starts_with('.') {
+                true => path.bad(at, "path.credential is the name of a credential, not a path"),
+                false => Ok(()),
+            }
+        }
+        (Kind::Hsm, None, None, Some(token)) => {
+            match tokens.iter().map(Spanned::get_ref).find(|hsm| hsm.name == *token) {
+                Some(hsm) => no_loop(path, hsm, store, at),
+                None => path.bad(at, "path.token must be the name of an [[hsm]]"),
+            }
+        }
+        (Kind::File, ..) => path.bad(at, "kind file needs key_file and nothing else"),
+        (Kind::Credential, ..) => path.bad(at, "kind credential needs credential and nothing else"),
+        (Kind::Hsm, ..) => path.bad(at, "kind hsm needs token and nothing else"),
+    }
 }
 
 /// A token whose PIN lies behind the root that it is to open would never open it.
@@ -106,6 +119,10 @@ fn no_loop(path: &PathSection, hsm: &HsmSection, store: &Path, at: usize) -> Res
 }
 
 impl PathSection {
+    fn bad(&self, at: usize, what: &str) -> Result<(), (usize, String)> {
+        Err((at, format!("path '{}': {what}", self.name)))
+    }
+
     /// The path itself. Nothing is read yet.
     pub(crate) fn open(&self, hsms: &Hsms) -> Result<Arc<dyn UnsealPath>, Failure> {
         let incomplete = || Failure::usage(format!("path '{}' is incomplete", self.name));

@@ -7,8 +7,8 @@ use crate::exit::Failure;
 use crate::handler::Front;
 use crate::hsm::settings::HsmSection;
 use crate::paths::PathSection;
+use crate::running::{Running, StopSignals};
 use crate::watch::gather::{Held, Sources};
-use crate::watch::state::Said;
 use crate::watch::{log, port, traces};
 use crate::{node_key, storage, syslog, tls};
 use keystead_audit::{FileSink, Journal, Node, Pump, Sink};
@@ -23,10 +23,8 @@ use rustix::fs::{FlockOperation, flock};
 use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::task::JoinHandle;
 
 /// Everything a node needs to start.
 pub(crate) struct Setup {
@@ -57,22 +55,6 @@ pub(crate) struct Setup {
     /// Why the memory is not locked, if it is not.
     pub(crate) unlocked: Option<&'static str>,
     pub(crate) lock: std::fs::File,
-}
-
-/// A node whose listeners are bound.
-pub(crate) struct Running {
-    pub(crate) instance: Arc<Instance>,
-    server: Server,
-    follower: Option<Follower>,
-    port: Option<Server>,
-    traces: Option<traces::Sender>,
-    held: Arc<Held>,
-    clock: Keeper,
-    store: Store,
-    journal: Journal,
-    stop: StopSignals,
-    _pumps: Arc<Vec<Pump>>,
-    _lock: std::fs::File,
 }
 
 /// A node to which nobody listens.
@@ -196,28 +178,19 @@ impl Setup {
         });
         front.show(&sources);
         let server = self.listen(server, &identity).await?;
-        let port = match self.metrics {
-            None => None,
-            Some(address) => Some(port::server(address, &sources).await?),
-        };
+        let port = self.port(&sources).await?;
         let files = self.certificate.take();
         let follower = files.map(|files| Follower::new(files, &self.pair, identity, Arc::clone(&instance)));
-        let _lock = self.lock;
-        let clock = keeper;
-        Ok(Running {
-            instance,
-            server,
-            follower,
-            port,
-            traces,
-            held,
-            clock,
-            store,
-            journal,
-            stop,
-            _pumps: pumps,
-            _lock,
-        })
+        let (clock, _pumps, _lock) = (keeper, pumps, self.lock);
+        Ok(Running { instance, server, follower, port, traces, held, clock, store, journal, stop, _pumps, _lock })
+    }
+
+    /// The plain port, if there is one.
+    async fn port(&self, sources: &Arc<Sources>) -> Result<Option<Server>, Failure> {
+        match self.metrics {
+            None => Ok(None),
+            Some(address) => port::server(address, sources).await.map(Some),
+        }
     }
 
     /// Which issuers there are to ask stands in the vaults' policies; which hosts may be reached, in the configuration.
@@ -320,41 +293,6 @@ impl Setup {
     }
 }
 
-impl Running {
-    /// Serves until SIGTERM or Ctrl-C, then makes all state durable.
-    pub(crate) async fn serve(self) -> Result<(), Failure> {
-        let clock = Arc::new(Mutex::new(self.clock));
-        let beats = tokio::spawn(beat(Arc::clone(&self.instance), self.held, Arc::clone(&clock)));
-        let sweeps = tokio::spawn(sweep(Arc::clone(&self.instance)));
-        let turns = tokio::spawn(turn(Arc::clone(&self.instance)));
-        let wholes = tokio::spawn(whole(Arc::clone(&self.instance)));
-        let following = self.follower.map(|follower| tokio::spawn(follower.run()));
-        let port = self.port.map(|port| tokio::spawn(port.run(std::future::pending())));
-        let ended = self.server.run(self.stop.received()).await;
-        if ended.cut > 0 {
-            tracing::warn!("{} requests were still under way when the grace time ended", ended.cut);
-        }
-        beats.abort();
-        sweeps.abort();
-        turns.abort();
-        wholes.abort();
-        following.inspect(JoinHandle::abort);
-        // Probes are answered until here, so that whoever watches sees the stop.
-        port.inspect(JoinHandle::abort);
-        if let Some(traces) = self.traces {
-            traces.close().await;
-        }
-        // When it was last seen running: the next start is held against it.
-        let note = self.instance.watch_clock(moment(5), steady_millis()).await;
-        if let Err(e) = keeper(&clock).write(note) {
-            tracing::warn!("the clock may be doubted at the next start: {}", e.into_message());
-        }
-        self.journal.close().await;
-        self.store.close().await;
-        Ok(())
-    }
-}
-
 /// Starts each token's worker. They open their tokens meanwhile; what needs one waits for it.
 fn tokens(sections: &[HsmSection]) -> Result<Hsms, Failure> {
     Ok(Hsms::new(sections.iter().map(HsmSection::start).collect::<Result<Vec<_>, _>>()?))
@@ -362,80 +300,6 @@ fn tokens(sections: &[HsmSection]) -> Result<Hsms, Failure> {
 
 fn pump(journal: &Journal, sink: impl Sink) -> Result<Pump, Failure> {
     Pump::start(journal, sink).map_err(|e| Failure::unavailable(format!("cannot start the audit sink: {e}")))
-}
-
-/// Carries out what is due, each second.
-async fn beat(instance: Arc<Instance>, held: Arc<Held>, clock: Arc<Mutex<Keeper>>) {
-    let mut said = Said::default();
-    let mut every = tokio::time::interval(Duration::from_secs(1));
-    every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        every.tick().await;
-        let at = moment(60);
-        let note = instance.watch_clock(at, steady_millis()).await;
-        keeper(&clock).keep(note);
-        said.clock(note.doubt.as_ref(), instance.doubted());
-        match instance.tick(at).await {
-            Ok(beat) => held.set(beat.held),
-            Err(e) => tracing::warn!("the scheduler could not read what is due: {e}"),
-        }
-        let health = instance.journal().health();
-        said.journal(&health.state, health.publish_error.as_ref());
-    }
-}
-
-/// Destroys what no row names in the tokens. It waits for them, so it has a beat of its own.
-async fn sweep(instance: Arc<Instance>) {
-    let mut every = tokio::time::interval(Duration::from_secs(1));
-    every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        every.tick().await;
-        instance.sweep(moment(60)).await;
-    }
-}
-
-/// Goes on with backups and restores: they wait for their places.
-async fn whole(instance: Arc<Instance>) {
-    let mut every = tokio::time::interval(Duration::from_secs(1));
-    every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        every.tick().await;
-        instance.continue_jobs(|| moment(60)).await;
-    }
-}
-
-/// Goes on with rotations of roots: without a pause while there is something to do.
-async fn turn(instance: Arc<Instance>) {
-    loop {
-        let pause = if instance.turn(moment(60)).await { 5 } else { 500 };
-        tokio::time::sleep(Duration::from_millis(pause)).await;
-    }
-}
-
-fn keeper(clock: &Mutex<Keeper>) -> MutexGuard<'_, Keeper> {
-    clock.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// SIGTERM and SIGINT, caught from when this is made.
-struct StopSignals {
-    term: Signal,
-    int: Signal,
-}
-
-impl StopSignals {
-    fn new() -> Result<Self, Failure> {
-        let caught =
-            |kind| signal(kind).map_err(|e| Failure::unavailable(format!("cannot wait for signals to stop: {e}")));
-        Ok(Self { term: caught(SignalKind::terminate())?, int: caught(SignalKind::interrupt())? })
-    }
-
-    /// Whichever comes first, also one that came before this was asked.
-    async fn received(mut self) {
-        tokio::select! {
-            _ = self.term.recv() => {}
-            _ = self.int.recv() => {}
-        }
-    }
 }
 
 /// Where time enters for work that no request brings.
@@ -450,7 +314,7 @@ pub(crate) fn moment(seconds: u64) -> Moment {
 }
 
 /// A clock that counts while the machine sleeps and cannot be set.
-fn steady_millis() -> i64 {
+pub(crate) fn steady_millis() -> i64 {
     let t = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
     t.tv_sec.saturating_mul(1000).saturating_add(t.tv_nsec / 1_000_000)
 }

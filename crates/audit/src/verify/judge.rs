@@ -26,14 +26,7 @@ pub(super) fn first_bad_record(
     logs: &BTreeMap<VaultId, Log>,
     until: u64,
 ) -> Result<Option<Finding>, NotVerified> {
-    let mut believed = BTreeMap::new();
-    for (vault, log) in logs {
-        if let Some(signed) = log.signed()
-            && let Some(kind) = believable(&log_dir(dir, *vault), signed)?
-        {
-            believed.insert(*vault, Leaves::new(log_dir(dir, *vault), kind, signed.size));
-        }
-    }
+    let mut believed = believed(dir, logs)?;
     let mut walk = Walk::begin(dir)?;
     let mut first_segment = true;
     loop {
@@ -68,6 +61,19 @@ pub(super) fn first_bad_record(
             Event::Broken(_) => return Ok(None),
         }
     }
+}
+
+/// The logs whose tiles lead to a signed root, and what these say.
+fn believed(dir: &Path, logs: &BTreeMap<VaultId, Log>) -> Result<BTreeMap<VaultId, Leaves>, NotVerified> {
+    let mut believed = BTreeMap::new();
+    for (vault, log) in logs {
+        if let Some(signed) = log.signed()
+            && let Some(kind) = believable(&log_dir(dir, *vault), signed)?
+        {
+            believed.insert(*vault, Leaves::new(log_dir(dir, *vault), kind, signed.size));
+        }
+    }
+    Ok(believed)
 }
 
 /// Whether the record of `index` follows anywhere in the journal after frame `after`.

@@ -1,6 +1,6 @@
 //! The spelling of an activation record.
 
-use super::{Activation, AllowedPath, BadActivation, Custodian, NodeIdentity};
+use super::{ActivationRecord, AllowedPath, BadActivation, Custodian, NodeIdentity};
 use crate::shares::Quorum;
 use crate::{Certificate, DomainPublic};
 use base64::Engine as _;
@@ -63,7 +63,7 @@ impl Json {
         }
     }
 
-    pub(super) fn of(record: &Activation) -> Self {
+    pub(super) fn of(record: &ActivationRecord) -> Self {
         let custodian = |of: &Custodian| CustodianJson {
             certificate: STANDARD.encode(of.certificate.der()),
             share: hex::encode(of.share),
@@ -94,12 +94,12 @@ impl Json {
         serde_json::to_vec(self).unwrap_or_default()
     }
 
-    pub(super) fn parse(self) -> Result<Activation, BadActivation> {
+    pub(super) fn parse(self) -> Result<ActivationRecord, BadActivation> {
         let bad = BadActivation::Member;
         let authority = |text: String| text.parse::<Authority>().map_err(|_| bad("an authority is none"));
         let custodians: Vec<Custodian> =
             (1..).zip(self.custodians).map(|(at, of)| of.parse(at)).collect::<Result<_, _>>()?;
-        Ok(Activation {
+        Ok(ActivationRecord {
             vault: self.vault.parse::<VaultId>().map_err(|_| bad("its vault has no id of 32 hexadecimal digits"))?,
             name: self.name,
             kind: VaultKind::from_name(&self.kind).ok_or(bad("its kind is neither vault nor hsm"))?,

@@ -4,9 +4,9 @@ use crate::words;
 use proptest::prelude::*;
 use serde_json::json;
 
-pub(crate) fn record() -> Activation {
+pub(crate) fn record() -> ActivationRecord {
     let custodian = |(number, certificate)| Custodian { certificate, share: [number; 32] };
-    Activation {
+    ActivationRecord {
         vault: VaultId::from_bytes([1; 16]),
         name: "payments".to_owned(),
         kind: VaultKind::Hsm,
@@ -28,21 +28,23 @@ pub(crate) fn record() -> Activation {
 #[test]
 fn what_is_written_is_read_again() {
     let bytes = record().to_bytes();
-    assert_eq!(Activation::parse(&bytes), Ok(record()));
+    assert_eq!(ActivationRecord::parse(&bytes), Ok(record()));
     assert_eq!(record().digest(), sha256(&[&bytes]));
-    let none = Activation { nodes: Vec::new(), kind: VaultKind::Vault, ..record() };
-    assert_eq!(Activation::parse(&none.to_bytes()), Ok(none));
+    let none = ActivationRecord { nodes: Vec::new(), kind: VaultKind::Vault, ..record() };
+    assert_eq!(ActivationRecord::parse(&none.to_bytes()), Ok(none));
 }
 
 #[test]
 fn golden_record_that_allows_unseal_paths() {
-    let none = Activation::parse(include_bytes!("../../tests/golden/activation.json")).unwrap();
-    let allowing =
-        |paths: &[&str]| Activation { paths: paths.iter().map(|path| path.parse().unwrap()).collect(), ..none.clone() };
+    let none = ActivationRecord::parse(include_bytes!("../../tests/golden/activation.json")).unwrap();
+    let allowing = |paths: &[&str]| ActivationRecord {
+        paths: paths.iter().map(|path| path.parse().unwrap()).collect(),
+        ..none.clone()
+    };
     let golden = include_bytes!("../../tests/golden/activation-paths.json");
-    assert_eq!(Activation::parse(golden), Ok(allowing(&["boot:credential", "file:file"])));
+    assert_eq!(ActivationRecord::parse(golden), Ok(allowing(&["boot:credential", "file:file"])));
     let empty = String::from_utf8(golden.to_vec()).unwrap().replacen("[\"boot:credential\",\"file:file\"]", "[]", 1);
-    assert_eq!(Activation::parse(empty.as_bytes()), Err(BadActivation::Spelling));
+    assert_eq!(ActivationRecord::parse(empty.as_bytes()), Err(BadActivation::Spelling));
     let twice = allowing(&["boot:credential", "boot:file"]);
     assert!(matches!(twice.check(), Err(BadActivation::Member(_))));
 }
@@ -50,7 +52,7 @@ fn golden_record_that_allows_unseal_paths() {
 #[test]
 fn golden_record_whose_unseal_paths_have_no_kind_is_read_and_allows_none() {
     let golden = include_bytes!("../../tests/golden/activation-path-names.json");
-    let record = Activation::parse(golden).unwrap();
+    let record = ActivationRecord::parse(golden).unwrap();
     assert_eq!(record.paths.iter().map(AllowedPath::name).collect::<Vec<_>>(), ["boot", "file"]);
     assert_eq!(record.to_bytes(), golden);
     for kind in ["file", "credential", "hsm"] {
@@ -65,7 +67,7 @@ fn an_allowed_path_has_a_name_and_a_kind_and_is_no_other_of_the_name() {
     for text in ["boot", "Boot:file", ":file", "boot:", "boot:File", "boot:tpm", "boot:file:file", ""] {
         assert_eq!(text.parse::<AllowedPath>(), Err(BadPath), "{text}");
     }
-    let record = Activation { paths: vec![path], ..record() };
+    let record = ActivationRecord { paths: vec![path], ..record() };
     assert!(record.allows("boot", "credential"));
     for (name, kind) in [("boot", "file"), ("file", "credential"), ("boot:credential", "")] {
         assert!(!record.allows(name, kind), "{name} {kind}");
@@ -85,17 +87,17 @@ fn another_spelling_of_the_same_is_refused() {
         (&"02".repeat(32), &"02".repeat(32).to_uppercase()),
     ] {
         let other = text.replacen(from, to, 1);
-        match Activation::parse(other.as_bytes()) {
+        match ActivationRecord::parse(other.as_bytes()) {
             Ok(read) => assert!(read != record() || other == text, "{to}"),
             Err(why) => assert_eq!(why, BadActivation::Spelling, "{to}"),
         }
     }
     let pretty = serde_json::to_vec_pretty(&serde_json::from_str::<Value>(&text).unwrap()).unwrap();
-    assert_eq!(Activation::parse(&pretty), Err(BadActivation::Spelling));
-    assert_eq!(Activation::parse(&[text.as_bytes(), b"\n"].concat()), Err(BadActivation::Spelling));
+    assert_eq!(ActivationRecord::parse(&pretty), Err(BadActivation::Spelling));
+    assert_eq!(ActivationRecord::parse(&[text.as_bytes(), b"\n"].concat()), Err(BadActivation::Spelling));
     let other_order = text.replacen("{\"a\":\"x\",\"z\":1}", "{\"z\":1,\"a\":\"x\"}", 1);
     assert_ne!(other_order, text);
-    assert_eq!(Activation::parse(other_order.as_bytes()), Err(BadActivation::Spelling));
+    assert_eq!(ActivationRecord::parse(other_order.as_bytes()), Err(BadActivation::Spelling));
 }
 
 #[test]
@@ -104,7 +106,7 @@ fn a_record_that_cannot_be_is_refused_by_name() {
     let refused = |from: &str, to: &str| {
         let other = text.replacen(from, to, 1);
         assert_ne!(other, text, "{from}");
-        Activation::parse(other.as_bytes()).unwrap_err()
+        ActivationRecord::parse(other.as_bytes()).unwrap_err()
     };
     assert_eq!(refused("activation\":1", "activation\":2"), BadActivation::Version(2));
     for (from, to) in [("\"kind\"", "\"kin\""), ("{", ""), ("\"nodes\"", "\"more\":1,\"nodes\"")] {
@@ -132,11 +134,11 @@ fn a_record_that_cannot_be_is_refused_by_name() {
     let why = DomainError::Twice { at: 3 };
     assert_eq!(twice.check(), Err(BadActivation::Custodian { at: 3, why }));
     assert_eq!(
-        Activation { policy: json!([]), ..record() }.check(),
+        ActivationRecord { policy: json!([]), ..record() }.check(),
         Err(BadActivation::Member("its policy is no document"))
     );
-    let long = Activation { policy: json!({"a": "b".repeat(MAX_ACTIVATION)}), ..record() };
-    assert!(long.check().is_err() && Activation::parse(&long.to_bytes()) == Err(BadActivation::TooLarge));
+    let long = ActivationRecord { policy: json!({"a": "b".repeat(MAX_ACTIVATION)}), ..record() };
+    assert!(long.check().is_err() && ActivationRecord::parse(&long.to_bytes()) == Err(BadActivation::TooLarge));
 }
 
 #[test]
@@ -155,7 +157,7 @@ proptest! {
         let at = at.index(bytes.len());
         prop_assume!(bytes[at] != byte);
         bytes[at] = byte;
-        if let Ok(other) = Activation::parse(&bytes) {
+        if let Ok(other) = ActivationRecord::parse(&bytes) {
             prop_assert_ne!(words(&other.digest()), words(&record().digest()));
         }
     }

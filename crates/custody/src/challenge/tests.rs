@@ -1,5 +1,5 @@
 use super::*;
-use crate::shares::{Quorum, split};
+use crate::shares::{Quorum, Share, split};
 use proptest::prelude::*;
 
 const NOW: Time = Time(1_000);
@@ -143,7 +143,8 @@ fn what_no_node_signed_is_refused() {
 fn the_golden_answers_open_to_the_golden_challenges() {
     let private = Zeroizing::new([0x77; 32]);
     let key = SingleUseKey { public: hpke::public_of(&private).unwrap(), private };
-    let record = crate::activation::Activation::parse(include_bytes!("../../tests/golden/activation.json")).unwrap();
+    let record =
+        crate::activation::ActivationRecord::parse(include_bytes!("../../tests/golden/activation.json")).unwrap();
     let (issuer, subject) = ("https://login.example".to_owned(), "ada".to_owned());
     let (unseal, replace) = (Purpose::Unseal, Purpose::Replace { activation: record.digest() });
     let appoint = Purpose::Appoint(Appointee { issuer, subject, secret: Some([0x88; 32]) });

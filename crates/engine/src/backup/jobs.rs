@@ -20,7 +20,7 @@ const MOST: usize = 64;
 const PATIENCE: i64 = 15 * 60_000;
 
 /// Where the row stands that names the newest jobs.
-const JOBS: RowKey = RowKey { kind: Kind::Backup, lookup: singleton(Kind::Backup), version: None };
+const JOBS: RowKey = singleton(Kind::Backup);
 
 /// A job with its row.
 pub(crate) struct Job<W> {

@@ -13,7 +13,7 @@ use keystead_store::{Changes, Kind, RowKey};
 use minicbor::bytes::ByteArray;
 use std::sync::Arc;
 
-const PLACE: RowKey = RowKey { kind: Kind::Clock, lookup: singleton(Kind::Clock), version: None };
+const PLACE: RowKey = singleton(Kind::Clock);
 
 /// What a vault's administrators confirmed last, and when.
 #[derive(Debug, Clone, Copy)]

@@ -8,23 +8,29 @@ use crate::info::VaultInfo;
 use crate::opening;
 use crate::operate::OperateError;
 use crate::room::digest;
-use crate::vault::{State, Vault};
+use crate::vault::Vault;
 use keystead_access::PolicyDocument;
-use keystead_custody::activation::{Activation as Record, BadActivation};
+use keystead_custody::activation::{ActivationRecord, BadActivation};
 use keystead_custody::{DomainError, Restored, WorkingKeys, receive};
 use keystead_formats::security_domain::{BadSecurityDomain, RestoreBlob, SecurityDomain};
 use keystead_model::{Action, Moment, VaultId, VaultKind, VaultStatus};
 use keystead_store::Kind;
 use std::sync::Arc;
 
-/// What the customer made, as he sent it.
-pub struct DomainActivation {
+/// The domain that the customer made, in the files as he sent them.
+pub struct DomainFiles {
     /// The activation record.
     pub record: Vec<u8>,
     /// The security domain.
     pub security_domain: Vec<u8>,
     /// The working keys, for the transfer key.
     pub transfer: Vec<u8>,
+}
+
+/// What a vault gets that waits for its customer's domain.
+pub struct DomainActivation {
+    /// The domain.
+    pub domain: DomainFiles,
     /// The names of the tokens of its HSM, in the order in which they are asked.
     pub tokens: Vec<String>,
     /// The names of the unseal paths that open it besides its custodians.
@@ -105,7 +111,7 @@ pub type PolicyReader<'a> = &'a (dyn Fn(&[u8]) -> Result<PolicyDocument, String>
 
 /// What was checked.
 struct Checked {
-    record: Record,
+    record: ActivationRecord,
     policy: PolicyDocument,
     keys: WorkingKeys,
 }
@@ -121,14 +127,14 @@ impl Instance {
     ) -> Result<VaultSummary, OperateError> {
         let _one_at_a_time = self.operating.lock().await;
         let waiting = self.waiting(name)?;
-        let Checked { record, policy, keys } = self.checked(&waiting.info, &new, read)?;
+        let Checked { record, policy, keys } = self.checked(&waiting.info, &new.domain, read)?;
         let tokens = self.tokens_of(waiting.info.kind, &new.tokens, &keys)?;
         let paths = new.paths.iter().map(|path| self.its_path(path)).collect::<Result<Vec<_>, _>>()?;
         if let Some(path) = paths.iter().find(|path| !record.allows(path.name(), path.kind())) {
             return Err(NotActivated::path(path.name(), path.kind()).into());
         }
         let (public, activation, purge_protection) = (record.domain_public, record.digest(), record.purge_protection);
-        let rows = vec![(Kind::Activation, new.record), (Kind::SecurityDomain, new.security_domain)];
+        let rows = vec![(Kind::Activation, new.domain.record), (Kind::SecurityDomain, new.domain.security_domain)];
         let domain = Domain::Custodians(Custodians { public, keys, activation, paths, rows });
         self.begin(&waiting, domain, (policy, purge_protection), tokens, at).await
     }
@@ -161,18 +167,12 @@ impl Instance {
         self.register(Arc::clone(&vault));
         self.append(slot, operation, &committed.record).await?;
         let open = opening::open(&vault, &root.into(), VaultStatus::Active, at).await?;
-        vault.state.store(Arc::new(State::Open(Arc::new(open))));
-        vault.look_at_issuers(at);
+        vault.set_open(open, at);
         self.note(Action::VaultActivated, vault.info.id, at).await?;
         Ok(summary(&vault))
     }
 
-    fn checked(
-        &self,
-        vault: &VaultInfo,
-        new: &DomainActivation,
-        read: PolicyReader<'_>,
-    ) -> Result<Checked, NotActivated> {
+    fn checked(&self, vault: &VaultInfo, new: &DomainFiles, read: PolicyReader<'_>) -> Result<Checked, NotActivated> {
         let (record, keys) = self.agreeing(vault, new)?;
         let policy = read(record.policy.to_string().as_bytes()).map_err(NotActivated::Policy)?;
         Ok(Checked { record, policy, keys })
@@ -182,9 +182,9 @@ impl Instance {
     pub(super) fn agreeing(
         &self,
         vault: &VaultInfo,
-        new: &DomainActivation,
-    ) -> Result<(Record, WorkingKeys), NotActivated> {
-        let record = Record::parse(&new.record).map_err(NotActivated::Record)?;
+        new: &DomainFiles,
+    ) -> Result<(ActivationRecord, WorkingKeys), NotActivated> {
+        let record = ActivationRecord::parse(&new.record).map_err(NotActivated::Record)?;
         of_this_vault(vault, &record)?;
         let file = |what| move |why| NotActivated::File { what, why };
         let domain = SecurityDomain::parse(&new.security_domain).map_err(file("security domain"))?;
@@ -225,7 +225,7 @@ impl Instance {
     }
 }
 
-fn of_this_vault(vault: &VaultInfo, record: &Record) -> Result<(), NotActivated> {
+fn of_this_vault(vault: &VaultInfo, record: &ActivationRecord) -> Result<(), NotActivated> {
     let members = [
         ("vault id", record.vault == vault.id),
         ("name", record.name == vault.name),

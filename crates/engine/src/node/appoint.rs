@@ -1,8 +1,8 @@
 //! The custodians of an open vault make somebody its administrator: what is left where every administrator is gone. It
 //! is a change of the policy like any other, by other people.
 
-use super::Instance;
-use super::quorum::{Asked, Then};
+use super::quorum::{Act, Asked};
+use super::{Instance, now_open};
 use crate::believed::Trust;
 use crate::birth::BUILT_IN;
 use crate::error::Refusal;
@@ -10,7 +10,7 @@ use crate::opening;
 use crate::operate::OperateError;
 use crate::policy_row;
 use crate::room::{Place, seal_row};
-use crate::vault::{Open, State, Vault};
+use crate::vault::{Open, Vault};
 use keystead_access::{Known, Mandate, Policy, PolicyDocument, Who};
 use keystead_custody::challenge::Appointee;
 use keystead_identity::{Client, Principal};
@@ -30,9 +30,7 @@ impl Instance {
     pub async fn ask_appointment(&self, name: &str, who: Appointee, at: Moment) -> Result<Asked, OperateError> {
         let _one_at_a_time = self.operating.lock().await;
         let vault = self.of_custodians(name)?;
-        let State::Open(open) = vault.state() else {
-            return Err(OperateError::WrongState { state: vault.state().name(), needed: "open" });
-        };
+        let open = now_open(&vault)?;
         let issuer = match who.issuer.as_str() {
             BUILT_IN => open.issuer.info().iss,
             _ => who.issuer,
@@ -40,7 +38,7 @@ impl Instance {
         let who = Appointee { issuer, ..who };
         let (_, document) = stored(&vault, &open).await?;
         changed(&open, document, &who, at)?;
-        self.ask(&vault, Then::Appoint(Appointment(who)), at).await
+        self.ask(&vault, Act::Appoint(Appointment(who)), at).await
     }
 
     /// The custodians with these numbers have agreed.

@@ -7,7 +7,7 @@ use crate::error::Refusal;
 use crate::operate::OperateError;
 use crate::vault::{State, Vault};
 use crate::wraps;
-use keystead_custody::activation::{Activation as Record, Custodian};
+use keystead_custody::activation::{ActivationRecord, Custodian};
 use keystead_custody::confirmation::Confirmation;
 use keystead_model::{Action, Moment};
 use keystead_store::{Changes, Kind, Row, RowKey};
@@ -92,7 +92,7 @@ async fn counted(vault: &Vault) -> Result<QuorumView, OperateError> {
 /// Whether the confirmation of a custodian holds that is stored, if one is.
 pub(super) async fn confirmation(
     vault: &Vault,
-    record: &Record,
+    record: &ActivationRecord,
     custodian: &Custodian,
 ) -> Result<Option<bool>, OperateError> {
     let lookup = custodian.certificate.thumbprint();
@@ -100,15 +100,15 @@ pub(super) async fn confirmation(
     Ok(row.map(|row| holds(&row, record)))
 }
 
-fn holds(row: &Row, record: &Record) -> bool {
+fn holds(row: &Row, record: &ActivationRecord) -> bool {
     let found = Confirmation::parse(&row.sealed);
     found.is_ok_and(|found| found.certificate == row.lookup && found.verify(record).is_ok())
 }
 
 /// The activation record, as it stands in the clear: whoever opens the vault holds it against what the vault sealed.
-pub(super) async fn stored_record(vault: &Vault) -> Result<Record, OperateError> {
-    let at = RowKey { kind: Kind::Activation, lookup: singleton(Kind::Activation), version: None };
+pub(super) async fn stored_record(vault: &Vault) -> Result<ActivationRecord, OperateError> {
+    let at = singleton(Kind::Activation);
     let row = wraps::get(vault, at).await?.ok_or(OperateError::Damaged)?;
-    let record = Record::parse(&row.sealed).map_err(|_| OperateError::Damaged)?;
+    let record = ActivationRecord::parse(&row.sealed).map_err(|_| OperateError::Damaged)?;
     if record.vault == vault.info.id { Ok(record) } else { Err(OperateError::Damaged) }
 }

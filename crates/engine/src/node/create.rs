@@ -1,10 +1,10 @@
 //! A new vault.
 
 use super::{CUSTODY, Instance, QUORUM, VaultSummary, summary};
-use crate::birth::{self, Domain};
+use crate::birth::{Domain, birth};
 use crate::opening;
 use crate::operate::OperateError;
-use crate::vault::State;
+use crate::room::digest;
 use keystead_access::PolicyDocument;
 use keystead_model::{Action, Authority, Moment, Revision, VaultId, VaultKind, VaultStatus};
 use keystead_store::{Changes, VaultRow};
@@ -34,51 +34,55 @@ pub struct NewVault {
     pub quorum: bool,
 }
 
+impl NewVault {
+    /// Kind hsm without an HSM is there, and waits.
+    const fn waits(&self) -> bool {
+        self.quorum || (matches!(self.kind, VaultKind::Hsm) && self.tokens.is_empty())
+    }
+
+    fn row(&self, at: Moment) -> VaultRow {
+        let (status, custody) = match (self.quorum, self.waits()) {
+            // What it waits for is kept with it, so that nothing else activates it.
+            (true, _) => (VaultStatus::Inactive, QUORUM),
+            (false, true) => (VaultStatus::Inactive, "none"),
+            (false, false) => (VaultStatus::Active, CUSTODY),
+        };
+        VaultRow {
+            id: VaultId::from_bytes(keystead_crypto::random()),
+            name: self.name.clone(),
+            kind: self.kind,
+            status,
+            authorities: self.authorities.clone(),
+            custody: custody.to_owned(),
+            created: at.now,
+            retention_days: self.retention_days,
+            tenant: self.tenant.clone(),
+            revision: Revision(0),
+        }
+    }
+}
+
 impl Instance {
     /// Creates a vault and, where a path to a root is configured, opens it. Kind hsm waits for its HSM.
     pub async fn create(&self, new: NewVault, at: Moment) -> Result<VaultSummary, OperateError> {
         check(&new)?;
         let _one_at_a_time = self.operating.lock().await;
-        // Kind hsm without an HSM is there, and waits.
-        let waits = new.quorum || (new.kind == VaultKind::Hsm && new.tokens.is_empty());
         if !new.tokens.is_empty() {
             self.known_tokens(&new.tokens)?;
         }
-        let row = VaultRow {
-            id: VaultId::from_bytes(keystead_crypto::random()),
-            name: new.name,
-            kind: new.kind,
-            status: if waits { VaultStatus::Inactive } else { VaultStatus::Active },
-            authorities: new.authorities,
-            custody: match (new.quorum, waits) {
-                // What it waits for is kept with it, so that nothing else activates it.
-                (true, _) => QUORUM,
-                (false, true) => "none",
-                (false, false) => CUSTODY,
-            }
-            .to_owned(),
-            created: at.now,
-            retention_days: new.retention_days,
-            tenant: new.tenant,
-            revision: Revision(0),
-        };
+        let row = new.row(at);
         let vault = self.vault_of(&row);
-        let (root, changes) = if waits {
-            (None, Changes::default())
-        } else {
-            let path = self.birth_path()?;
-            let born =
-                birth::birth(&vault, Domain::Here(&*path), new.policy, new.purge_protection, &new.tokens, at).await?;
-            (Some(born.0), born.1)
+        let first = self.first(&vault, new.purge_protection, None)?;
+        let (root, changes) = match new.waits() {
+            true => (None, Changes::default()),
+            false => {
+                let path = self.birth_path()?;
+                let (policy, purges, tokens) = (new.policy, new.purge_protection, &new.tokens);
+                let (root, changes) = birth(&vault, Domain::Here(&*path), policy, purges, tokens, at).await?;
+                (Some(root), changes)
+            }
         };
-        let digest = crate::room::digest(&changes);
-        let (operation, make) = self.vault_record(
-            &vault,
-            Action::VaultCreated,
-            self.first(&vault, new.purge_protection, None)?,
-            at,
-            digest,
-        );
+        let (operation, make) = self.vault_record(&vault, Action::VaultCreated, first, at, digest(&changes));
         let slot = self.parts.journal.reserve()?;
         let committed = self.parts.store.create_vault(row, changes, make).await?;
         // It stands, whatever comes now: sealed, if it does not open.
@@ -86,10 +90,7 @@ impl Instance {
         self.append(slot, operation, &committed.record).await?;
         if let Some(root) = root {
             match opening::open(&vault, &root.into(), VaultStatus::Active, at).await {
-                Ok(open) => {
-                    vault.state.store(Arc::new(State::Open(Arc::new(open))));
-                    vault.look_at_issuers(at);
-                }
+                Ok(open) => vault.set_open(open, at),
                 Err(e) => tracing::warn!(vault = %vault.info.name, "created, and sealed: {e}"),
             }
         }

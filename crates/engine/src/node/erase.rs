@@ -10,8 +10,8 @@ use crate::records::FormerRecord;
 use crate::vault::{Open, State, Vault};
 use crate::wraps::{self, Stored};
 use keystead_custody::{UnsealPath, Wraps};
-use keystead_model::{Action, Moment, OperationId, Time, VaultId};
-use keystead_store::{Kind, RowKey};
+use keystead_model::{Action, Moment, ObjectId, OperationId, Time, VaultId};
+use keystead_store::Kind;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// What came of an erasure.
@@ -93,11 +93,7 @@ impl Instance {
             Some(open) => self.approved((&vault, open), Approvable::Erasure, operation, at).await?.id,
             None => None,
         };
-        let clear = match approved {
-            None => minicbor::to_vec(keys),
-            Some(id) => minicbor::to_vec((keys, id.to_string())),
-        };
-        let clear = clear.map_err(|_| Refusal::Fault)?;
+        let clear = said(keys, approved)?;
         self.erase_rows(&vault, operation, clear.clone(), at).await?;
         self.store().scrub();
         drop(alone);
@@ -134,7 +130,7 @@ impl Instance {
             Ok(committed) => committed,
             Err(e) if e.is_undone() => return Err(e.into()),
             Err(_) => {
-                vault.state.store(Arc::new(State::Sealed));
+                vault.set_sealed();
                 return Err(TurnedAway::OutcomeUnknown.into());
             }
         };
@@ -197,6 +193,15 @@ impl Instance {
     }
 }
 
+/// What the record of an erasure says in the clear.
+fn said(keys: u64, approved: Option<ObjectId>) -> Result<Vec<u8>, Refusal> {
+    let clear = match approved {
+        None => minicbor::to_vec(keys),
+        Some(id) => minicbor::to_vec((keys, id.to_string())),
+    };
+    clear.map_err(|_| Refusal::Fault)
+}
+
 async fn any_opens(path: &dyn UnsealPath, vault: VaultId, wraps: &Wraps) -> bool {
     for wrap in &wraps.roots {
         if path.unwrap_root(vault, wrap).await.is_ok() {
@@ -214,7 +219,7 @@ async fn any_opens(path: &dyn UnsealPath, vault: VaultId, wraps: &Wraps) -> bool
 async fn outside(vault: &Vault, open: &Open) -> Result<Vec<String>, OperateError> {
     let (_, listed) = wraps::paths(vault, open, &open.seals().records).await?;
     let mut told: Vec<_> = listed.former.iter().flatten().map(before).collect();
-    let at = RowKey { kind: Kind::SecurityDomain, lookup: singleton(Kind::SecurityDomain), version: None };
+    let at = singleton(Kind::SecurityDomain);
     let given = wraps::get(vault, at).await?.is_some();
     let adopted = open.domain != vault.info.id;
     let whose = "whose custodians open older copies of the store as before";

@@ -17,7 +17,7 @@ mod replace;
 mod retry;
 mod tokens;
 
-pub use activate::{DomainActivation, NotActivated, PolicyReader};
+pub use activate::{DomainActivation, DomainFiles, NotActivated, PolicyReader};
 pub use approved::{Approvable, Reason};
 pub use confirm::QuorumView;
 pub use create::NewVault;
@@ -25,8 +25,8 @@ pub use doctor::{Finding, Verdict};
 pub use erase::{Erased, OldCopy};
 pub use offer::Offered;
 pub use paths::{PathReport, PathView};
-pub use quorum::{Answered, Asked, Sort};
-pub use tokens::Activation;
+pub use quorum::{ActKind, Answered, Asked};
+pub use tokens::HsmActivation;
 
 use crate::admission::{Admission, Bounds, WrongProofs};
 use crate::backoff::Backoff;
@@ -305,8 +305,7 @@ impl Instance {
         let mut changes = clear_row::with_status(vault, &open.seals().records, VaultStatus::Active).await?;
         changes.puts.extend(with);
         self.set_status(vault, VaultStatus::Active, changes, Action::VaultUnsealed, at).await?;
-        vault.state.store(Arc::new(State::Open(Arc::new(open))));
-        vault.look_at_issuers(at);
+        vault.set_open(open, at);
         vault.not_opened.store(Arc::default());
         self.no_longer_ask(vault.info.id);
         self.note(Action::VaultUnsealed, vault.info.id, at).await
@@ -385,6 +384,14 @@ impl Instance {
             }
             next
         });
+    }
+}
+
+/// What exists while the vault is open; refused in any other state.
+pub(crate) fn now_open(vault: &Vault) -> Result<Arc<Open>, OperateError> {
+    match vault.state() {
+        State::Open(open) => Ok(open),
+        state => Err(OperateError::WrongState { state: state.name(), needed: "open" }),
     }
 }
 

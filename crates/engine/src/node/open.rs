@@ -4,7 +4,7 @@ use super::Instance;
 use crate::error::Refusal;
 use crate::opening;
 use crate::operate::OperateError;
-use crate::vault::{Open, State, Vault};
+use crate::vault::{Open, Vault};
 use crate::wraps::{self, Stored};
 use keystead_custody::UnsealPath;
 use keystead_model::{Action, Moment, VaultStatus};
@@ -16,8 +16,7 @@ impl Instance {
         let (path, open) = self.opened(vault, stored, at).await?;
         tracing::debug!(vault = %vault.info.name, path = %path, "opened");
         self.note(Action::VaultUnsealed, vault.info.id, at).await?;
-        vault.state.store(Arc::new(State::Open(Arc::new(open))));
-        vault.look_at_issuers(at);
+        vault.set_open(open, at);
         Ok(())
     }
 

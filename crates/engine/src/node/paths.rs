@@ -1,6 +1,6 @@
 //! A vault's unseal paths: add, prove, test, remove, list. Each is in the node's log, a change in the vault's, too.
 
-use super::{Approvable, CUSTODY, Instance, QUORUM, open};
+use super::{Approvable, CUSTODY, Instance, QUORUM, now_open, open};
 use crate::approvals::Used;
 use crate::error::Refusal;
 use crate::opening;
@@ -158,14 +158,14 @@ impl Instance {
         if !path.unwrap_root(id, &wrapped).await.map_err(failed)?.same_as(&seals.root) {
             return Err(not_proven());
         }
-        puts.push(wraps::clear(at, wraps::get(vault, at).await?.as_ref(), wrapped));
+        puts.push(wraps::behind(vault, at, wrapped).await?);
         if let Some(domain) = domain {
             let at = wraps::domain_at(path.name());
             let wrapped = path.wrap_domain(id, &domain).await.map_err(failed)?;
             if path.unwrap_domain(id, &wrapped).await.map_err(failed)?.public() != domain.public() {
                 return Err(not_proven());
             }
-            puts.push(wraps::clear(at, wraps::get(vault, at).await?.as_ref(), wrapped));
+            puts.push(wraps::behind(vault, at, wrapped).await?);
         }
         Ok(puts)
     }
@@ -233,9 +233,7 @@ impl Instance {
     /// Opens every wrap of a path and holds it against the open vault's root and domain.
     pub async fn prove_path(&self, name: &str, path: &str, at: Moment) -> Result<PathReport, OperateError> {
         let vault = self.known(name)?;
-        let State::Open(open) = vault.state() else {
-            return Err(OperateError::WrongState { state: vault.state().name(), needed: "open" });
-        };
+        let open = now_open(&vault)?;
         let path = self.its_path(path)?;
         let report = PathReport::of(path, proven(&vault, &open, path).await);
         self.tried(Action::PathProven, &vault, &report, at).await?;
@@ -271,9 +269,7 @@ impl Instance {
     /// An open vault whose root is not being rotated.
     pub(super) fn steady(&self, name: &str) -> Result<(Arc<Vault>, Arc<Open>), OperateError> {
         let vault = self.known(name)?;
-        let State::Open(open) = vault.state() else {
-            return Err(OperateError::WrongState { state: vault.state().name(), needed: "open" });
-        };
+        let open = now_open(&vault)?;
         self.not_rotating(&open)?;
         Ok((vault, open))
     }

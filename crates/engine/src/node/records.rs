@@ -5,12 +5,11 @@ use crate::error::{Refusal, TurnedAway};
 use crate::operate::OperateError;
 use crate::records::FirstRecord;
 use crate::room::digest;
-use crate::vault::{State, Vault};
+use crate::vault::Vault;
 use keystead_audit::waiting::just_written;
 use keystead_audit::{Draft, NotVouched, Outcome, Record, Slot};
 use keystead_model::{Action, Moment, OperationId, VaultId, VaultStatus};
 use keystead_store::{Changes, MakeRecord, OutboxRow};
-use std::sync::Arc;
 
 impl Instance {
     /// The first record of the node's log names the key that signs its checkpoints.
@@ -77,7 +76,7 @@ impl Instance {
         if status == VaultStatus::Sealed && stands {
             // Not after the journal: whatever becomes of that, the vault is sealed. Also if nobody knows whether it is
             // in the store.
-            vault.state.store(Arc::new(State::Sealed));
+            vault.set_sealed();
         }
         self.append(slot, operation, &committed?.record).await
     }

@@ -1,16 +1,16 @@
 //! Other custodians for an open vault: the customer makes another domain, and the custodians there are agree on it by
 //! their shares. The operator alone cannot: without their domain's private key nothing is changed.
 
-use super::Instance;
-use super::activate::{DomainActivation, NotActivated};
+use super::activate::{DomainFiles, NotActivated};
 use super::confirm::stored_record;
-use super::quorum::{Asked, Then};
+use super::quorum::{Act, Asked};
+use super::{Instance, now_open};
 use crate::error::Refusal;
 use crate::operate::OperateError;
 use crate::rotate::{OtherDomain, no_jobs};
-use crate::vault::{Open, State, Vault};
+use crate::vault::{Open, Vault};
 use crate::wraps;
-use keystead_custody::activation::Activation as Record;
+use keystead_custody::activation::ActivationRecord;
 use keystead_custody::{WorkingKeys, WrappingKey};
 use keystead_model::{Action, Moment};
 use minicbor::bytes::{ByteArray, ByteSlice};
@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 /// What the customer made, checked.
 pub(super) struct Replacement {
-    record: Record,
+    record: ActivationRecord,
     keys: WorkingKeys,
     security_domain: Vec<u8>,
 }
@@ -32,7 +32,7 @@ impl Replacement {
 impl Instance {
     /// Asks the custodians of an open vault whether those of this record replace them. What was given must agree, or
     /// nobody is asked.
-    pub async fn ask_replacement(&self, name: &str, new: DomainActivation, at: Moment) -> Result<Asked, OperateError> {
+    pub async fn ask_replacement(&self, name: &str, new: DomainFiles, at: Moment) -> Result<Asked, OperateError> {
         let _one_at_a_time = self.operating.lock().await;
         let (vault, open) = self.replaceable(name)?;
         let (record, keys) = self.agreeing(&vault.info, &new).map_err(OperateError::NotReplaced)?;
@@ -40,15 +40,13 @@ impl Instance {
         names_paths(&vault, &open, &record).await?;
         no_jobs(&vault).await?;
         let new = Replacement { record, keys, security_domain: new.security_domain };
-        self.ask(&vault, Then::Replace(Box::new(new)), at).await
+        self.ask(&vault, Act::Replace(Box::new(new)), at).await
     }
 
     /// An open vault whose custodians can be replaced.
     pub(super) fn replaceable(&self, name: &str) -> Result<(Arc<Vault>, Arc<Open>), OperateError> {
         let vault = self.of_custodians(name)?;
-        let State::Open(open) = vault.state() else {
-            return Err(OperateError::WrongState { state: vault.state().name(), needed: "open" });
-        };
+        let open = now_open(&vault)?;
         self.not_rotating(&open)?;
         Ok((vault, open))
     }
@@ -79,7 +77,7 @@ impl Instance {
 }
 
 /// Whether the new custodians confirm each path that opens the vault besides them.
-async fn names_paths(vault: &Vault, open: &Open, record: &Record) -> Result<(), OperateError> {
+async fn names_paths(vault: &Vault, open: &Open, record: &ActivationRecord) -> Result<(), OperateError> {
     let (_, listed) = wraps::paths(vault, open, &open.seals().records).await?;
     match listed.paths.iter().find(|path| !record.allows(&path.name, &path.kind)) {
         Some(path) => Err(OperateError::NotReplaced(NotActivated::path(&path.name, &path.kind))),
@@ -88,7 +86,7 @@ async fn names_paths(vault: &Vault, open: &Open, record: &Record) -> Result<(), 
 }
 
 /// Whether the record goes on with the vault as it is, and its domain is a new one.
-fn follows(vault: &Vault, open: &Open, record: &Record, keys: &WorkingKeys) -> Result<(), NotActivated> {
+fn follows(vault: &Vault, open: &Open, record: &ActivationRecord, keys: &WorkingKeys) -> Result<(), NotActivated> {
     if record.purge_protection != open.purge_protection {
         return Err(NotActivated::Differs("purge protection"));
     }

@@ -1,7 +1,7 @@
 //! What the operator does with the node's tokens and the vaults that they serve.
 
-use super::quorum::{Asked, Then};
-use super::{Instance, QUORUM, VaultSummary, summary};
+use super::quorum::{Act, Asked};
+use super::{Instance, QUORUM, VaultSummary, now_open, summary};
 use crate::birth::Domain;
 use crate::enrol;
 use crate::error::Refusal;
@@ -18,8 +18,8 @@ use keystead_store::{Changes, Kind, Row};
 use minicbor::bytes::ByteSlice;
 use std::sync::Arc;
 
-/// What an inactive vault gets.
-pub struct Activation {
+/// What a vault gets that waits for its HSM.
+pub struct HsmActivation {
     /// The names of its tokens, in the order in which they are asked.
     pub tokens: Vec<String>,
     /// Whether nobody may purge before the retention has passed; fixed from then on.
@@ -30,7 +30,7 @@ pub struct Activation {
 
 impl Instance {
     /// Gives an inactive vault its HSM, its keys and its first policy, and opens it.
-    pub async fn activate(&self, name: &str, new: Activation, at: Moment) -> Result<VaultSummary, OperateError> {
+    pub async fn activate(&self, name: &str, new: HsmActivation, at: Moment) -> Result<VaultSummary, OperateError> {
         let _one_at_a_time = self.operating.lock().await;
         let waiting = self.known(name)?;
         if !matches!(waiting.state(), State::Inactive { .. }) {
@@ -42,7 +42,7 @@ impl Instance {
         }
         self.known_tokens(&new.tokens)?;
         let path = self.birth_path()?;
-        let Activation { tokens, purge_protection, policy } = new;
+        let HsmActivation { tokens, purge_protection, policy } = new;
         self.begin(&waiting, Domain::Here(&*path), (policy, purge_protection), &tokens, at).await
     }
 
@@ -68,7 +68,7 @@ impl Instance {
         let vault = self.of_custodians(name)?;
         let named = Named::of(&vault, self.enrols(&vault, token)?).await?;
         enrol::fitting(&vault, &named.hsm, token, at).await?;
-        self.ask(&vault, Then::Enrol(token.to_owned()), at).await
+        self.ask(&vault, Act::Enrol(token.to_owned()), at).await
     }
 
     /// The custodians with these numbers have agreed, and their domain is open.
@@ -87,9 +87,7 @@ impl Instance {
 
     /// An open vault may get this token.
     fn enrols(&self, vault: &Vault, token: &str) -> Result<Arc<Open>, OperateError> {
-        let State::Open(open) = vault.state() else {
-            return Err(OperateError::WrongState { state: vault.state().name(), needed: "open" });
-        };
+        let open = now_open(&vault)?;
         self.known_tokens(&[token.to_owned()])?;
         Ok(open)
     }

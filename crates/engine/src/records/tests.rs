@@ -2,9 +2,11 @@
 //! implementation of the layouts.
 
 use super::*;
-use keystead_model::Curve;
 use keystead_model::Time;
+use keystead_model::{Curve, KeyOperation, KeySpec, PublicKey};
+use keystead_protection::WrapClass;
 use proptest::prelude::*;
+use std::collections::BTreeMap;
 
 fn golden(text: &str) -> Vec<u8> {
     hex::decode(text.split_whitespace().collect::<String>()).unwrap()

@@ -4,8 +4,8 @@ use super::*;
 use crate::support::*;
 use crate::{DeleteKey, PurgeKey, RecoverKey};
 use keystead_audit::{Draft, Outcome};
-use keystead_model::{Action, KeySpec, OperationId};
-use keystead_store::OutboxRow;
+use keystead_model::{Action, KeySpec, ObjectId, OperationId, Version};
+use keystead_store::{Changes, Kind, OutboxRow};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_purged_since_its_row_was_read_has_gone_and_is_not_damaged() {

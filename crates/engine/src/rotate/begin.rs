@@ -3,12 +3,12 @@
 use super::{OtherDomain, Rotation};
 use crate::error::{Refusal, TurnedAway};
 use crate::node::paths::proven;
-use crate::node::{CUSTODY, Instance, VaultSummary, summary};
+use crate::node::{CUSTODY, Instance, VaultSummary, now_open, summary};
 use crate::operate::OperateError;
-use crate::records::{DetailKey, RootRotationRecord, RotationStep, SecretsRecord};
+use crate::records::{DetailKey, PathsRecord, RootRotationRecord, RotationStep, SecretsRecord};
 use crate::room::{Place, seal_row};
 use crate::seals::{self, Seals};
-use crate::vault::{Open, State, Vault};
+use crate::vault::{Open, Vault};
 use crate::wraps::{self, Stored};
 use crate::{opening, rotate, written_roots};
 use keystead_custody::{DomainKey, Root, UnsealPath};
@@ -30,9 +30,7 @@ impl Instance {
     pub async fn rotate_root(&self, name: &str, after_purge: bool, at: Moment) -> Result<VaultSummary, OperateError> {
         let _one_at_a_time = self.operating.lock().await;
         let vault = self.known(name)?;
-        let State::Open(open) = vault.state() else {
-            return Err(OperateError::WrongState { state: vault.state().name(), needed: "open" });
-        };
+        let open = now_open(&vault)?;
         self.not_rotating(&open)?;
         let next = self.next(&vault, &open, after_purge, None, at).await;
         // What was sealed under the generation before is committed by now, or is sealed again.
@@ -41,22 +39,12 @@ impl Instance {
         if !vault.still_open(&open) {
             return Err(Refusal::Conflict.into());
         }
-        let Next { seals, rotation, changes } = next?;
-        let generations = (rotation.record.from, rotation.record.to);
-        let clear = minicbor::to_vec((generations.0, generations.1, after_purge)).map_err(|_| Refusal::Fault)?;
-        let begin = || {
-            open.seal_with(seals);
-            *open.rotation() = Some(rotation);
-        };
-        let done = self.commit(&vault, changes, (Action::RootRotationBegun, clear.clone()), at, begin).await;
-        if let Err(OperateError::TurnedAway(TurnedAway::OutcomeUnknown)) = &done {
-            // Which generation the store's rows are of is not known: opening finds it.
-            vault.state.store(Arc::new(State::Sealed));
-        }
-        done?;
+        let next = next?;
+        let (from, to) = (next.rotation.record.from, next.rotation.record.to);
+        let clear = minicbor::to_vec((from, to, after_purge)).map_err(|_| Refusal::Fault)?;
+        self.begin_next(&vault, &open, next, (Action::RootRotationBegun, clear.clone()), at).await?;
         drop(gate);
-        let vault_name = &vault.info.name;
-        tracing::info!(vault = %vault_name, "root generation {} was made; {} is being replaced", generations.1, generations.0);
+        tracing::info!(vault = %vault.info.name, "root generation {to} was made; {from} is being replaced");
         self.write(Action::RootRotationBegun, vault.info.id, clear, at).await?;
         Ok(summary(&vault))
     }
@@ -69,7 +57,29 @@ impl Instance {
         }
     }
 
-    /// With another domain, both generations are sealed to that one: nothing is left which the one before opens.
+    /// Commits the next generation, which seals from then on. Nobody else commits meanwhile.
+    pub(super) async fn begin_next(
+        &self,
+        vault: &Vault,
+        open: &Open,
+        next: Next,
+        record: (Action, Vec<u8>),
+        at: Moment,
+    ) -> Result<(), OperateError> {
+        let Next { seals, rotation, changes } = next;
+        let begin = || {
+            open.seal_with(seals);
+            *open.rotation() = Some(rotation);
+        };
+        let done = self.commit(vault, changes, record, at, begin).await;
+        if let Err(OperateError::TurnedAway(TurnedAway::OutcomeUnknown)) = &done {
+            // Which generation the store's rows are of is not known: opening finds it.
+            vault.set_sealed();
+        }
+        done
+    }
+
+    /// What the next generation is, with the rows that keep it. With another domain, both generations are sealed to that one: nothing is left which the one before opens.
     pub(super) async fn next(
         &self,
         vault: &Vault,
@@ -81,31 +91,22 @@ impl Instance {
         let now = open.seals();
         let root = Arc::new(Root::generate(Generation(now.generation().0.saturating_add(1))));
         let (list, mut listed) = wraps::paths(vault, open, &now.records).await?;
-        let mut puts = Vec::new();
-        let mut domain = None;
-        for path in &listed.paths {
-            let path = self.its_path(&path.name)?;
-            let wrapped = wrapped((vault, open), path, &root, after_purge).await?;
-            puts.extend(wrapped.puts);
-            domain = domain.or(wrapped.domain);
-        }
+        let Wrapped { mut puts, domain } = self.wrapped_by_all((vault, open), &listed, &root, after_purge).await?;
         match &other {
             Some(other) => puts.extend(other.sealed_roots(vault, [&root, &now.root]).await?),
             None => puts.push(sealed_root(vault, open, &root, domain.as_ref()).await?),
         }
+        let by_custodians = other.is_some();
+        let is_told = listed.tell(after_purge, by_custodians, at.now);
         let (row, mut secrets) = secrets(vault, open).await?;
         secrets.public = open.public.map(|public| (*public.as_bytes()).into());
-        let custodians = other.is_some().then_some(true);
-        let is_told = listed.tell(after_purge, other.is_some(), at.now);
         secrets.listed = Some(list.is_some() || is_told);
         let removes = other.map(|other| other.take_over(&mut secrets, &mut puts)).unwrap_or_default();
         written_roots::keep(&mut secrets, &puts, &[root.generation(), now.generation()]);
         let key = DetailKey { generation: root.generation().0, key: keystead_crypto::random() };
         secrets.details.get_or_insert_default().push(key);
         let seals = Seals::new(Arc::clone(&root), Some(Arc::clone(&now.root)), seals::details(&secrets));
-        let counter = row.counter.saturating_add(1);
-        let place = Place { kind: row.kind, tag: row.lookup, version: None, id: row.id, counter, due: None };
-        puts.push(seal_row(vault, &seals.records, place, &secrets)?);
+        puts.push(seal_row(vault, &seals.records, Place::behind(row.key(), Some(&row)), &secrets)?);
         if is_told {
             puts.push(wraps::paths_row(vault, &seals.records, list.as_ref(), &listed)?);
         }
@@ -115,13 +116,30 @@ impl Instance {
             step: RotationStep::Resealing as u8,
             after_purge,
             begun: at.now.0,
-            custodians,
+            custodians: by_custodians.then_some(true),
         };
         let id = ObjectId::from_bytes(keystead_crypto::random());
         puts.push(rotate::row(vault, &seals.records, &record, (id, 1))?);
         let mut rotation = Rotation::new(record, id, 1)?;
         rotation.cursor.total = Some(super::turn::count(vault).await?);
         Ok(Next { seals, rotation, changes: Changes { puts, removes, ..Changes::default() } })
+    }
+
+    /// The generation wrapped by each path that the vault has.
+    async fn wrapped_by_all(
+        &self,
+        of: (&Vault, &Open),
+        listed: &PathsRecord,
+        root: &Root,
+        after_purge: bool,
+    ) -> Result<Wrapped, OperateError> {
+        let mut all = Wrapped { puts: Vec::new(), domain: None };
+        for path in &listed.paths {
+            let wrapped = wrapped(of, self.its_path(&path.name)?, root, after_purge).await?;
+            all.puts.extend(wrapped.puts);
+            all.domain = all.domain.or(wrapped.domain);
+        }
+        Ok(all)
     }
 }
 
@@ -161,7 +179,7 @@ async fn wrapped(
         return Err(OperateError::NotProven { name: path.name().to_owned() });
     }
     let at = wraps::root_at(path.name(), root.generation());
-    puts.push(wraps::clear(at, wraps::get(vault, at).await?.as_ref(), wrapped));
+    puts.push(wraps::behind(vault, at, wrapped).await?);
     if let (Some(domain), Some(row), true) = (&domain, &stored.domain, after_purge) {
         let wrapped = with.wrap_domain(id, domain).await.map_err(failed)?;
         if path.unwrap_domain(id, &wrapped).await.map_err(failed)?.public() != domain.public() {
@@ -186,7 +204,7 @@ async fn sealed_root(vault: &Vault, open: &Open, root: &Root, domain: Option<&Do
         }
     }
     let at = wraps::sealed_root_at(root.generation());
-    Ok(wraps::clear(at, wraps::get(vault, at).await?.as_ref(), sealed))
+    Ok(wraps::behind(vault, at, sealed).await?)
 }
 
 async fn secrets(vault: &Vault, open: &Open) -> Result<(Row, SecretsRecord), OperateError> {

@@ -1,17 +1,16 @@
 //! What becomes of a vault's rows when it gets another domain, in the commit that makes the next generation of its
 //! root.
 
-use super::begin::Next;
 use crate::birth::singleton;
-use crate::error::{Refusal, TurnedAway};
+use crate::error::Refusal;
 use crate::node::Instance;
 use crate::opening;
 use crate::operate::OperateError;
 use crate::records::{BlobKey, DomainRecord, SecretsRecord};
 use crate::seals::Roots;
-use crate::vault::{Open, State, Vault};
+use crate::vault::{Open, Vault};
 use crate::wraps;
-use keystead_custody::activation::Activation as Record;
+use keystead_custody::activation::ActivationRecord;
 use keystead_custody::{DomainPublic, Root, WorkingKeys};
 use keystead_model::{Action, Moment, VaultStatus};
 use keystead_store::{Kind, Row, RowKey};
@@ -31,8 +30,8 @@ impl OtherDomain {
     pub(crate) async fn of(
         vault: &Vault,
         open: &Open,
-        before: &Record,
-        (record, keys): (&Record, &WorkingKeys),
+        before: &ActivationRecord,
+        (record, keys): (&ActivationRecord, &WorkingKeys),
         security_domain: Vec<u8>,
     ) -> Result<Self, OperateError> {
         let mut puts = Vec::new();
@@ -50,8 +49,7 @@ impl OtherDomain {
             clear.push((Kind::SealedWrapping, sealed));
         }
         for (kind, bytes) in clear {
-            let at = RowKey { kind, lookup: singleton(kind), version: None };
-            puts.push(wraps::clear(at, wraps::get(vault, at).await?.as_ref(), bytes));
+            puts.push(wraps::behind(vault, singleton(kind), bytes).await?);
         }
         let mut removes = Vec::new();
         for custodian in &before.custodians {
@@ -70,7 +68,7 @@ impl OtherDomain {
         for root in roots {
             let sealed = self.public.seal_root(vault.info.id, root).map_err(|_| OperateError::Damaged)?;
             let at = wraps::sealed_root_at(root.generation());
-            rows.push(wraps::clear(at, wraps::get(vault, at).await?.as_ref(), sealed));
+            rows.push(wraps::behind(vault, at, sealed).await?);
         }
         Ok(rows)
     }
@@ -97,30 +95,21 @@ impl Instance {
         at: Moment,
     ) -> Result<(), OperateError> {
         let older = Arc::clone(&open.seals().root);
-        let Next { seals, rotation, changes } = self.next(vault, open, false, Some(other), at).await?;
-        let newest = Arc::clone(&seals.root);
+        let next = self.next(vault, open, false, Some(other), at).await?;
+        let newest = Arc::clone(&next.seals.root);
         let gate = open.gate.write().await;
         no_jobs(vault).await?;
-        let begin = || {
-            open.seal_with(seals);
-            *open.rotation() = Some(rotation);
-        };
-        let done = self.commit(vault, changes, (Action::CustodiansReplaced, clear), at, begin).await;
-        if let Err(OperateError::TurnedAway(TurnedAway::OutcomeUnknown)) = &done {
-            vault.state.store(Arc::new(State::Sealed));
-        }
-        done?;
+        self.begin_next(vault, open, next, (Action::CustodiansReplaced, clear), at).await?;
         // What it keeps in memory of the domain before goes with the old `Open`.
         let roots = Roots::both(newest, older);
         match opening::open(vault, &roots, VaultStatus::Active, at).await {
-            Ok(anew) => vault.state.store(Arc::new(State::Open(Arc::new(anew)))),
+            Ok(anew) => vault.set_open(anew, at),
             Err(e) => {
-                vault.state.store(Arc::new(State::Sealed));
+                vault.set_sealed();
                 return Err(e);
             }
         }
         drop(gate);
-        vault.look_at_issuers(at);
         self.store().scrub();
         Ok(())
     }

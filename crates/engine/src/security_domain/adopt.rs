@@ -90,7 +90,7 @@ async fn behind(vault: &Vault, path: &dyn UnsealPath, domain: &DomainKey) -> Res
         return Err(failed("what it wrapped did not open to the same key".to_owned()).into());
     }
     let at = wraps::domain_at(path.name());
-    Ok(wraps::clear(at, wraps::get(vault, at).await?.as_ref(), wrapped))
+    wraps::behind(vault, at, wrapped).await
 }
 
 /// The root sealed to the domain, and proven by opening.
@@ -102,7 +102,7 @@ async fn sealed_root(room: &Room<'_>, domain: &DomainKey) -> Result<Row, Refusal
         return Err(Refusal::Fault);
     }
     let at = wraps::sealed_root_at(root.generation());
-    Ok(wraps::clear(at, wraps::get(vault, at).await?.as_ref(), sealed))
+    wraps::behind(vault, at, sealed).await
 }
 
 /// The HSM after each of its tokens was given the key. What they were given before stays in them, and serves nothing
@@ -118,12 +118,11 @@ async fn given(room: &Room<'_>, hsm: &HsmRecord, key: &WrappingKey) -> Result<Hs
 
 /// A row of which the vault has one, behind what stands there.
 async fn clear(vault: &Vault, kind: Kind, bytes: Vec<u8>) -> Result<Row, Refusal> {
-    let at = RowKey { kind, lookup: singleton(kind), version: None };
-    Ok(wraps::clear(at, wraps::get(vault, at).await?.as_ref(), bytes))
+    wraps::behind(vault, singleton(kind), bytes).await
 }
 
 /// The row's removal, if it is there.
 async fn gone(vault: &Vault, kind: Kind) -> Result<Vec<(RowKey, u64)>, Refusal> {
-    let at = RowKey { kind, lookup: singleton(kind), version: None };
+    let at = singleton(kind);
     Ok(wraps::get(vault, at).await?.map(|row| (at, row.counter)).into_iter().collect())
 }

@@ -8,7 +8,7 @@ use crate::support::*;
 use keystead_audit::{Draft, Outcome};
 use keystead_crypto::rsa::{PrivateKey, Scheme};
 use keystead_crypto::sha256;
-use keystead_custody::activation::{Activation, Custodian};
+use keystead_custody::activation::{ActivationRecord, Custodian};
 use keystead_custody::challenge::{Answer, SignedChallenge};
 use keystead_custody::confirmation::Confirmation;
 use keystead_custody::offer::TransferOffer;
@@ -16,7 +16,9 @@ use keystead_custody::shares::Quorum;
 use keystead_custody::{
     Certificate, DomainKey, DomainSecrets, WorkingKeys, make_domain, open_share, send_working_keys,
 };
-use keystead_engine::{DomainActivation, NewVault, OperateError, Refusal, Sort, TurnedAway, VaultSummary};
+use keystead_engine::{
+    ActKind, DomainActivation, DomainFiles, NewVault, OperateError, Refusal, TurnedAway, VaultSummary,
+};
 use keystead_engine::{DownloadSecurityDomain, NotActivated, Verdict};
 use keystead_formats::security_domain::SecurityDomain;
 use keystead_model::{Action, Generation, OperationId, VaultId};
@@ -38,7 +40,7 @@ pub(crate) const HELD: &str = "held";
 pub(crate) struct Made {
     pub(crate) secrets: DomainSecrets,
     pub(crate) file: Vec<u8>,
-    pub(crate) record: Activation,
+    pub(crate) record: ActivationRecord,
 }
 
 /// A vault that waits, and what its customer makes for it.
@@ -51,16 +53,16 @@ async fn made(node: &Node) -> (Made, Certificate) {
 }
 
 /// Another domain for the vault, and what is sent to it.
-pub(crate) async fn made_in_its_place(node: &Node) -> (Made, DomainActivation) {
+pub(crate) async fn made_in_its_place(node: &Node) -> (Made, DomainFiles) {
     made_in_its_place_as(node, VaultId::from_bytes(keystead_crypto::random())).await
 }
 
 /// The same with this id.
-pub(crate) async fn made_in_its_place_as(node: &Node, domain: VaultId) -> (Made, DomainActivation) {
+pub(crate) async fn made_in_its_place_as(node: &Node, domain: VaultId) -> (Made, DomainFiles) {
     let offer = node.instance.transfer_offer(HELD, true, at(T0)).await.unwrap();
     let offer = TransferOffer::parse(&offer.file).unwrap();
     let (made, transfer) = made_for(offer, domain);
-    let sent = sent(&made, (&made.secrets.working, &transfer), &[]);
+    let sent = sent(&made, (&made.secrets.working, &transfer));
     (made, sent)
 }
 
@@ -70,7 +72,7 @@ fn made_for(offer: TransferOffer, domain: VaultId) -> (Made, Certificate) {
     let new = make_domain(&secrets, &custodians, 2).unwrap();
     let file = new.file.to_json().into_bytes();
     let shares = custodians.into_iter().zip(new.share_digests);
-    let record = Activation {
+    let record = ActivationRecord {
         vault: offer.vault,
         name: offer.name,
         kind: offer.kind,
@@ -90,13 +92,11 @@ fn made_for(offer: TransferOffer, domain: VaultId) -> (Made, Certificate) {
     (Made { secrets, file, record }, offer.transfer_key)
 }
 
-fn sent(made: &Made, keys: (&WorkingKeys, &Certificate), paths: &[&str]) -> DomainActivation {
-    DomainActivation {
+fn sent(made: &Made, keys: (&WorkingKeys, &Certificate)) -> DomainFiles {
+    DomainFiles {
         record: made.record.to_bytes(),
         security_domain: made.file.clone(),
         transfer: send_working_keys(keys.0, keys.1).unwrap().to_json().into_bytes(),
-        tokens: Vec::new(),
-        paths: paths.iter().map(|&path| path.to_owned()).collect(),
     }
 }
 
@@ -106,7 +106,8 @@ async fn activated(
     keys: (&WorkingKeys, &Certificate),
     paths: &[&str],
 ) -> Result<VaultSummary, OperateError> {
-    let new = sent(made, keys, paths);
+    let paths = paths.iter().map(|&path| path.to_owned()).collect();
+    let new = DomainActivation { domain: sent(made, keys), tokens: Vec::new(), paths };
     node.instance.activate_domain(HELD, new, &|_| Ok(new_vault(HELD).policy), at(T0)).await
 }
 
@@ -139,7 +140,7 @@ pub(crate) fn answers(made: &Made, challenge: &str) -> Vec<String> {
 async fn answered(node: &Node, made: &Made) -> Result<String, OperateError> {
     let asked = node.instance.ask_quorum(HELD, at(T0)).await?;
     let answers = answers(made, &asked.challenge);
-    let answered = node.instance.answer_quorum(HELD, Sort::Unseal, &answers, at(T0)).await?;
+    let answered = node.instance.answer_quorum(HELD, ActKind::Unseal, &answers, at(T0)).await?;
     Ok(answered.vault.state.to_owned())
 }
 
@@ -301,7 +302,7 @@ async fn the_doctor_names_what_was_altered_of_what_custodians_need() {
     assert!(verdict == Verdict::Bad && says.contains("confirmation of custodian 1 does not verify"), "{says}");
     node.instance.confirm(HELD, &[confirmation], at(T0)).await.unwrap();
     assert_eq!(domain().await.0, Verdict::Good, "it was brought again");
-    let other = Activation { retention_days: 8, ..made.record.clone() };
+    let other = ActivationRecord { retention_days: 8, ..made.record.clone() };
     replaced(&node, held, Kind::Activation, &other.to_bytes()).await;
     let (verdict, says) = domain().await;
     assert!(verdict == Verdict::Bad && says.contains("activation record in the database is not"), "{says}");
@@ -392,7 +393,7 @@ async fn no_path_opens_a_vault_that_its_new_custodians_do_not_confirm() {
     let (mut next, transfer) = made_for(offer, VaultId::from_bytes([9; 16]));
     for (allowed, asked) in [(None, false), (Some("file:hsm"), false), (Some("file:file"), true)] {
         next.record.paths = allowed.iter().map(|path| path.parse().unwrap()).collect();
-        let new = sent(&next, (&next.secrets.working, &transfer), &[]);
+        let new = sent(&next, (&next.secrets.working, &transfer));
         match node.instance.ask_replacement(HELD, new, at(T0)).await {
             Err(OperateError::NotReplaced(NotActivated::Path(path))) => assert!(!asked && path == "file:file"),
             other => assert!(asked && other.is_ok(), "{other:?}"),

@@ -9,7 +9,7 @@ use crate::new_files;
 use crate::output::{self, OutputArgs, time};
 use crate::own_key::KeyArgs;
 use crate::setup::moment;
-use keystead_custody::activation::Activation;
+use keystead_custody::activation::ActivationRecord;
 use keystead_custody::challenge::{Answer, Appointee, BadChallenge, MAX_TEXT, Purpose, SignedChallenge};
 use keystead_custody::shares::Share;
 use keystead_custody::words;
@@ -102,7 +102,7 @@ impl Answers {
     }
 
     /// The domain must be the one, and the node one that is known or whose words were compared.
-    fn believe(&self, asked: &SignedChallenge, record: Option<&Activation>) -> Result<(), Failure> {
+    fn believe(&self, asked: &SignedChallenge, record: Option<&ActivationRecord>) -> Result<(), Failure> {
         let challenge = asked.challenge();
         if record.is_some_and(|record| record.domain_public != challenge.domain) {
             return Err(Failure::check(
@@ -149,9 +149,9 @@ impl Answers {
 
 /// Whether its words need no comparison. A node's key lies in its data directory: what a server's node never asks, and
 /// what another vault's asks, is compared all the same.
-fn is_known(asked: &SignedChallenge, record: Option<&Activation>) -> bool {
+fn is_known(asked: &SignedChallenge, record: Option<&ActivationRecord>) -> bool {
     let asked = asked.challenge();
-    let known = |record: &Activation| record.vault == asked.vault && record.nodes.contains(&asked.node);
+    let known = |record: &ActivationRecord| record.vault == asked.vault && record.nodes.contains(&asked.node);
     asked.purpose != Purpose::Recover && record.is_some_and(known)
 }
 
@@ -164,7 +164,7 @@ fn appointed(who: &Appointee) -> Vec<String> {
     [Some(who.issuer.clone()), Some(who.subject.clone()), who.secret.map(hex::encode)].into_iter().flatten().collect()
 }
 
-fn fields(asked: &SignedChallenge, record: Option<&Activation>) -> Vec<(&'static str, String)> {
+fn fields(asked: &SignedChallenge, record: Option<&ActivationRecord>) -> Vec<(&'static str, String)> {
     let challenge = asked.challenge();
     let name = match record {
         Some(record) if record.vault == challenge.vault => format!("{} ({})", challenge.vault, record.name),

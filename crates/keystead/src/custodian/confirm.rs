@@ -8,7 +8,7 @@ use crate::exit::Failure;
 use crate::new_files;
 use crate::output::{self, OutputArgs};
 use crate::own_key::KeyArgs;
-use keystead_custody::activation::Activation;
+use keystead_custody::activation::ActivationRecord;
 use keystead_custody::shares::Share;
 use keystead_custody::words;
 use keystead_formats::security_domain::SecurityDomain;
@@ -66,7 +66,11 @@ impl Confirm {
 }
 
 /// The share of whoever has this key, if it is the one that the record names: his number, and the share.
-pub(crate) fn own_share(record: &Activation, domain: &SecurityDomain, key: &Key) -> Result<(usize, Share), Failure> {
+pub(crate) fn own_share(
+    record: &ActivationRecord,
+    domain: &SecurityDomain,
+    key: &Key,
+) -> Result<(usize, Share), Failure> {
     let stranger = || Failure::denied("the key is of nobody who is a custodian of this vault: name the right one");
     let (number, custodian) = record.custodian(key.public()).ok_or_else(stranger)?;
     let thumbprint = custodian.certificate.thumbprint();

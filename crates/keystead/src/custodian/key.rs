@@ -5,7 +5,7 @@ use crate::exit::Failure;
 use crate::own_key::{KeyArgs, Place};
 use crate::pem;
 use keystead_crypto::rsa::{PrivateKey, Scheme};
-use keystead_custody::activation::Activation;
+use keystead_custody::activation::ActivationRecord;
 use keystead_custody::confirmation::Confirmation;
 use keystead_custody::shares::Share;
 use keystead_custody::{DomainError, open_share};
@@ -64,7 +64,7 @@ impl Key {
     }
 
     /// Confirms the record.
-    pub(super) fn confirm(&self, record: &Activation) -> Result<Confirmation, Failure> {
+    pub(super) fn confirm(&self, record: &ActivationRecord) -> Result<Confirmation, Failure> {
         match self {
             Self::File(key) => Confirmation::sign(record, key).map_err(|e| Failure::unavailable(e.to_string())),
             Self::Card(card) => {

@@ -1,7 +1,7 @@
 //! The files of a security domain. `domain new` makes a directory of them; each can be named by itself, too.
 
 use crate::exit::Failure;
-use keystead_custody::activation::{Activation, MAX_ACTIVATION};
+use keystead_custody::activation::{ActivationRecord, MAX_ACTIVATION};
 use keystead_formats::security_domain::{MAX_SECURITY_DOMAIN, SecurityDomain};
 use std::fs::File;
 use std::io::Read as _;
@@ -15,14 +15,14 @@ pub(crate) const DOMAIN: &str = "security-domain.json";
 pub(crate) const TRANSFER: &str = "transfer.json";
 
 /// The activation record in a file, or in the directory that `domain new` made.
-pub(crate) fn record(path: &Path) -> Result<Activation, Failure> {
+pub(crate) fn record(path: &Path) -> Result<ActivationRecord, Failure> {
     let file = within(path, RECORD);
     let bytes = read(&file, MAX_ACTIVATION)?;
-    Activation::parse(&bytes).map_err(|e| Failure::usage(format!("{}: {e}", file.display())))
+    ActivationRecord::parse(&bytes).map_err(|e| Failure::usage(format!("{}: {e}", file.display())))
 }
 
 /// The record that stands in the same directory, if there is one.
-pub(crate) fn record_beside(path: &Path) -> Result<Option<Activation>, Failure> {
+pub(crate) fn record_beside(path: &Path) -> Result<Option<ActivationRecord>, Failure> {
     if path.is_dir() && path.join(RECORD).exists() { record(path).map(Some) } else { Ok(None) }
 }
 
@@ -47,7 +47,7 @@ pub(crate) fn read(file: &Path, most: usize) -> Result<Vec<u8>, Failure> {
 }
 
 /// Refuses what does not belong together: exit code 1, as a check that failed.
-pub(crate) fn belongs(record: &Activation, domain: &SecurityDomain, bytes: &[u8]) -> Result<(), Failure> {
+pub(crate) fn belongs(record: &ActivationRecord, domain: &SecurityDomain, bytes: &[u8]) -> Result<(), Failure> {
     if record.is_of(bytes) && record.agrees_with(domain) {
         return Ok(());
     }

@@ -7,7 +7,7 @@ use crate::new_files;
 use crate::output;
 use crate::setup::moment;
 use keystead_crypto::ed25519::SigningKey;
-use keystead_custody::activation::{Activation, NodeIdentity};
+use keystead_custody::activation::{ActivationRecord, NodeIdentity};
 use keystead_custody::challenge::{Answer, Challenge, MAX_TEXT, Purpose, SignedChallenge, SingleUseKey};
 use keystead_custody::shares::{Gathering, Share};
 use keystead_model::NodeId;
@@ -22,7 +22,7 @@ const BETWEEN: Duration = Duration::from_millis(500);
 
 /// Waits until `missing` custodians have answered.
 pub(super) fn gather(
-    record: &Activation,
+    record: &ActivationRecord,
     shares: &mut Gathering,
     missing: usize,
     (challenge, answers): (&Path, &Path),
@@ -43,7 +43,7 @@ pub(super) fn gather(
     Ok(())
 }
 
-fn ask(record: &Activation, file: &Path) -> Result<(SignedChallenge, SingleUseKey), Failure> {
+fn ask(record: &ActivationRecord, file: &Path) -> Result<(SignedChallenge, SingleUseKey), Failure> {
     let (signing, key) = (SigningKey::from_seed(&keystead_crypto::random()), SingleUseKey::generate());
     let node = NodeIdentity { id: NodeId::from_bytes(keystead_crypto::random()), key: signing.public() };
     let (vault, domain, expires) = (record.vault, record.domain_public, moment(0).now.plus_millis(PATIENCE));

@@ -9,7 +9,7 @@ use crate::new_files;
 use crate::output::{self, OutputArgs};
 use crate::vault::policy::FirstPolicy;
 use keystead_crypto::sha256;
-use keystead_custody::activation::{Activation, AllowedPath, Custodian};
+use keystead_custody::activation::{ActivationRecord, AllowedPath, Custodian};
 use keystead_custody::offer::{BadOffer, MAX_OFFER, TransferOffer};
 use keystead_custody::shares::Quorum;
 use keystead_custody::{Certificate, DomainSecrets, NewDomain, make_domain, send_working_keys};
@@ -162,11 +162,11 @@ impl New {
         custodians: Vec<Certificate>,
         made: &NewDomain,
         file: &[u8],
-    ) -> Result<Activation, Failure> {
+    ) -> Result<ActivationRecord, Failure> {
         let quorum = Quorum::new(self.quorum, custodians.len()).map_err(|e| Failure::usage(e.to_string()))?;
         let shares = made.share_digests.iter().copied();
         let custodian = |(certificate, share)| Custodian { certificate, share };
-        let record = Activation {
+        let record = ActivationRecord {
             vault: offer.vault,
             name: offer.name.clone(),
             kind: offer.kind,
@@ -194,7 +194,12 @@ fn fresh() -> DomainSecrets {
 }
 
 /// What was written, and for whom.
-pub(super) fn print(out: &Path, record: &Activation, offer: &TransferOffer, shown: OutputArgs) -> Result<(), Failure> {
+pub(super) fn print(
+    out: &Path,
+    record: &ActivationRecord,
+    offer: &TransferOffer,
+    shown: OutputArgs,
+) -> Result<(), Failure> {
     if shown.is_json() {
         let (directory, node) = (out.display().to_string(), offer.node.words());
         let record = Shown::of(record);

@@ -4,7 +4,7 @@ use super::{files, gather};
 use crate::custodian::confirm::own_share;
 use crate::custodian::key::Key;
 use crate::exit::Failure;
-use keystead_custody::activation::Activation;
+use keystead_custody::activation::ActivationRecord;
 use keystead_custody::{DomainSecrets, open_domain};
 use std::path::{Path, PathBuf};
 
@@ -28,7 +28,7 @@ pub(crate) struct QuorumArgs {
 /// A domain that was opened.
 pub(crate) struct Opened {
     /// The activation record of the vault it was of.
-    pub(crate) record: Activation,
+    pub(crate) record: ActivationRecord,
     /// The file, as it stands.
     pub(crate) file: Vec<u8>,
     /// What is in it.

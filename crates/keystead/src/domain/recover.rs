@@ -10,7 +10,7 @@ use crate::exit::Failure;
 use crate::new_files;
 use crate::output::OutputArgs;
 use crate::vault::policy::FirstPolicy;
-use keystead_custody::activation::{Activation, AllowedPath};
+use keystead_custody::activation::{ActivationRecord, AllowedPath};
 use keystead_custody::offer::TransferOffer;
 use keystead_custody::send_working_keys;
 use keystead_model::VaultKind;
@@ -81,14 +81,14 @@ pub(crate) fn record_for(
     offer: &TransferOffer,
     policy: serde_json::Value,
     (purge_protection, paths): (bool, Vec<AllowedPath>),
-) -> Result<Activation, Failure> {
+) -> Result<ActivationRecord, Failure> {
     if offer.kind == VaultKind::Hsm && opened.secrets.working.wrapping.is_none() {
         return Err(Failure::usage(
             "the domain has no key for an HSM, and the vault that waits is of kind hsm: let the operator make one of \
              kind vault",
         ));
     }
-    let record = Activation {
+    let record = ActivationRecord {
         vault: offer.vault,
         name: offer.name.clone(),
         kind: offer.kind,

@@ -3,7 +3,7 @@
 use super::files;
 use crate::exit::Failure;
 use crate::output::{self, OutputArgs};
-use keystead_custody::activation::{Activation, NodeIdentity};
+use keystead_custody::activation::{ActivationRecord, NodeIdentity};
 use keystead_custody::words;
 use keystead_formats::security_domain::SecurityDomain;
 use serde::Serialize;
@@ -58,7 +58,7 @@ struct ShownNode {
 }
 
 impl<'a> Shown<'a> {
-    pub(crate) fn of(record: &'a Activation) -> Self {
+    pub(crate) fn of(record: &'a ActivationRecord) -> Self {
         let digest = record.digest();
         let custodian = |(number, of): (usize, &keystead_custody::activation::Custodian)| ShownCustodian {
             number,
@@ -117,7 +117,7 @@ impl<'a> Shown<'a> {
 }
 
 /// Prints a record for people.
-pub(crate) fn print(record: &Activation) -> Result<(), Failure> {
+pub(crate) fn print(record: &ActivationRecord) -> Result<(), Failure> {
     output::text(&Shown::of(record).text()?)
 }
 
@@ -137,7 +137,7 @@ impl Show {
     }
 }
 
-fn show_record(record: &Activation, shown: OutputArgs) -> Result<(), Failure> {
+fn show_record(record: &ActivationRecord, shown: OutputArgs) -> Result<(), Failure> {
     if shown.is_json() { output::json(&Shown::of(record)) } else { print(record) }
 }
 

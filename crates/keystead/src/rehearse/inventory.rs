@@ -3,7 +3,7 @@
 use super::compare::{Expected, Keys};
 use crate::exit::Failure;
 use keystead_crypto::ed25519;
-use keystead_custody::activation::{Activation, NodeIdentity};
+use keystead_custody::activation::{ActivationRecord, NodeIdentity};
 use keystead_engine::Told;
 use keystead_formats::inventory::{MAX_PAGE, Page, SignedPage};
 use keystead_model::VaultId;
@@ -36,7 +36,7 @@ pub(super) struct About {
 
 impl Inventory {
     /// All of it, if it is whole and of this domain.
-    pub(super) fn read(file: &Path, record: &Activation, domain: VaultId) -> Result<Self, Failure> {
+    pub(super) fn read(file: &Path, record: &ActivationRecord, domain: VaultId) -> Result<Self, Failure> {
         let shown = file.display();
         let failed = |e: std::io::Error| Failure::usage(format!("cannot read {shown}: {e}"));
         let mut lines = BufReader::new(File::open(file).map_err(failed)?);

@@ -14,8 +14,8 @@ use crate::watch::log::Level;
 use keystead_access::PolicyDocument;
 use keystead_custody::offer::TransferOffer;
 use keystead_engine::{
-    BackupPlace, Bounds, Command, DomainActivation, InventoryPage, JobState, NewVault, ReadInventory, ReadRestore,
-    StartRestore, Vault,
+    BackupPlace, Bounds, Command, DomainActivation, DomainFiles, InventoryPage, JobState, NewVault, ReadInventory,
+    ReadRestore, StartRestore, Vault,
 };
 use keystead_identity::Proof;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -109,8 +109,8 @@ impl Scratch {
         let transfer = transfer_for(&opened, &offer)?;
         let Opened { file: security_domain, secrets, .. } = opened;
         drop(secrets);
-        let given =
-            DomainActivation { record: record.to_bytes(), security_domain, transfer, tokens, paths: Vec::new() };
+        let domain = DomainFiles { record: record.to_bytes(), security_domain, transfer };
+        let given = DomainActivation { domain, tokens, paths: Vec::new() };
         let read = move |_: &[u8]| Ok(document.clone());
         let activated = node.instance.activate_domain(NAME, given, &read, moment(120)).await;
         activated.map_err(|e| Failure::check(format!("the domain does not activate a vault: {e}")))?;

@@ -127,7 +127,7 @@ struct Document<'a> {
 
 /// The body of the request for activation.
 #[derive(Serialize)]
-struct Activation<'a> {
+struct HsmActivation<'a> {
     tokens: &'a [String],
     purge_protection: bool,
     policy: &'a FirstPolicy,
@@ -169,7 +169,7 @@ impl Activate {
             return quorum::activate(client, &self.name, domain, &self.hsm, &self.path, shown).await;
         }
         let (policy, made) = self.first.policy()?;
-        let body = Activation { tokens: &self.hsm, purge_protection: self.purge_protection, policy: &policy };
+        let body = HsmActivation { tokens: &self.hsm, purge_protection: self.purge_protection, policy: &policy };
         let vault = client.activate_vault(&self.name, &body).await.map_err(|e| failure(&e))?.value;
         print(&vault, made.as_ref(), shown)
     }

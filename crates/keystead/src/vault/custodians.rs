@@ -1,7 +1,7 @@
 //! What the custodians of an open vault agree on: others in their place, another administrator. The operator asks and
 //! brings their answers; alone he can do neither.
 
-use super::quorum::Replacement;
+use super::quorum::DomainFiles;
 use super::{name, rotate};
 use crate::exit::Failure;
 use crate::key::connection::failure;
@@ -97,7 +97,7 @@ impl Replace {
     pub(super) async fn run(self, client: &OperatorClient, shown: OutputArgs) -> Result<(), Failure> {
         let Self { name, domain, out, answer: files, no_wait } = self;
         if let Some(domain) = domain {
-            let body = Replacement::read(&domain)?;
+            let body = DomainFiles::read(&domain)?;
             let asked = client.ask_replacement(&name, &body).await.map_err(|e| failure(&e))?.value;
             return ask(
                 &asked,

@@ -37,12 +37,11 @@ pub(super) struct Confirm {
     confirmation: Vec<PathBuf>,
 }
 
-/// The body of the request: files as text.
+/// The body of the request.
 #[derive(Serialize)]
-struct Activation<'a> {
-    record: String,
-    security_domain: String,
-    transfer: String,
+struct DomainActivation<'a> {
+    #[serde(flatten)]
+    domain: DomainFiles,
     tokens: &'a [String],
     paths: &'a [String],
 }
@@ -76,15 +75,16 @@ impl Confirm {
     }
 }
 
-/// What replaces custodians, from the directory that `domain new` made.
+/// The files of a domain that the server is sent, as text.
 #[derive(Serialize)]
-pub(super) struct Replacement {
+pub(super) struct DomainFiles {
     record: String,
     security_domain: String,
     transfer: String,
 }
 
-impl Replacement {
+impl DomainFiles {
+    /// From the directory that `domain new` made.
     pub(super) fn read(domain: &Path) -> Result<Self, Failure> {
         Ok(Self {
             record: text(&domain.join(files::RECORD), MAX_ACTIVATION)?,
@@ -103,13 +103,7 @@ pub(super) async fn activate(
     paths: &[String],
     shown: OutputArgs,
 ) -> Result<(), Failure> {
-    let body = Activation {
-        record: text(&domain.join(files::RECORD), MAX_ACTIVATION)?,
-        security_domain: text(&domain.join(files::DOMAIN), MAX_SECURITY_DOMAIN)?,
-        transfer: text(&domain.join(files::TRANSFER), MAX_SECURITY_DOMAIN)?,
-        tokens,
-        paths,
-    };
+    let body = DomainActivation { domain: DomainFiles::read(domain)?, tokens, paths };
     client.activate_domain(name, &body).await.map_err(|e| failure(&e))?;
     show(client, name, shown).await
 }

@@ -84,15 +84,7 @@ fn apply(conn: &Connection, outbox: &Outbox, work: Work) -> Result<Done, CommitE
         }
         Work::Activate(vault, custody, changes, record) => {
             let revision = next_revision(conn, vault)?;
-            let changed = conn
-                .prepare_cached("UPDATE vault SET status = ?2, custody = ?3 WHERE id = ?1 AND status = ?4")?
-                .execute(params![
-                    vault.as_bytes(),
-                    VaultStatus::Active.name(),
-                    custody,
-                    VaultStatus::Inactive.name()
-                ])?;
-            hold(changed == 1)?;
+            activate(conn, vault, &custody)?;
             change_rows(conn, vault, &changes, revision)?;
             put_record(conn, outbox, revision, record)
         }
@@ -114,6 +106,15 @@ fn apply(conn: &Connection, outbox: &Outbox, work: Work) -> Result<Done, CommitE
             Ok(Done { answer: Committed { revision: Revision::default(), record }, landed: None })
         }
     }
+}
+
+/// Only one that waits.
+fn activate(conn: &Connection, vault: VaultId, custody: &str) -> Result<(), CommitError> {
+    let (from, to) = (VaultStatus::Inactive.name(), VaultStatus::Active.name());
+    let changed = conn
+        .prepare_cached("UPDATE vault SET status = ?2, custody = ?3 WHERE id = ?1 AND status = ?4")?
+        .execute(params![vault.as_bytes(), to, custody, from])?;
+    hold(changed == 1)
 }
 
 fn next_revision(conn: &Connection, vault: VaultId) -> Result<Revision, CommitError> {

@@ -5,7 +5,7 @@ use keystead_access::approval::Approver;
 use keystead_access::policy::AssignmentDocument;
 use keystead_access::{Approvals, PolicyDocument, Rule};
 use keystead_api_table::{BadParameter, Ids, Parts, Proposing, Shown};
-use keystead_engine::{Activation, NewVault, Reason};
+use keystead_engine::{HsmActivation, NewVault, Reason};
 use keystead_identity::{Client, Principal, TrustedIssuer};
 use keystead_model::{AssignmentId, Authority, VaultKind};
 use serde::Deserialize;
@@ -16,7 +16,7 @@ pub(super) enum Ask {
     List,
     Show(String),
     Create(Box<NewVault>),
-    Activate(String, Box<Activation>),
+    Activate(String, Box<HsmActivation>),
     Enrol(String, String),
     Seal(String),
     Unseal(String),
@@ -67,7 +67,7 @@ struct VaultDocument {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ActivationDocument {
+struct HsmActivationDocument {
     tokens: Vec<String>,
     #[serde(default)]
     purge_protection: bool,
@@ -179,9 +179,9 @@ pub fn parse_new_vault(body: &[u8], ids: &Ids) -> Result<NewVault, BadParameter>
 }
 
 pub(super) fn activate(parts: &Parts<'_>, ids: &Ids) -> Result<Ask, BadParameter> {
-    let document: ActivationDocument = serde_json::from_slice(parts.body()).map_err(|e| BadParameter::json(&e))?;
-    let ActivationDocument { tokens, purge_protection, policy: first } = document;
-    let activation = Activation { tokens, purge_protection, policy: policy(first, ids)? };
+    let document: HsmActivationDocument = serde_json::from_slice(parts.body()).map_err(|e| BadParameter::json(&e))?;
+    let HsmActivationDocument { tokens, purge_protection, policy: first } = document;
+    let activation = HsmActivation { tokens, purge_protection, policy: policy(first, ids)? };
     Ok(Ask::Activate(name(parts)?, Box::new(activation)))
 }
 

@@ -16,7 +16,7 @@ use hyper::{HeaderMap, Method, Request, StatusCode};
 use keystead_api_table::{
     Access, BadParameter, Body, Ids, Parts, Pattern, Reply, Response, RouteInfo, Segments, Stamp, proposed,
 };
-use keystead_engine::{Approvable, Instance, OperateError, Sort};
+use keystead_engine::{ActKind, Approvable, Instance, OperateError};
 use keystead_model::Moment;
 use std::sync::Arc;
 
@@ -208,23 +208,23 @@ fn quorum_rows() -> Vec<Row> {
         row("domain/confirm", "/keystead/v1/operator/vaults/{name}/domain/confirmations", |p, _| quorum::confirm(p)),
         row("quorum/ask", "/keystead/v1/operator/vaults/{name}/unseal/challenge", |p, _| quorum::ask(p)),
         row("quorum/answer", "/keystead/v1/operator/vaults/{name}/unseal/answers", |p, _| {
-            quorum::answer(p, Sort::Unseal)
+            quorum::answer(p, ActKind::Unseal)
         }),
         row("custodians/replace", "/keystead/v1/operator/vaults/{name}/custodians/challenge", |p, _| {
             quorum::replace(p)
         }),
         row("custodians/answer", "/keystead/v1/operator/vaults/{name}/custodians/answers", |p, _| {
-            quorum::answer(p, Sort::Replace)
+            quorum::answer(p, ActKind::Replace)
         }),
         row("administrator/appoint", "/keystead/v1/operator/vaults/{name}/administrator/challenge", |p, _| {
             quorum::appoint(p)
         }),
         row("administrator/answer", "/keystead/v1/operator/vaults/{name}/administrator/answers", |p, _| {
-            quorum::answer(p, Sort::Appoint)
+            quorum::answer(p, ActKind::Appoint)
         }),
         row("token/ask", "/keystead/v1/operator/vaults/{name}/tokens/challenge", |p, _| quorum::enrol(p)),
         row("token/answer", "/keystead/v1/operator/vaults/{name}/tokens/answers", |p, _| {
-            quorum::answer(p, Sort::Enrol)
+            quorum::answer(p, ActKind::Enrol)
         }),
     ]
 }

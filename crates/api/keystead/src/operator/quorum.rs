@@ -4,7 +4,7 @@ use super::ask::{self, name, read_policy};
 use super::view;
 use keystead_api_table::{BadParameter, Body, Ids, Parts};
 use keystead_engine::{
-    Answered, Appointee, Asked, BadChallenge, DomainActivation, Instance, OperateError, Sort, is_name,
+    ActKind, Answered, Appointee, Asked, BadChallenge, DomainActivation, DomainFiles, Instance, OperateError, is_name,
 };
 use keystead_model::Moment;
 use serde::Deserialize;
@@ -18,10 +18,10 @@ pub(super) enum Ask {
     Activate(Box<DomainActivation>, Box<Ids>),
     Confirm(Vec<Vec<u8>>),
     Challenge,
-    Replace(Box<DomainActivation>),
+    Replace(Box<DomainFiles>),
     Appoint(Appointee),
     Enrol(String),
-    Answer(Sort, Vec<String>),
+    Answer(ActKind, Vec<String>),
 }
 
 #[derive(Deserialize)]
@@ -53,7 +53,7 @@ struct AppointmentDocument {
 /// The files as `keystead domain new` wrote them: each is text.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ActivationDocument {
+struct DomainActivationDocument {
     record: String,
     security_domain: String,
     transfer: String,
@@ -87,10 +87,8 @@ pub(super) fn offer(parts: &Parts<'_>) -> Result<ask::Ask, BadParameter> {
 }
 
 pub(super) fn activate(parts: &Parts<'_>, ids: &Ids) -> Result<ask::Ask, BadParameter> {
-    let ActivationDocument { record, security_domain, transfer, tokens, paths } = body(parts)?;
-    let (record, security_domain, transfer) =
-        (record.into_bytes(), security_domain.into_bytes(), transfer.into_bytes());
-    let activation = DomainActivation { record, security_domain, transfer, tokens, paths };
+    let DomainActivationDocument { record, security_domain, transfer, tokens, paths } = body(parts)?;
+    let activation = DomainActivation { domain: domain_files(record, security_domain, transfer), tokens, paths };
     Ok(ask::Ask::Quorum(name(parts)?, Ask::Activate(Box::new(activation), Box::new(Ids::new(ids.next())))))
 }
 
@@ -109,10 +107,7 @@ pub(super) fn ask(parts: &Parts<'_>) -> Result<ask::Ask, BadParameter> {
 
 pub(super) fn replace(parts: &Parts<'_>) -> Result<ask::Ask, BadParameter> {
     let ReplacementDocument { record, security_domain, transfer } = body(parts)?;
-    let (record, security_domain, transfer) =
-        (record.into_bytes(), security_domain.into_bytes(), transfer.into_bytes());
-    let new = DomainActivation { record, security_domain, transfer, tokens: Vec::new(), paths: Vec::new() };
-    Ok(ask::Ask::Quorum(name(parts)?, Ask::Replace(Box::new(new))))
+    Ok(ask::Ask::Quorum(name(parts)?, Ask::Replace(Box::new(domain_files(record, security_domain, transfer)))))
 }
 
 pub(super) fn appoint(parts: &Parts<'_>) -> Result<ask::Ask, BadParameter> {
@@ -135,13 +130,18 @@ pub(super) fn enrol(parts: &Parts<'_>) -> Result<ask::Ask, BadParameter> {
     Ok(ask::Ask::Quorum(name(parts)?, Ask::Enrol(token)))
 }
 
-/// Answers to a challenge of this sort; none where what they agreed to is tried again.
-pub(super) fn answer(parts: &Parts<'_>, sort: Sort) -> Result<ask::Ask, BadParameter> {
+/// Answers to a challenge of this kind; none where what they agreed to is tried again.
+pub(super) fn answer(parts: &Parts<'_>, kind: ActKind) -> Result<ask::Ask, BadParameter> {
     let Answers { answers } = body(parts)?;
     if answers.len() > MOST {
         return Err(BadParameter::Malformed { what: "answers", expected: "at most 32 of them" });
     }
-    Ok(ask::Ask::Quorum(name(parts)?, Ask::Answer(sort, answers)))
+    Ok(ask::Ask::Quorum(name(parts)?, Ask::Answer(kind, answers)))
+}
+
+fn domain_files(record: String, security_domain: String, transfer: String) -> DomainFiles {
+    let (security_domain, transfer) = (security_domain.into_bytes(), transfer.into_bytes());
+    DomainFiles { record: record.into_bytes(), security_domain, transfer }
 }
 
 fn body<T: DeserializeOwned>(parts: &Parts<'_>) -> Result<T, BadParameter> {
@@ -164,8 +164,8 @@ pub(super) async fn perform(instance: &Instance, name: &str, ask: Ask, at: Momen
         Ask::Replace(new) => instance.ask_replacement(name, *new, at).await.map(|asked| Body::json(&shown(&asked))),
         Ask::Appoint(who) => instance.ask_appointment(name, who, at).await.map(|asked| Body::json(&shown(&asked))),
         Ask::Enrol(token) => instance.ask_enrolment(name, &token, at).await.map(|asked| Body::json(&shown(&asked))),
-        Ask::Answer(sort, answers) => {
-            instance.answer_quorum(name, sort, &answers, at).await.map(|done| answered(&done))
+        Ask::Answer(kind, answers) => {
+            instance.answer_quorum(name, kind, &answers, at).await.map(|done| answered(&done))
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::run::{Effect, Execute};
 use crate::vault::Open;
 use keystead_access::{Ask as _, Operation, Permit, Policy, Rule, Who};
 use keystead_model::{Name, Target, Version};
-use keystead_store::{Changes, Kind, Row, RowKey};
+use keystead_store::{Changes, Kind, Row};
 use serde_json::{Value, json};
 
 /// Removes a deleted key and all its versions. Older copies of the disk stay openable by whoever can open their root.
@@ -56,10 +56,9 @@ impl Execute for PurgeKey {
 /// The row by which a restore learns that something was purged: what is removed leaves no other behind. There are 256
 /// of them, so that purges seldom wait for each other.
 async fn mark(room: &Room<'_>, key: &Key) -> Result<Row, Refusal> {
-    let mut lookup = singleton(Kind::Purged);
-    let ([mark, ..], [first, ..]) = (&mut lookup, &key.tag);
+    let mut at = singleton(Kind::Purged);
+    let ([mark, ..], [first, ..]) = (&mut at.lookup, &key.tag);
     *mark = *first;
-    let at = RowKey { kind: Kind::Purged, lookup, version: None };
     let stands = room.row_at(at).await?;
     room.row(Place::behind(at, stands.as_ref()), &PurgedRecord { at: room.at.now.0 })
 }

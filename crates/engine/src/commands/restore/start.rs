@@ -65,9 +65,7 @@ impl Execute for StartRestore {
 
     async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<JobView>, Refusal> {
         let ask = permit.ask();
-        let jobs = Jobs::none_runs(room).await?;
-        let from = Found::at(room, &ask.from, &ask.folder).await?;
-        room.still_approved(&from.shown())?;
+        let (jobs, from) = ready(room, &ask.from, &ask.folder).await?;
         let by_administrator = match permit.who() {
             Who::Caller(caller) => room.open().policy.load().is_administrator(caller),
             Who::Mandate(_) => false,
@@ -103,14 +101,20 @@ impl Execute for RestoreKeyFromBackup {
 
     async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<JobView>, Refusal> {
         let ask = permit.ask();
-        let jobs = Jobs::none_runs(room).await?;
-        let from = Found::at(room, &ask.from, &ask.folder).await?;
-        room.still_approved(&from.shown())?;
+        let (jobs, from) = ready(room, &ask.from, &ask.folder).await?;
         let note = from.both(room).await;
         let only = Some(ask.name.as_str().to_owned());
         let how = How { check: false, policy: false, rollback: false, only };
         begin(permit, room, (jobs, from), how, note).await
     }
+}
+
+/// Nothing else runs, and the backup is there, as approvers saw it.
+async fn ready(room: &Room<'_>, from: &BackupPlace, folder: &str) -> Result<(Jobs, Found), Refusal> {
+    let jobs = Jobs::none_runs(room).await?;
+    let found = Found::at(room, from, folder).await?;
+    room.still_approved(&found.shown())?;
+    Ok((jobs, found))
 }
 
 /// What is to be done with a backup.

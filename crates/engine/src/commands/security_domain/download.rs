@@ -10,7 +10,7 @@ use crate::wraps;
 use keystead_access::{Ask as _, Operation, Permit, Policy, Rule, Who};
 use keystead_custody::{Certificate, make_domain};
 use keystead_model::Target;
-use keystead_store::{Changes, Kind, RowKey};
+use keystead_store::{Changes, Kind};
 use serde_json::json;
 
 /// Makes the security domain's file: a new master key, shared among these custodians, of whom so many open it. Each
@@ -49,7 +49,7 @@ impl Execute for DownloadSecurityDomain {
         let secrets = secrets::opened(room).await?;
         let made = make_domain(&secrets, &custodians, ask.required).map_err(SecurityDomainError::Custodians)?;
         let file = made.file.to_json();
-        let at = RowKey { kind: Kind::SecurityDomain, lookup: singleton(Kind::SecurityDomain), version: None };
+        let at = singleton(Kind::SecurityDomain);
         let row = wraps::clear(at, room.row_at(at).await?.as_ref(), file.clone().into_bytes());
         let thumbprints: Vec<_> = custodians.iter().map(|of| hex::encode(of.thumbprint())).collect();
         let note = format!(

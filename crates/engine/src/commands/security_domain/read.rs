@@ -10,7 +10,7 @@ use crate::security_domain::{SecurityDomainError, is_here};
 use keystead_access::Permit;
 use keystead_formats::security_domain::SecurityDomain;
 use keystead_model::Target;
-use keystead_store::{Kind, RowKey};
+use keystead_store::Kind;
 
 /// What is so, in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +33,7 @@ impl Execute for ReadDownload {
 
     async fn execute(_: &Permit<Self>, room: &Room<'_>) -> Result<Effect<DomainStatus>, Refusal> {
         is_here(room)?;
-        let at = RowKey { kind: Kind::SecurityDomain, lookup: singleton(Kind::SecurityDomain), version: None };
+        let at = singleton(Kind::SecurityDomain);
         let row = room.row_at(at).await?.ok_or(SecurityDomainError::NotDownloaded)?;
         let file = SecurityDomain::parse(&row.sealed).map_err(|_| Refusal::Damaged)?;
         let (required, all) = (file.required, file.shares.len());

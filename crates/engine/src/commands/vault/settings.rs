@@ -26,7 +26,7 @@ const THROUGH_ARM: &str = "AllowKeyManagementOperationsThroughARM";
 /// Longest name, in bytes, that a refusal repeats.
 const MAX_NAME: usize = 128;
 
-const PLACE: RowKey = RowKey { kind: Kind::Settings, lookup: singleton(Kind::Settings), version: None };
+const PLACE: RowKey = singleton(Kind::Settings);
 
 /// Lists the settings.
 pub struct ListSettings;

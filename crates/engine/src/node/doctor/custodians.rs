@@ -7,7 +7,7 @@ use crate::node::confirm::{confirmation, stored_record};
 use crate::opening;
 use crate::operate::OperateError;
 use crate::vault::{State, Vault};
-use keystead_custody::activation::Activation as Record;
+use keystead_custody::activation::ActivationRecord;
 use keystead_formats::security_domain::SecurityDomain;
 use keystead_store::Kind;
 
@@ -69,7 +69,7 @@ pub(super) async fn found(vault: &Vault, state: &State) -> Option<Finding> {
 }
 
 /// The record, and how many confirmed it.
-async fn looked_at(vault: &Vault, state: &State) -> Result<(Record, usize), Wrong> {
+async fn looked_at(vault: &Vault, state: &State) -> Result<(ActivationRecord, usize), Wrong> {
     let record = stored_record(vault).await?;
     if let State::Open(open) = state
         && opening::activation_of(vault, open).await? != Some(record.digest())

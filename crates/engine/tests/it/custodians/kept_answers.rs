@@ -2,7 +2,7 @@
 
 use super::{HELD, Made, answers, held, held_by, id_of, made_in_its_place, replaced};
 use crate::support::*;
-use keystead_engine::{Answered, Appointee, NODE_LOG, OperateError, Refusal, Sort, TurnedAway};
+use keystead_engine::{ActKind, Answered, Appointee, NODE_LOG, OperateError, Refusal, TurnedAway};
 use keystead_model::Action;
 use keystead_store::fault::CommitFault;
 use keystead_store::{CommitError, Kind, Unavailable};
@@ -10,8 +10,8 @@ use std::fs;
 
 const DISK: Unavailable = Unavailable::Disk { code: 10 };
 
-async fn answer(node: &Node, sort: Sort, given: &[String]) -> Result<Answered, OperateError> {
-    node.instance.answer_quorum(HELD, sort, given, at(T0)).await
+async fn answer(node: &Node, kind: ActKind, given: &[String]) -> Result<Answered, OperateError> {
+    node.instance.answer_quorum(HELD, kind, given, at(T0)).await
 }
 
 /// Sealed, with what two custodians answer.
@@ -32,7 +32,7 @@ fn kept(came: Result<Answered, OperateError>) -> OperateError {
 }
 
 async fn opens(node: &Node, given: &[String]) {
-    let done = answer(node, Sort::Unseal, given).await.unwrap();
+    let done = answer(node, ActKind::Unseal, given).await.unwrap();
     assert_eq!((done.vault.state, done.asked), ("open", None));
     assert!(done.answers.iter().all(Result::is_ok), "{:?}", done.answers);
 }
@@ -49,7 +49,7 @@ async fn a_store_that_does_not_answer_loses_no_answer_of_custodians() {
     for nth in 1.. {
         let given = sealed(&node, &made).await;
         node.faults.fail_read(nth, DISK);
-        let came = answer(&node, Sort::Unseal, &given).await;
+        let came = answer(&node, ActKind::Unseal, &given).await;
         if came.as_ref().is_ok_and(|done| done.vault.state == "open") {
             break;
         }
@@ -73,7 +73,7 @@ async fn a_commit_that_fails_loses_no_answer_of_custodians() {
     ] {
         let given = sealed(&node, &made).await;
         node.faults.fail_commit(1, fault);
-        let why = kept(answer(&node, Sort::Unseal, &given).await);
+        let why = kept(answer(&node, ActKind::Unseal, &given).await);
         assert!(matches!(why, OperateError::Refused(_)), "{fault:?}: {why}");
         opens(&node, &given).await;
     }
@@ -84,7 +84,7 @@ async fn a_share_is_in_the_log_once_before_anything_comes_of_it() {
     let (node, made) = held().await;
     let given = sealed(&node, &made).await;
     let held: Vec<_> = std::iter::from_fn(|| node.journal.reserve().ok()).collect();
-    let why = kept(answer(&node, Sort::Unseal, &given).await);
+    let why = kept(answer(&node, ActKind::Unseal, &given).await);
     assert!(matches!(why, OperateError::TurnedAway(TurnedAway::Busy)), "{why}");
     assert_eq!(noted(&node, Action::ShareTaken), 0);
     assert_eq!(node.instance.named(HELD).unwrap().ready(), Err(TurnedAway::Sealed));
@@ -99,9 +99,9 @@ async fn shares_of_a_vault_that_is_damaged_are_forgotten_at_once() {
         let (node, made) = held().await;
         replaced(&node, id_of(&node, HELD), kind, b"damaged").await;
         let given = sealed(&node, &made).await;
-        let refused = answer(&node, Sort::Unseal, &given).await.unwrap_err();
+        let refused = answer(&node, ActKind::Unseal, &given).await.unwrap_err();
         assert!(matches!(refused, OperateError::Damaged), "{refused}");
-        let refused = answer(&node, Sort::Unseal, &given).await.unwrap_err();
+        let refused = answer(&node, ActKind::Unseal, &given).await.unwrap_err();
         assert!(matches!(refused, OperateError::NotAsked), "{refused}");
     }
 }
@@ -111,9 +111,9 @@ async fn shares_are_kept_until_their_challenge_expires_and_no_longer() {
     let (node, made) = held().await;
     let given = sealed(&node, &made).await;
     node.faults.fail_read(1, DISK);
-    kept(answer(&node, Sort::Unseal, &given).await);
+    kept(answer(&node, ActKind::Unseal, &given).await);
     let late = at(T0.plus_millis(3_600_000));
-    let refused = node.instance.answer_quorum(HELD, Sort::Unseal, &[], late).await.unwrap_err();
+    let refused = node.instance.answer_quorum(HELD, ActKind::Unseal, &[], late).await.unwrap_err();
     assert!(matches!(refused, OperateError::NotAsked), "{refused}");
 }
 
@@ -136,8 +136,8 @@ async fn an_appointment_that_failed_is_made_once_by_the_same_answers() {
         let asked = node.instance.ask_appointment(HELD, who, at(T0)).await.unwrap();
         let given = answers(&made, &asked.challenge);
         node.faults.fail_commit(1, fault);
-        kept(answer(&node, Sort::Appoint, &given).await);
-        let done = answer(&node, Sort::Appoint, &[]).await.unwrap();
+        kept(answer(&node, ActKind::Appoint, &given).await);
+        let done = answer(&node, ActKind::Appoint, &[]).await.unwrap();
         assert_eq!(done.asked, None);
         assert_eq!(noted(&node, Action::AdministratorAppointed), n + 1);
     }
@@ -151,10 +151,10 @@ async fn custodians_are_replaced_by_the_same_answers_when_a_path_is_back() {
     let given = answers(&made, &asked.challenge);
     let (key, aside) = (node.dir.path().join("path.key"), node.dir.path().join("aside"));
     fs::rename(&key, &aside).unwrap();
-    let why = kept(answer(&node, Sort::Replace, &given).await);
+    let why = kept(answer(&node, ActKind::Replace, &given).await);
     assert!(matches!(why, OperateError::PathFailed { .. }), "{why}");
     fs::rename(&aside, &key).unwrap();
-    answer(&node, Sort::Replace, &[]).await.unwrap();
+    answer(&node, ActKind::Replace, &[]).await.unwrap();
     node.turned().await;
     let given = sealed(&node, &next).await;
     opens(&node, &given).await;

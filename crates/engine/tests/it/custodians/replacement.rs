@@ -4,7 +4,7 @@ use super::{HELD, Made, answers, held, made_in_its_place, made_in_its_place_as};
 use crate::backup::{ended_in, file};
 use crate::support::*;
 use keystead_engine::{
-    Asked, BackupError, BackupPlace, JobState, JobView, NotActivated, OperateError, Refusal, Sort, StartBackup,
+    ActKind, Asked, BackupError, BackupPlace, JobState, JobView, NotActivated, OperateError, Refusal, StartBackup,
     StartRestore,
 };
 use keystead_formats::backup::Header;
@@ -24,7 +24,7 @@ async fn replaced(node: &Node, made: &Made) -> Made {
     let (next, sent) = made_in_its_place(node).await;
     let asked = node.instance.ask_replacement(HELD, sent, at(T0)).await.unwrap();
     let given = answers(made, &asked.challenge);
-    node.instance.answer_quorum(HELD, Sort::Replace, &given, at(T0)).await.unwrap();
+    node.instance.answer_quorum(HELD, ActKind::Replace, &given, at(T0)).await.unwrap();
     node.turned().await;
     next
 }
@@ -61,10 +61,10 @@ async fn custodians_are_not_replaced_while_a_backup_or_a_restore_runs() {
     let restore = StartRestore { from: place(), folder, check: true, rollback: false };
     let begun = node.run_in(HELD, OFFICER, restore, T0).await.unwrap();
     let given = answers(&made, &asked.challenge);
-    let came = node.instance.answer_quorum(HELD, Sort::Replace, &given, at(T0)).await;
+    let came = node.instance.answer_quorum(HELD, ActKind::Replace, &given, at(T0)).await;
     assert!(matches!(came, Err(OperateError::Kept { ref why, .. }) if matches!(**why, OperateError::JobsRunning)));
     ended_in(HELD, &node, &begun).await;
-    node.instance.answer_quorum(HELD, Sort::Replace, &[], at(T0)).await.unwrap();
+    node.instance.answer_quorum(HELD, ActKind::Replace, &[], at(T0)).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,7 +4,7 @@
 use super::{HELD, Made, answers, held, id_of, made_in_its_place};
 use crate::support::*;
 use keystead_custody::challenge::SignedChallenge;
-use keystead_engine::{Answered, Command, DomainActivation, Refusal, Sign, Sort, Verdict};
+use keystead_engine::{ActKind, Answered, Command, DomainFiles, Refusal, Sign, Verdict};
 use keystead_identity::Proof;
 use keystead_model::{Generation, KeySpec, SignAlgorithm};
 use keystead_store::fault::CommitFault;
@@ -44,7 +44,7 @@ struct Case {
     node: Node,
     before: Made,
     new: Made,
-    sent: DomainActivation,
+    sent: DomainFiles,
 }
 
 impl Case {
@@ -59,10 +59,10 @@ impl Case {
 }
 
 /// From the question over both answers to the end of the resealing, as long as it goes on.
-async fn replaced(node: &Node, before: &Made, sent: DomainActivation, goes_on: impl Fn() -> bool) {
+async fn replaced(node: &Node, before: &Made, sent: DomainFiles, goes_on: impl Fn() -> bool) {
     let Ok(asked) = node.instance.ask_replacement(HELD, sent, at(T0)).await else { return };
     for answer in answers(before, &asked.challenge) {
-        if node.instance.answer_quorum(HELD, Sort::Replace, &[answer], at(T0)).await.is_err() {
+        if node.instance.answer_quorum(HELD, ActKind::Replace, &[answer], at(T0)).await.is_err() {
             return;
         }
     }
@@ -72,7 +72,7 @@ async fn replaced(node: &Node, before: &Made, sent: DomainActivation, goes_on: i
 }
 
 async fn answered(node: &Node, made: &Made, challenge: &str) -> Answered {
-    node.instance.answer_quorum(HELD, Sort::Unseal, &answers(made, challenge), at(T0)).await.unwrap()
+    node.instance.answer_quorum(HELD, ActKind::Unseal, &answers(made, challenge), at(T0)).await.unwrap()
 }
 
 /// Sealed as it is, it opens by one of the two and by nothing of the other. Whether by the new ones.

@@ -6,7 +6,7 @@ mod cards;
 use super::{code, text};
 use bed::{Bed, NODE_SEED};
 use keystead_crypto::ed25519::SigningKey;
-use keystead_custody::activation::{Activation, NodeIdentity};
+use keystead_custody::activation::{ActivationRecord, NodeIdentity};
 use keystead_custody::challenge::{Answer, SingleUseKey};
 use keystead_custody::confirmation::Confirmation;
 use keystead_custody::shares::ShareError;
@@ -89,14 +89,14 @@ fn a_record_or_a_domain_that_was_changed_is_not_confirmed() {
     };
     assert_eq!(confirm("domain", "other"), Some(1), "another domain");
     assert_eq!(confirm("other", "other"), Some(1), "other words");
-    let changed = Activation { retention_days: 7, ..record.clone() };
+    let changed = ActivationRecord { retention_days: 7, ..record.clone() };
     bed.write("changed.json", &changed.to_bytes());
     assert_eq!(confirm("changed.json", "domain"), Some(1), "a record with another retention has other words");
     // Another's share in his place: the record knows.
     let mut swapped = bed.security_domain("domain");
     swapped.shares[0].value = bed.security_domain("other").shares[0].value.clone();
     let swapped = swapped.to_json();
-    let agreeing = Activation { security_domain: keystead_crypto::sha256(&[swapped.as_bytes()]), ..record };
+    let agreeing = ActivationRecord { security_domain: keystead_crypto::sha256(&[swapped.as_bytes()]), ..record };
     bed.write("swapped.json", swapped.as_bytes());
     bed.write("agreeing.json", &agreeing.to_bytes());
     let done = bed.as_custodian(

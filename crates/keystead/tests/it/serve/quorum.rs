@@ -6,7 +6,7 @@ mod forgotten;
 use super::{Running, Site, private, said, stop};
 use crate::hsm::bed::{Maker, Token};
 use crate::support::custodians;
-use keystead_custody::activation::Activation;
+use keystead_custody::activation::ActivationRecord;
 use keystead_custody::words;
 use serde_json::Value;
 use std::fs;
@@ -90,8 +90,8 @@ impl Customer {
         good(self.site.place.cli(&[&["domain", "new"], &custodians[..], &rest, more].concat()));
     }
 
-    pub(super) fn record(&self, domain: &str) -> Activation {
-        Activation::parse(&fs::read(self.site.place.beside(domain).join("activation.json")).unwrap()).unwrap()
+    pub(super) fn record(&self, domain: &str) -> ActivationRecord {
+        ActivationRecord::parse(&fs::read(self.site.place.beside(domain).join("activation.json")).unwrap()).unwrap()
     }
 
     pub(super) fn confirm(&self, name: &str, domain: &str) -> String {
@@ -286,16 +286,16 @@ fn a_vault_is_activated_with_what_belongs_together_or_not_at_all() {
     refused("not those of which the activation record speaks");
     put("transfer.json", "domain");
     let record = customer.record("domain");
-    let write = |record: &Activation| fs::write(mixed.join("activation.json"), record.to_bytes()).unwrap();
-    write(&Activation { name: "payments".to_owned(), ..record.clone() });
+    let write = |record: &ActivationRecord| fs::write(mixed.join("activation.json"), record.to_bytes()).unwrap();
+    write(&ActivationRecord { name: "payments".to_owned(), ..record.clone() });
     refused("the name in the activation record");
-    write(&Activation { retention_days: 8, ..record.clone() });
+    write(&ActivationRecord { retention_days: 8, ..record.clone() });
     refused("the retention in the activation record");
-    write(&Activation { authorities: vec!["elsewhere.example".parse().unwrap()], ..record.clone() });
+    write(&ActivationRecord { authorities: vec!["elsewhere.example".parse().unwrap()], ..record.clone() });
     refused("the list of authorities");
-    write(&Activation { policy: serde_json::json!({ "administrator": [] }), ..record.clone() });
+    write(&ActivationRecord { policy: serde_json::json!({ "administrator": [] }), ..record.clone() });
     refused("the policy in the activation record");
-    write(&Activation { policy: serde_json::json!({ "administrators": [] }), ..record.clone() });
+    write(&ActivationRecord { policy: serde_json::json!({ "administrators": [] }), ..record.clone() });
     refused("the policy is refused");
     write(&record);
     let policy = site.vault(&["activate", "pay", "--hsm", "one", "--client", "a", "--role", "Key Vault Crypto User"]);

@@ -3,7 +3,7 @@
 use crate::support::Place;
 use keystead_crypto::ed25519::SigningKey;
 use keystead_crypto::rsa::PrivateKey;
-use keystead_custody::activation::{Activation, NodeIdentity};
+use keystead_custody::activation::{ActivationRecord, NodeIdentity};
 use keystead_custody::challenge::{Challenge, Purpose, SignedChallenge, SingleUseKey};
 use keystead_custody::offer::TransferOffer;
 use keystead_custody::{Certificate, DomainPublic};
@@ -112,8 +112,8 @@ impl Bed {
         super::text(&self.make(out, &["alice.pem", "bob.pem", "carol.pem"], "2", more))
     }
 
-    pub(super) fn record(&self, directory: &str) -> Activation {
-        Activation::parse(&self.read(&format!("{directory}/activation.json"))).unwrap()
+    pub(super) fn record(&self, directory: &str) -> ActivationRecord {
+        ActivationRecord::parse(&self.read(&format!("{directory}/activation.json"))).unwrap()
     }
 
     pub(super) fn security_domain(&self, directory: &str) -> SecurityDomain {

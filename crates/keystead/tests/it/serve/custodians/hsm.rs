@@ -8,7 +8,7 @@ use super::tokens::Hsm;
 use super::{OTHERS, copy, kill, replacing};
 use crate::hsm::bed::{Maker, Token};
 use keystead_crypto::sha256;
-use keystead_custody::activation::{Activation, Custodian};
+use keystead_custody::activation::{ActivationRecord, Custodian};
 use keystead_custody::offer::TransferOffer;
 use keystead_custody::{DomainSecrets, make_domain, send_working_keys};
 use keystead_model::VaultId;
@@ -46,7 +46,7 @@ impl Hsm {
         let made = make_domain(&secrets, &certificates, 2).unwrap();
         let file = made.file.to_json().into_bytes();
         let shares = certificates.into_iter().zip(made.share_digests.iter().copied());
-        let record = Activation {
+        let record = ActivationRecord {
             domain_public: secrets.key.public(),
             working_keys: secrets.working.digest(),
             security_domain: sha256(&[&file]),

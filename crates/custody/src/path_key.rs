@@ -4,8 +4,9 @@
 //! version 1 byte (1) | generation 4 bytes, big-endian | nonce 12 | ciphertext 32 | tag 16
 //! ```
 //!
-//! The generation of a wrapped domain key is 0. Each purpose and vault has a wrapping key of its own, derived from the
-//! path key by HKDF-SHA256; the associated data binds version, purpose, vault and generation again.
+//! The generation of a wrapped domain key is 0. Domain key and root have a wrapping key each, one for every vault,
+//! derived from the path key by HKDF-SHA256; the associated data binds version, which of the two, vault and generation
+//! again.
 
 use crate::secret::Secret;
 use crate::{CustodyError, DomainKey, Root};
@@ -31,12 +32,12 @@ impl PathKey {
 
 /// Wraps a vault's domain private key.
 pub fn wrap_domain(path: &PathKey, vault: VaultId, domain: &DomainKey) -> Vec<u8> {
-    wrap(path, Purpose::Domain, vault, 0, domain.private())
+    wrap(path, Wrapped::Domain, vault, 0, domain.private())
 }
 
 /// Opens what [`wrap_domain`] wrote for this vault.
 pub fn unwrap_domain(path: &PathKey, vault: VaultId, wrapped: &[u8]) -> Result<DomainKey, CustodyError> {
-    match unwrap(path, Purpose::Domain, vault, wrapped)? {
+    match unwrap(path, Wrapped::Domain, vault, wrapped)? {
         (0, opened) => DomainKey::from_opened(&opened).ok_or(CustodyError::NotOpened),
         _ => Err(CustodyError::Format),
     }
@@ -44,19 +45,19 @@ pub fn unwrap_domain(path: &PathKey, vault: VaultId, wrapped: &[u8]) -> Result<D
 
 /// Wraps a generation of a vault's root.
 pub fn wrap_root(path: &PathKey, vault: VaultId, root: &Root) -> Vec<u8> {
-    wrap(path, Purpose::Root, vault, root.generation().0, root.key())
+    wrap(path, Wrapped::Root, vault, root.generation().0, root.key())
 }
 
 /// Opens what [`wrap_root`] wrote for this vault.
 pub fn unwrap_root(path: &PathKey, vault: VaultId, wrapped: &[u8]) -> Result<Root, CustodyError> {
-    let (generation, opened) = unwrap(path, Purpose::Root, vault, wrapped)?;
+    let (generation, opened) = unwrap(path, Wrapped::Root, vault, wrapped)?;
     Root::from_opened(&opened, Generation(generation)).ok_or(CustodyError::NotOpened)
 }
 
-/// The number stands in key derivation and never changes its meaning.
+/// What is wrapped. The number stands in key derivation and never changes its meaning.
 #[derive(Clone, Copy)]
 #[repr(u8)]
-enum Purpose {
+enum Wrapped {
     Domain = 1,
     Root = 2,
 }
@@ -64,19 +65,19 @@ enum Purpose {
 const VERSION: u8 = 1;
 const SALT: &[u8] = b"keystead path wrap 1";
 
-fn wrap(path: &PathKey, purpose: Purpose, vault: VaultId, generation: u32, key: &[u8; 32]) -> Vec<u8> {
-    let (nonce, cipher, tag) = cipher_of(path, purpose, vault).seal(&aad(purpose, vault, generation), key);
+fn wrap(path: &PathKey, what: Wrapped, vault: VaultId, generation: u32, key: &[u8; 32]) -> Vec<u8> {
+    let (nonce, cipher, tag) = cipher_of(path, what, vault).seal(&aad(what, vault, generation), key);
     [&[VERSION], generation.to_be_bytes().as_slice(), &nonce, &cipher, &tag].concat()
 }
 
 fn unwrap(
     path: &PathKey,
-    purpose: Purpose,
+    what: Wrapped,
     vault: VaultId,
     wrapped: &[u8],
 ) -> Result<(u32, Zeroizing<Vec<u8>>), CustodyError> {
     let (generation, nonce, cipher, tag) = parts_of(wrapped).ok_or(CustodyError::Format)?;
-    let opened = cipher_of(path, purpose, vault).open(nonce, &aad(purpose, vault, generation), cipher, tag);
+    let opened = cipher_of(path, what, vault).open(nonce, &aad(what, vault, generation), cipher, tag);
     opened.map(|key| (generation, key)).map_err(|_| CustodyError::NotOpened)
 }
 
@@ -90,13 +91,13 @@ fn parts_of(wrapped: &[u8]) -> Option<Parts<'_>> {
     Some((u32::from_be_bytes(*generation), nonce, cipher, rest.try_into().ok()?))
 }
 
-fn cipher_of(path: &PathKey, purpose: Purpose, vault: VaultId) -> Aes256Gcm {
+fn cipher_of(path: &PathKey, what: Wrapped, vault: VaultId) -> Aes256Gcm {
     let extracted = Extracted::new(SALT, path.0.bytes());
-    Aes256Gcm::new(&extracted.key(&[&[purpose as u8], vault.as_bytes()]))
+    Aes256Gcm::new(&extracted.key(&[&[what as u8], vault.as_bytes()]))
 }
 
-fn aad(purpose: Purpose, vault: VaultId, generation: u32) -> Vec<u8> {
-    [&[VERSION, purpose as u8], vault.as_bytes().as_slice(), &generation.to_be_bytes()].concat()
+fn aad(what: Wrapped, vault: VaultId, generation: u32) -> Vec<u8> {
+    [&[VERSION, what as u8], vault.as_bytes().as_slice(), &generation.to_be_bytes()].concat()
 }
 
 #[cfg(test)]
@@ -135,7 +136,7 @@ mod tests {
     #[test]
     fn a_domain_key_with_a_generation_is_no_known_format() {
         let path = PathKey::generate();
-        let wrapped = wrap(&path, Purpose::Domain, VAULT, 1, &[7; 32]);
+        let wrapped = wrap(&path, Wrapped::Domain, VAULT, 1, &[7; 32]);
         assert_eq!(unwrap_domain(&path, VAULT, &wrapped).err(), Some(CustodyError::Format));
     }
 
