@@ -98,6 +98,7 @@ impl Instance {
             Some(id) => minicbor::to_vec((keys, id.to_string())),
         };
         let clear = clear.map_err(|_| Refusal::Fault)?;
+        let room = self.room_for_one()?;
         self.erase_rows(&vault, operation, clear.clone(), at).await?;
         self.store().scrub();
         drop(alone);
@@ -106,7 +107,7 @@ impl Instance {
         self.leftovers.add(id);
         left.extend(self.clear_leftovers(at).await);
         let copies = self.tried_copies(id, copies).await;
-        self.write(Action::VaultErased, id, clear, at).await?;
+        self.write_in(room, Action::VaultErased, id, clear, at).await?;
         Ok(Erased { vault: id, keys, copies, custodians, left })
     }
 
