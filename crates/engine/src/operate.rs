@@ -127,15 +127,17 @@ pub enum OperateError {
         why: BadConfirmation,
     },
     /// No challenge is out, or it has expired.
-    #[error("nobody is asked: `keystead unseal` makes a challenge, which the custodians answer")]
+    #[error(
+        "nobody is asked, or no longer: make a challenge first, which the custodians answer (the same command shows how)"
+    )]
     NotAsked,
     /// The shares are there, and the domain does not open.
     #[error("the quorum is there, and the vault stays sealed: {0}. The shares are forgotten; ask again")]
     Domain(DomainError),
     /// The shares are there, and what stood in the way may pass.
     #[error(
-        "{why}. The shares of the custodians {} are kept until {expires}: bring one of their answers again (an unseal \
-         needs none)",
+        "{why}. The shares of the custodians {} are kept until {expires}: run the command again without an \
+         answer, and it goes on with them",
         numbers(shares)
     )]
     Kept {

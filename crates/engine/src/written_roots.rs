@@ -25,6 +25,8 @@ pub(crate) enum Written {
     Missing,
     /// Nothing was kept of it: the vault is older than that.
     NotKept,
+    /// What was kept is of the generations before: it is not what the vault wrote last.
+    Older,
 }
 
 /// A digest of a generation that is sealed to the domain.
@@ -62,11 +64,16 @@ pub(crate) async fn opened(vault: &Vault, open: &Open, opened: Vec<SealedDigest>
 /// How it is with each generation that lives, the newest first.
 pub(crate) async fn look(vault: &Vault, open: &Open) -> Result<Vec<(Generation, Written)>, OperateError> {
     let (secrets, _): (SecretsRecord, _) = opening::sealed(vault, &open.seals().records, Kind::Secrets).await?;
-    let kept = secrets.sealed_roots.as_deref().unwrap_or_default();
+    let kept = secrets.sealed_roots.as_deref();
     let mut all = Vec::new();
     for generation in live(open) {
-        let kept = kept.iter().find(|kept| kept.generation == generation.0);
-        all.push((generation, held_against(vault, generation, kept).await?));
+        let of = kept.unwrap_or_default().iter().find(|kept| kept.generation == generation.0);
+        let how = match held_against(vault, generation, of).await? {
+            // Whenever something is kept, it is kept of the newest.
+            Written::NotKept if kept.is_some() && generation == open.seals().generation() => Written::Older,
+            how => how,
+        };
+        all.push((generation, how));
     }
     Ok(all)
 }

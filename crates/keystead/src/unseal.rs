@@ -53,8 +53,8 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         if let Some(out) = &args.out {
             new_files::write(out, format!("{}\n", asked.challenge).as_bytes())?;
         }
-        let bring = format!("keystead unseal {} --answer ANSWER", args.name);
-        return if args.output.is_json() { output::json(&asked) } else { output::text(&in_words(&asked, &bring)) };
+        let command = format!("keystead unseal {}", args.name);
+        return if args.output.is_json() { output::json(&asked) } else { output::text(&in_words(&asked, &command)) };
     }
     let answers = args.answer.iter().map(|file| answer(file)).collect::<Result<Vec<_>, _>>()?;
     let done = client.answer_quorum(&args.name, &answers).await.map_err(|e| failure(&e))?.value;
@@ -67,13 +67,21 @@ pub(crate) fn answer(file: &Path) -> Result<String, Failure> {
 }
 
 /// What the custodians have to do, and how the operator brings what they answer.
-pub(crate) fn in_words(asked: &AskedInfo, bring: &str) -> String {
+pub(crate) fn in_words(asked: &AskedInfo, command: &str) -> String {
+    if asked.missing == 0 {
+        return format!(
+            "{}\n\nAll answers are there ({}), and it was not done yet. Go on without another one, before {}:\n    {command}",
+            asked.challenge,
+            progress(asked),
+            time::millis(asked.expires)
+        );
+    }
     format!(
         "{}\n\nThe words of this node, for custodians who do not know it:\n    {}\n\
          {} of {} custodians must answer before {}; {}.\n\
          Each runs, where his key is:\n    \
          keystead custodian answer --challenge FILE --domain DIR --key KEY.pem --out ANSWER\n\
-         and you bring what it writes:\n    {bring}",
+         and you bring what it writes:\n    {command} --answer ANSWER",
         asked.challenge,
         asked.node_words,
         asked.required,

@@ -52,6 +52,7 @@ impl Instance {
         let open = vault.open()?;
         let clear = minicbor::to_vec((&who.0.issuer, &who.0.subject, <&ByteSlice>::from(by)));
         let clear = clear.map_err(|_| Refusal::Fault)?;
+        let room = self.room_for_one()?;
         for _ in 0..ATTEMPTS {
             let (row, document) = stored(vault, &open).await?;
             let document = changed(&open, document, &who.0, at)?;
@@ -63,7 +64,7 @@ impl Instance {
                 done => {
                     done?;
                     adopt(vault, &open).await?;
-                    return self.write(Action::AdministratorAppointed, vault.info.id, clear, at).await;
+                    return self.write_in(room, Action::AdministratorAppointed, vault.info.id, clear, at).await;
                 }
             }
         }

@@ -1,6 +1,8 @@
 //! The doctor: everything the node needs is tried, and each unseal path of each vault proven by opening with it.
 
 mod custodians;
+#[cfg(test)]
+mod tests;
 
 use super::paths::proven;
 use super::{CUSTODY, Instance};
@@ -184,22 +186,7 @@ impl Instance {
         wraps::public(vault, open).await.map_err(failed)?;
         let mut kept = true;
         for (generation, how) in written_roots::look(vault, open).await.map_err(failed)? {
-            let generation = generation.0;
-            kept &= match how {
-                Written::Unaltered => true,
-                Written::NotKept => false,
-                Written::Missing => {
-                    return Err(format!(
-                        "generation {generation} is not sealed to the vault's domain: rotate the root"
-                    ));
-                }
-                Written::Altered => {
-                    return Err(format!(
-                        "what is sealed to the vault's domain was altered in the database: the row of generation \
-                         {generation} is not the one that was written. Rotate the root, or restore the store from a backup"
-                    ));
-                }
-            };
+            kept &= unaltered(generation, how)?;
         }
         match kept {
             _ if vault.info.custody == CUSTODY => {
@@ -263,6 +250,25 @@ async fn look_at_jobs(room: &Room<'_>, all: &mut Vec<Finding>) {
         Err(e) => Finding::new("job", Verdict::Bad, e.to_string()),
     };
     all.push(finding.of(room.vault()));
+}
+
+/// Whether what is sealed to the domain of a generation is known to be as it was written; what is wrong with it.
+fn unaltered(Generation(generation): Generation, how: Written) -> Result<bool, String> {
+    match how {
+        Written::Unaltered => Ok(true),
+        Written::NotKept => Ok(false),
+        Written::Missing => {
+            Err(format!("generation {generation} is not sealed to the vault's domain: rotate the root"))
+        }
+        Written::Altered => Err(format!(
+            "what is sealed to the vault's domain was altered in the database: the row of generation {generation} is not \
+             the one that was written. Rotate the root, or restore the store from a backup"
+        )),
+        Written::Older => Err(format!(
+            "the vault's own secrets in the database are older than generation {generation} of its root, and say nothing \
+             of what is sealed to its domain: restore the store from a backup"
+        )),
+    }
 }
 
 fn path_found(vault: &Vault, name: &str, opened: Result<Generation, OperateError>) -> Finding {

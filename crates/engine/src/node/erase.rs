@@ -94,6 +94,7 @@ impl Instance {
             None => None,
         };
         let clear = said(keys, approved)?;
+        let room = self.room_for_one()?;
         self.erase_rows(&vault, operation, clear.clone(), at).await?;
         self.store().scrub();
         drop(alone);
@@ -102,7 +103,7 @@ impl Instance {
         self.leftovers.add(id);
         left.extend(self.clear_leftovers(at).await);
         let copies = self.tried_copies(id, copies).await;
-        self.write(Action::VaultErased, id, clear, at).await?;
+        self.write_in(room, Action::VaultErased, id, clear, at).await?;
         Ok(Erased { vault: id, keys, copies, custodians, left })
     }
 

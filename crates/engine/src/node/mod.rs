@@ -304,11 +304,12 @@ impl Instance {
     ) -> Result<(), OperateError> {
         let mut changes = clear_row::with_status(vault, &open.seals().records, VaultStatus::Active).await?;
         changes.puts.extend(with);
+        let room = self.room_for_one()?;
         self.set_status(vault, VaultStatus::Active, changes, Action::VaultUnsealed, at).await?;
         vault.set_open(open, at);
         vault.not_opened.store(Arc::default());
         self.no_longer_ask(vault.info.id);
-        self.note(Action::VaultUnsealed, vault.info.id, at).await
+        self.write_in(room, Action::VaultUnsealed, vault.info.id, Vec::new(), at).await
     }
 
     /// The status in the vault's clear row.

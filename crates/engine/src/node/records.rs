@@ -54,9 +54,27 @@ impl Instance {
         clear: Vec<u8>,
         at: Moment,
     ) -> Result<(), OperateError> {
+        self.write_in(self.room_for_one()?, action, vault, clear, at).await
+    }
+
+    /// Room for a record in the node's own log, before the work that it will be about: a full journal is met while
+    /// nothing was changed.
+    pub(crate) fn room_for_one(&self) -> Result<Slot, OperateError> {
+        Ok(self.parts.journal.reserve()?)
+    }
+
+    /// A record in the node's own log, in the room that was kept for it.
+    pub(crate) async fn write_in(
+        &self,
+        room: Slot,
+        action: Action,
+        vault: VaultId,
+        clear: Vec<u8>,
+        at: Moment,
+    ) -> Result<(), OperateError> {
         let operation = OperationId::from_bytes(keystead_crypto::random());
         let record = Draft::node(action, vault, clear, operation, at.now).encode(Outcome::DONE, None, self.parts.node);
-        let _receipt = self.parts.journal.reserve()?.write(record).await?;
+        let _receipt = room.write(record).await?;
         Ok(())
     }
 

@@ -67,12 +67,13 @@ impl Instance {
         let (old, digest) = (ByteArray::from(before.digest()), ByteArray::from(record.digest()));
         let clear = minicbor::to_vec((old, digest, <&ByteSlice>::from(by))).map_err(|_| Refusal::Fault)?;
         let other = OtherDomain::of(vault, &open, &before, (record, keys), security_domain.clone()).await?;
+        let room = self.room_for_one()?;
         self.change_domain(vault, &open, other, clear.clone(), at).await?;
         self.transfers.forget(vault.info.id);
         self.ask_nothing(vault.info.id);
         self.look_at_custodians(vault).await;
         tracing::info!(vault = %vault.info.name, "its custodians were replaced");
-        self.write(Action::CustodiansReplaced, vault.info.id, clear, at).await
+        self.write_in(room, Action::CustodiansReplaced, vault.info.id, clear, at).await
     }
 }
 

@@ -108,13 +108,14 @@ impl Instance {
         let is_new = !now.hsm.tokens.iter().any(|named| named == token);
         let open = Arc::clone(&now.open);
         let changes = if is_new { now.and(vault, token, class)? } else { Changes::default() };
+        let room = self.room_for_one()?;
         // Only of a vault that is active: an administrator may have sealed it meanwhile.
         self.commit(vault, changes, (Action::TokenEnrolled, clear.clone()), at, || ()).await?;
         // An attempt before this one may have named it and got no further.
         if !open.hsm.as_ref().is_some_and(|hsm| hsm.tokens.iter().any(|serves| serves == token)) {
             reopen(vault, &open, at).await?;
         }
-        self.write(Action::TokenEnrolled, vault.info.id, clear, at).await
+        self.write_in(room, Action::TokenEnrolled, vault.info.id, clear, at).await
     }
 
     pub(super) fn known_tokens(&self, tokens: &[String]) -> Result<(), OperateError> {

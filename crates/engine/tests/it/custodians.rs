@@ -279,6 +279,36 @@ async fn the_doctor_opens_what_is_sealed_to_the_domain_and_says_what_only_custod
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn secrets_that_are_older_than_the_root_are_told_by_the_doctor() {
+    let (node, made) = held().await;
+    let held = id_of(&node, HELD);
+    let older = one(&node, held, Kind::Secrets).await;
+    node.instance.rotate_root(HELD, false, at(T0)).await.unwrap();
+    // The owner of the database puts the row back as it was, which still opens: the rotation goes on.
+    let put = |row: &Row| {
+        let db = rusqlite::Connection::open(node.dir.path().join("store/keystead.db")).unwrap();
+        let sql = "UPDATE item SET sealed = ?1, counter = ?2 WHERE vault = ?3 AND kind = ?4";
+        let counter = i64::try_from(row.counter).unwrap();
+        let values = rusqlite::params![row.sealed, counter, held.as_bytes(), row.kind.code()];
+        assert_eq!(db.execute(sql, values).unwrap(), 1);
+    };
+    let root = async || {
+        let found = node.instance.doctor(at(T0)).await.into_iter();
+        let of = found.filter(|f| f.what == "root" && f.vault.as_deref() == Some(HELD));
+        of.map(|finding| (finding.verdict, finding.says)).next().unwrap()
+    };
+    let newer = one(&node, held, Kind::Secrets).await;
+    put(&older);
+    let (verdict, says) = root().await;
+    assert!(verdict == Verdict::Bad && says.contains("older than generation 2"), "{says}");
+    put(&newer);
+    assert_eq!(root().await.0, Verdict::Good);
+    node.turned().await;
+    node.instance.seal(HELD, at(T0)).await.unwrap();
+    assert_eq!(answered(&node, &made).await.unwrap(), "open");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_doctor_names_what_was_altered_of_what_custodians_need() {
     let (node, made) = held().await;
     let held = id_of(&node, HELD);

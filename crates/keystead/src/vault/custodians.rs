@@ -29,13 +29,14 @@ The custodians of before then open only copies from before, the new ones only
 those after it. Backups from before belong to the domain of before: make new
 ones. Of a vault with an HSM, the new domain takes over the key that wraps its
 HSM keys (`keystead domain new --hsm-from`). Where all answers are there and it
-failed because the store, the log or a token was away, bring one of them again.")]
+failed because the store, the log or a path was away, say no more than
+`keystead vault replace-custodians payments`: it goes on with them.")]
 pub(super) struct Replace {
     /// Which vault
     #[arg(value_parser = name)]
     name: Name,
     /// The directory that `keystead domain new` made
-    #[arg(long, value_name = "DIR", required_unless_present = "answer", conflicts_with = "answer")]
+    #[arg(long, value_name = "DIR", conflicts_with = "answer")]
     domain: Option<PathBuf>,
     /// A new file for the challenge
     #[arg(long, value_name = "FILE", requires = "domain")]
@@ -61,26 +62,26 @@ M custodians must agree; then he is an administrator of the vault. The issuer
 `built-in` is the vault's own. Where none of its issuers is left, --client makes
 a client of the vault's own: whoever is to have it makes the secret, keeps it,
 and tells its SHA-256 alone (printf %s \"$SECRET\" | sha256sum). Where all answers
-are there and it failed because the store or the log was away, bring one of them
-again.")]
+are there and it failed because the store or the log was away, say no more than
+`keystead vault appoint payments`: it goes on with them.")]
 pub(super) struct Appoint {
     /// Which vault
     #[arg(value_parser = name)]
     name: Name,
     /// Who: an issuer that the vault trusts, and its subject
-    #[arg(long, num_args = 2, value_names = ["ISSUER", "SUBJECT"])]
+    #[arg(long, num_args = 2, value_names = ["ISSUER", "SUBJECT"], group = "who")]
     principal: Option<Vec<String>>,
     /// A new client of the vault's own with this GUID
-    #[arg(long, value_name = "GUID", conflicts_with = "principal", requires = "secret_sha256")]
+    #[arg(long, value_name = "GUID", group = "who", requires = "secret_sha256")]
     client: Option<String>,
     /// SHA-256 of its secret
     #[arg(long, value_name = "HEX", requires = "client")]
     secret_sha256: Option<String>,
     /// A new file for the challenge
-    #[arg(long, value_name = "FILE", conflicts_with = "answer")]
+    #[arg(long, value_name = "FILE", requires = "who")]
     out: Option<PathBuf>,
     /// What `keystead custodian answer` printed; repeat for more
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["principal", "client"])]
+    #[arg(long, value_name = "FILE", conflicts_with = "who")]
     answer: Vec<PathBuf>,
 }
 
@@ -99,12 +100,7 @@ impl Replace {
         if let Some(domain) = domain {
             let body = DomainFiles::read(&domain)?;
             let asked = client.ask_replacement(&name, &body).await.map_err(|e| failure(&e))?.value;
-            return ask(
-                &asked,
-                &format!("keystead vault replace-custodians {name} --answer ANSWER"),
-                out.as_deref(),
-                shown,
-            );
+            return ask(&asked, &format!("keystead vault replace-custodians {name}"), out.as_deref(), shown);
         }
         let answers = files.iter().map(|file| answer(file)).collect::<Result<Vec<_>, _>>()?;
         let done = client.answer_replacement(&name, &answers).await.map_err(|e| failure(&e))?.value;
@@ -125,13 +121,9 @@ impl Replace {
 
 impl Appoint {
     pub(super) async fn run(self, client: &OperatorClient, shown: OutputArgs) -> Result<(), Failure> {
-        let bring = format!("keystead vault appoint {} --answer ANSWER", self.name);
         if let Some(body) = self.body() {
             let asked = client.ask_appointment(&self.name, &body).await.map_err(|e| failure(&e))?.value;
-            return ask(&asked, &bring, self.out.as_deref(), shown);
-        }
-        if self.answer.is_empty() {
-            return Err(Failure::usage("say who: --principal ISSUER SUBJECT or --client GUID; or bring an --answer"));
+            return ask(&asked, &format!("keystead vault appoint {}", self.name), self.out.as_deref(), shown);
         }
         let answers = self.answer.iter().map(|file| answer(file)).collect::<Result<Vec<_>, _>>()?;
         let done = client.answer_appointment(&self.name, &answers).await.map_err(|e| failure(&e))?.value;
@@ -151,9 +143,10 @@ impl Appoint {
     }
 }
 
-pub(super) fn ask(asked: &AskedInfo, bring: &str, out: Option<&Path>, shown: OutputArgs) -> Result<(), Failure> {
+/// `command` brings the answers, and goes on without one where all are there.
+pub(super) fn ask(asked: &AskedInfo, command: &str, out: Option<&Path>, shown: OutputArgs) -> Result<(), Failure> {
     if let Some(out) = out {
         new_files::write(out, format!("{}\n", asked.challenge).as_bytes())?;
     }
-    if shown.is_json() { output::json(asked) } else { output::text(&in_words(asked, bring)) }
+    if shown.is_json() { output::json(asked) } else { output::text(&in_words(asked, command)) }
 }

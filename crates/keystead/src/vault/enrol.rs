@@ -21,13 +21,14 @@ The server of a vault with custody `file` has the wrapping key and gives it. In
 a vault of custodians the first shows what they are asked, and M of them answer
 it (`keystead custodian answer`); with the last answer the token has the key.
 Where all answers are there and it failed because the store, the log or a token
-was away, bring one of them again.")]
+was away, say no more than `keystead vault enrol payments-hsm`: it goes on with
+them.")]
 pub(super) struct Enrol {
     /// Which vault
     #[arg(value_parser = name)]
     name: Name,
     /// The token, by its name in `[[hsm]]`
-    #[arg(long, value_name = "TOKEN", required_unless_present = "answer", conflicts_with = "answer")]
+    #[arg(long, value_name = "TOKEN", conflicts_with = "answer")]
     token: Option<String>,
     /// Of a vault of custodians: a new file for the challenge
     #[arg(long, value_name = "FILE", requires = "token")]
@@ -40,18 +41,20 @@ pub(super) struct Enrol {
 impl Enrol {
     pub(super) async fn run(self, client: &OperatorClient, shown: OutputArgs) -> Result<(), Failure> {
         let Self { name, token, out, answer: files } = self;
-        if let Some(token) = token {
-            let vault = client.vault(&name).await.map_err(|e| failure(&e))?.value;
-            if vault.custody == "quorum" {
-                let asked = client.ask_enrolment(&name, &token).await.map_err(|e| failure(&e))?.value;
-                let bring = format!("keystead vault enrol {name} --answer ANSWER");
-                return ask(&asked, &bring, out.as_deref(), shown);
-            }
+        let custody = client.vault(&name).await.map_err(|e| failure(&e))?.value.custody;
+        if custody != "quorum" {
+            let Some(token) = token else {
+                return Err(Failure::usage(format!("{name} has no custodians who answer: say which --token")));
+            };
             if out.is_some() {
                 return Err(Failure::usage(format!("{name} has no custodians to be asked: leave --out out")));
             }
             client.enrol_token(&name, &token).await.map_err(|e| failure(&e))?;
             return show(client, &name, shown).await;
+        }
+        if let Some(token) = token {
+            let asked = client.ask_enrolment(&name, &token).await.map_err(|e| failure(&e))?.value;
+            return ask(&asked, &format!("keystead vault enrol {name}"), out.as_deref(), shown);
         }
         let answers = files.iter().map(|file| answer(file)).collect::<Result<Vec<_>, _>>()?;
         let done = client.answer_enrolment(&name, &answers).await.map_err(|e| failure(&e))?.value;

@@ -119,8 +119,9 @@ fn made(server: &Server, keys: Range<usize>, parameters: &Value) {
     });
 }
 
-/// Healthy, and what is under way is named.
-fn is_healthy(place: &Place, vault: &mut Vault, kind: &str, job: &str) {
+/// Healthy, and what is under way is named. Whether it was under way when the server was killed: a job that had ended is
+/// not at work at the next start.
+fn is_healthy(place: &Place, vault: &mut Vault, kind: &str, job: &str) -> bool {
     let before = vault.call("GET", &format!("/{kind}/{job}/pending"), None).unwrap().ok();
     let socket = place.data.join("operator.sock");
     let found = json(place, &["doctor", "--socket", socket.to_str().unwrap()]);
@@ -131,6 +132,7 @@ fn is_healthy(place: &Place, vault: &mut Vault, kind: &str, job: &str) {
     if before["status"] == "InProgress" && after["status"] == "InProgress" {
         assert!(named, "{found}");
     }
+    before["status"] == "InProgress"
 }
 
 #[test]
@@ -160,18 +162,24 @@ fn a_backup_and_a_restore_go_on_after_kills_and_every_key_signs_as_before() {
         assert_eq!(vault.call("DELETE", &format!("/deletedkeys/{name}"), None).unwrap().status, 204);
     }
     let from = serde_json::json!({ "sasTokenParameters": to, "folderToRestore": folder, "rollback": true });
-    let begun = vault.call("PUT", "/restore", Some(&from)).unwrap();
-    assert_eq!(begun.status, 202, "{begun:?}");
-    let job = begun.json()["jobId"].as_str().unwrap().to_owned();
-    for pause in [0, 300, 700, 1_000, 1_100] {
-        sleep(Duration::from_millis(pause));
-        server.kill();
-        server = place.dev();
-        is_healthy(&place, &mut server.vault(), "restore", &job);
+    let (mut met, mut rounds) = (0, 0);
+    // A machine may be so fast that a kill comes too late: then it is restored once more.
+    while met == 0 {
+        rounds += 1;
+        assert!(rounds < 6, "no kill met the restore at work");
+        let begun = vault.call("PUT", "/restore", Some(&from)).unwrap();
+        assert_eq!(begun.status, 202, "{begun:?}");
+        let job = begun.json()["jobId"].as_str().unwrap().to_owned();
+        for pause in [0, 300, 700, 1_000, 1_100] {
+            sleep(Duration::from_millis(pause));
+            server.kill();
+            server = place.dev();
+            met += usize::from(is_healthy(&place, &mut server.vault(), "restore", &job));
+        }
+        vault = server.vault();
+        let done = ended(&mut vault, "restore", &job);
+        assert_eq!(done["status"], "Succeeded", "{done}");
     }
-    let mut vault = server.vault();
-    let done = ended(&mut vault, "restore", &job);
-    assert_eq!(done["status"], "Succeeded", "{done}");
     let kid = signed["kid"].as_str().unwrap();
     let body = serde_json::json!({
         "alg": "ES256", "digest": "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc", "value": signed["value"],
@@ -202,6 +210,7 @@ fn a_server_that_is_killed_at_any_printed_step_of_a_backup_or_a_restore_goes_on_
     };
     let (mut from, mut most) = (String::new(), 0);
     for kind in ["backup", "restore"] {
+        let mut met = 0;
         for wanted in 1..=4 {
             let more = if kind == "backup" { vec![] } else { vec!["--rollback", from.as_str()] };
             let mut command = place.command(&[&[kind, "start"], &more[..]].concat());
@@ -213,7 +222,7 @@ fn a_server_that_is_killed_at_any_printed_step_of_a_backup_or_a_restore_goes_on_
             server.kill();
             working.wait().unwrap();
             server = place.dev();
-            is_healthy(&place, &mut server.vault(), kind, &job);
+            met += usize::from(is_healthy(&place, &mut server.vault(), kind, &job));
             all_sign(&mut server.vault());
             let done = ended(&mut server.vault(), kind, &job);
             assert_eq!(done["status"], "Succeeded", "{done}");
@@ -222,6 +231,7 @@ fn a_server_that_is_killed_at_any_printed_step_of_a_backup_or_a_restore_goes_on_
                 from = folder(&done);
             }
         }
+        assert!(met > 0, "no kill met a {kind} at work");
     }
     assert!(most > 1, "no step was printed");
     assert!(server.stop().success());

@@ -1,5 +1,6 @@
 //! What custodians agree on while their vault is open: others in their place, another administrator.
 
+mod again;
 mod hsm;
 mod tokens;
 

@@ -1,5 +1,7 @@
 //! A vault's security domain, given out and taken over REST, as Managed HSM's clients do it.
 
+mod approved;
+
 use super::{Running, Site, stop};
 use crate::support::{Reply, custodians};
 use keystead_custody::{DomainError, DomainSecrets, send_working_keys};

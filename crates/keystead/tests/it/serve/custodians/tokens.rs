@@ -38,12 +38,12 @@ impl Hsm {
         self.customer.site.vault(&[&["enrol", "pay"], words].concat())
     }
 
-    fn signs(&self) {
+    pub(super) fn signs(&self) {
         self.customer.site.call("pay", &self.token, "POST", "/keys/k/sign", SIGN).ok();
     }
 
     /// Whether the second token has a wrapping key, and the vault names it.
-    fn second(&self) -> (bool, bool) {
+    pub(super) fn second(&self) -> (bool, bool) {
         let shown = self.customer.shown();
         let named = shown["tokens"].as_array().unwrap().contains(&"two".into());
         (self.tokens[1].labels().iter().any(|label| label == WRAPPING), named)
