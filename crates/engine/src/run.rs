@@ -11,7 +11,7 @@ use crate::vault::{Open, State, Vault};
 use futures_util::FutureExt as _;
 use keystead_access::{Ask, Denial, Operation, Permit, Policy, Who};
 use keystead_audit::waiting::just_written;
-use keystead_audit::{Answer, Draft, Outcome, Receipt, Record, Slot};
+use keystead_audit::{Answer, Draft, Note, Outcome, Receipt, Record, Slot};
 use keystead_identity::Caller;
 use keystead_model::{Moment, ObjectId, OperationId, Revision, VaultStatus, Version};
 use keystead_store::{Changes, CommitError, MakeRecord, OutboxRow, Row, RowKey};
@@ -60,7 +60,7 @@ type After = Box<dyn FnOnce(&Open, Revision) + Send>;
 pub struct Effect<T> {
     value: T,
     about: Option<(ObjectId, Option<Version>)>,
-    note: Option<String>,
+    note: Option<Note>,
     changes: Changes,
     status: Option<VaultStatus>,
     policy: Option<Policy>,
@@ -102,8 +102,8 @@ impl<T> Effect<T> {
     }
 
     /// What the record says besides, in its sealed part.
-    pub(crate) fn note(mut self, text: String) -> Self {
-        self.note = Some(text);
+    pub(crate) fn note(mut self, note: Note) -> Self {
+        self.note = Some(note);
         self
     }
 
@@ -139,14 +139,20 @@ impl<T> Effect<T> {
     }
 
     /// It uses up an approved proposal, stands only under the policy that was asked, and says so.
-    pub(crate) fn approved(mut self, check: Option<(RowKey, u64)>, row: Option<Row>, note: Option<String>) -> Self {
+    pub(crate) fn approved(mut self, check: Option<(RowKey, u64)>, row: Option<Row>, note: Option<Note>) -> Self {
         self.changes.checks.extend(check);
         self.changes.puts.extend(row);
         self.note = match (note, self.note) {
-            (Some(approved), Some(own)) => Some(format!("{approved}; {own}")),
+            (Some(approved), Some(own)) => Some(own.behind(&approved)),
             (approved, own) => approved.or(own),
         };
         self
+    }
+
+    /// What its record has no room to prove is not done.
+    fn recordable(mut self) -> Result<Self, Refusal> {
+        self.note = self.note.map(Note::checked).transpose()?;
+        Ok(self)
     }
 
     fn changes_something(&self) -> bool {
@@ -258,7 +264,7 @@ impl<'a> Run<'a> {
         let room = Room::new(self.vault, &self.open, self.at).in_lane(lane);
         let work = async {
             let approved = Gate::of(permit, &room).await?.used(&room, self.operation)?;
-            let effect = approved.onto(C::execute(permit, &room).await?);
+            let effect = approved.onto(C::execute(permit, &room).await?).recordable()?;
             let used = room.take_used();
             room.still_usable(&used).await?;
             Ok(Effect { used, ..effect })
@@ -301,8 +307,8 @@ impl<'a> Run<'a> {
         permit: Permit<C>,
         effect: Effect<C::Output>,
     ) -> Result<Answer<C::Output, Refusal>, TurnedAway> {
-        let draft = about(self.draft(permit), effect.about);
-        let record = draft.encode(Outcome::DONE, effect.note.as_deref(), self.vault.node);
+        let draft = about(self.draft(permit), effect.about).noting(effect.note.as_ref());
+        let record = draft.encode(Outcome::DONE, None, self.vault.node);
         let receipt = write(self.slot, record).await?;
         self.vault.open_since(&self.open)?;
         Ok(Answer::new(receipt, given(self.vault, &self.open, self.at, &effect.used, effect.value).await))
@@ -382,7 +388,7 @@ impl Run<'_> {
         &self,
         held: &Held<C>,
         object: Option<(ObjectId, Option<Version>)>,
-        note: Option<String>,
+        note: Option<Note>,
         digest: [u8; 32],
     ) -> MakeRecord {
         let held = held.clone();
@@ -393,8 +399,8 @@ impl Run<'_> {
             let bytes = held.take().map_or_else(Vec::new, |permit| {
                 let draft = Draft::of(permit, operation, now, log, &details);
                 held.spend(draft.clone());
-                let draft = about(draft.changed(digest), object);
-                let mut record = draft.encode(Outcome::DONE, note.as_deref(), node);
+                let draft = about(draft.changed(digest), object).noting(note.as_ref());
+                let mut record = draft.encode(Outcome::DONE, None, node);
                 record.set_revision(revision);
                 journal.vouch(position, &record)
             });
