@@ -1,5 +1,6 @@
 //! A record on its way: made of a permit or a denial, which it consumes, and encoded once, when the outcome is known.
 
+use crate::noted::{Note, cut};
 use crate::record::{Fields, Record};
 use keystead_access::{Ask, Denial, Ground, Permit, Who};
 use keystead_crypto::sealed::{Binding, OpenFailed, Sealer};
@@ -19,7 +20,8 @@ impl Outcome {
     pub const FIRST_FAILURE: u16 = 2;
 }
 
-/// Who, from where and why: the part of a record that is sealed. Each text is cut to its bound.
+/// Who, from where and why: the part of a record that is sealed. A text over its bound is cut, and ends with `… cut` and
+/// the SHA-256 of all of it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Encode, Decode)]
 #[cbor(map)]
 pub struct Detail {
@@ -90,12 +92,6 @@ impl Detail {
         // Writing into memory cannot fail.
         minicbor::to_vec(self).unwrap_or_default()
     }
-}
-
-/// The longest start of a text that fits, in whole characters.
-fn cut(text: &str, bytes: usize) -> String {
-    let end = (0..=bytes.min(text.len())).rev().find(|i| text.is_char_boundary(*i)).unwrap_or(0);
-    text.get(..end).unwrap_or_default().to_owned()
 }
 
 fn binding(vault: VaultId, operation: OperationId, node: NodeId) -> Binding {
@@ -184,7 +180,13 @@ impl Draft {
         Self { digest, ..self }
     }
 
-    /// The record. `reason` goes into the sealed part, cut to 512 bytes; without one it is left out.
+    /// With this in the sealed part, if it has one. Facts that do not fit are cut for all to see; see [`Note::checked`].
+    pub fn noting(self, note: Option<&Note>) -> Self {
+        let noted = |(detail, key)| (Detail { reason: note.map(Note::to_text), ..detail }, key);
+        Self { sealed: self.sealed.map(noted), ..self }
+    }
+
+    /// The record. `reason` goes into the sealed part, cut to 512 bytes; without one there stands what was noted.
     pub fn encode(self, outcome: Outcome, reason: Option<&str>, node: NodeId) -> Record {
         let fields = Fields {
             action: self.action,
@@ -200,7 +202,8 @@ impl Draft {
         };
         let place = binding(self.log, self.operation, node);
         let seal = self.sealed.map(|(detail, key)| {
-            let plain = Detail { reason: reason.map(|r| cut(r, 512)), ..detail }.to_cbor();
+            let reason = reason.map(|r| cut(r, 512)).or(detail.reason.clone());
+            let plain = Detail { reason, ..detail }.to_cbor();
             move |bound: &[u8]| key.seal(&place, bound, &plain)
         });
         Record::build(&fields, &self.clear, seal)
@@ -270,12 +273,32 @@ mod tests {
             Draft::denied(denial(&long), OP, Time(5), VAULT, &sealer(1)).encode(Outcome::DENIED, Some(&long), NODE);
         assert!(Record::parse(record.bytes()).is_ok());
         let detail = Detail::open(&record, &sealer(1)).unwrap();
-        assert_eq!((detail.subject.unwrap().len(), detail.reason.unwrap().len()), (768, 512));
+        for (text, most) in [(detail.subject.unwrap(), 768), (detail.reason.unwrap(), 512)] {
+            assert!((most - 1..=most).contains(&text.len()) && text.contains("… cut"), "{text}");
+        }
     }
 
     #[test]
-    fn a_cut_falls_between_characters() {
-        assert_eq!((cut("aé", 2), cut("aé", 3), cut("", 9)), ("a".into(), "aé".into(), String::new()));
+    fn the_longest_note_fits_into_a_record_beside_the_longest_names() {
+        let of = |bytes| Some("n".repeat(bytes));
+        let address = std::net::Ipv6Addr::from([0xfe; 16]).to_string();
+        let longest = Detail {
+            issuer: of(512),
+            subject: of(256),
+            application: of(256),
+            address: Some(address),
+            target: of(256),
+            ground: of(64),
+            reason: None,
+        };
+        let draft = Draft::denied(denial("a"), OP, Time(5), VAULT, &sealer(1));
+        let note = Note::facts("f".repeat(Note::FACTS)).and_said(&"s".repeat(10_000));
+        let draft = Draft { sealed: Some((longest.clone(), sealer(1))), ..draft }.noting(Some(&note));
+        let record = draft.encode(Outcome::DONE, None, NODE);
+        assert!(Record::parse(record.bytes()).is_ok(), "{}", record.bytes().len());
+        let detail = Detail::open(&record, &sealer(1)).unwrap();
+        assert_eq!(detail, Detail { reason: Some(note.to_text()), ..longest });
+        assert_eq!(detail.reason.unwrap().len(), Note::MAX);
     }
 
     #[test]

@@ -15,7 +15,8 @@
 //! # let _ = answer; Ok(()) }
 //! ```
 //!
-//! - [`record`]: the layout of a record; [`draft`]: a permit or a denial on its way to becoming one
+//! - [`record`]: the layout of a record; [`draft`]: a permit or a denial on its way to becoming one; [`noted`]: what it
+//!   says in words
 //! - [`receipt`]: receipts, and the answers that cannot be built without one
 //! - [`waiting`]: a record as the store keeps it until the journal has it
 //! - [`journal`]: segments on disk, the one writer, recovery, reading
@@ -31,6 +32,7 @@ pub mod error;
 #[doc(hidden)]
 pub mod fuzz;
 pub mod journal;
+pub mod noted;
 pub mod receipt;
 pub mod record;
 pub mod sink;
@@ -42,6 +44,7 @@ pub mod waiting;
 pub use draft::{Detail, Draft, Outcome};
 pub use error::{JournalDown, OpenError, ReadError};
 pub use journal::{Clock, Journal, JournalHealth, Limits, Node, Slot, TurnedAwayReason, system_clock};
+pub use noted::{Note, TooManyFacts};
 pub use receipt::{Answer, Receipt, ReceiptText};
 pub use record::{BadRecord, Record};
 pub use sink::{FileSink, Pump, Sink};

@@ -6,7 +6,7 @@ use crate::backup::BackupError;
 use crate::records::key_backup::BadBackup;
 use crate::security_domain::SecurityDomainError;
 use keystead_access::{BadPolicy, Denial, NotChanged};
-use keystead_audit::{JournalDown, Outcome};
+use keystead_audit::{JournalDown, Outcome, TooManyFacts};
 use keystead_crypto::sealed::OpenFailed;
 use keystead_model::{KeySpec, Name, Version};
 use keystead_protection::{BadKey, ImportError, KeyError};
@@ -277,6 +277,12 @@ impl Refusal {
             Self::HsmCannot { .. } => 92,
             Self::Hsm(_) => 93,
         })
+    }
+}
+
+impl From<TooManyFacts> for Refusal {
+    fn from(_: TooManyFacts) -> Self {
+        Self::OverBound { what: "what the audit record must say of it" }
     }
 }
 

@@ -49,6 +49,7 @@ pub mod issuers;
 pub mod lifecycle;
 pub mod log;
 pub mod node;
+mod notes;
 pub(crate) mod opening;
 pub mod operate;
 pub(crate) mod policy_row;

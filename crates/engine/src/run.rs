@@ -161,7 +161,7 @@ impl<'a> Run<'a> {
         let room = Room::new(self.vault, &self.open, self.at).in_lane(lane);
         let work = async {
             let approved = Gate::of(permit, &room).await?.used(&room, self.operation)?;
-            let effect = approved.onto(C::execute(permit, &room).await?);
+            let effect = approved.onto(C::execute(permit, &room).await?).recordable()?;
             let used = room.take_used();
             room.still_usable(&used).await?;
             Ok(Effect { used, ..effect })
@@ -204,8 +204,8 @@ impl<'a> Run<'a> {
         permit: Permit<C>,
         effect: Effect<C::Output>,
     ) -> Result<Answer<C::Output, Refusal>, TurnedAway> {
-        let draft = about(self.draft(permit), effect.about);
-        let record = draft.encode(Outcome::DONE, effect.note.as_deref(), self.vault.node);
+        let draft = about(self.draft(permit), effect.about).noting(effect.note.as_ref());
+        let record = draft.encode(Outcome::DONE, None, self.vault.node);
         let receipt = write(self.slot, record).await?;
         self.vault.open_since(&self.open)?;
         Ok(Answer::new(receipt, given(self.vault, &self.open, self.at, &effect.used, effect.value).await))

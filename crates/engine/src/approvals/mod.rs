@@ -10,11 +10,13 @@ mod rows;
 pub(crate) use rows::{Proposed, Stored, all, find, propose};
 
 use crate::error::Refusal;
+use crate::notes;
 use crate::policy_row;
 use crate::room::Room;
 use crate::run::{Effect, Execute};
 use keystead_access::approval::{BadReason, BadVote};
 use keystead_access::{Approvals, Operation, Permit, Policy, Proposal, Standing, Vote, Who};
+use keystead_audit::Note;
 use keystead_model::{ObjectId, OperationId, Time};
 use keystead_store::{Row, RowKey};
 use thiserror::Error;
@@ -224,7 +226,7 @@ impl Gate {
             Self::Approved(approved) => {
                 let (stored, standing, check) = *approved;
                 let id = stored.row.id;
-                let note = format!("proposal {id}, approved by {}", standing.approved.join(", "));
+                let note = notes::approved(id, &standing.approved);
                 let row = stored.executed(room, operation)?;
                 Ok(Used { check: Some(check), row: Some(row), note: Some(note), id: Some(id) })
             }
@@ -237,7 +239,7 @@ impl Gate {
 pub(crate) struct Used {
     pub(crate) check: Option<(RowKey, u64)>,
     pub(crate) row: Option<Row>,
-    pub(crate) note: Option<String>,
+    pub(crate) note: Option<Note>,
     pub(crate) id: Option<ObjectId>,
 }
 

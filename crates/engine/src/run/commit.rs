@@ -7,7 +7,7 @@ use crate::room::digest;
 use crate::vault::Open;
 use keystead_access::Permit;
 use keystead_audit::waiting::just_written;
-use keystead_audit::{Answer, Draft, Outcome, Receipt};
+use keystead_audit::{Answer, Draft, Note, Outcome, Receipt};
 use keystead_model::{ObjectId, VaultStatus, Version};
 use keystead_store::{Changes, CommitError, MakeRecord, OutboxRow};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -101,7 +101,7 @@ impl Run<'_> {
         &self,
         held: &Held<C>,
         object: Option<(ObjectId, Option<Version>)>,
-        note: Option<String>,
+        note: Option<Note>,
         digest: [u8; 32],
     ) -> MakeRecord {
         let held = held.clone();
@@ -112,8 +112,8 @@ impl Run<'_> {
             let bytes = held.take().map_or_else(Vec::new, |permit| {
                 let draft = Draft::of(permit, operation, now, log, &details);
                 held.spend(draft.clone());
-                let draft = about(draft.changed(digest), object);
-                let mut record = draft.encode(Outcome::DONE, note.as_deref(), node);
+                let draft = about(draft.changed(digest), object).noting(note.as_ref());
+                let mut record = draft.encode(Outcome::DONE, None, node);
                 record.set_revision(revision);
                 journal.vouch(position, &record)
             });

@@ -1,8 +1,10 @@
 //! What a command gives back: its value, and the changes that `run` commits for it.
 
+use crate::error::Refusal;
 use crate::room::Used;
 use crate::vault::{Open, Vault};
 use keystead_access::Policy;
+use keystead_audit::Note;
 use keystead_model::{ObjectId, Revision, VaultStatus, Version};
 use keystead_store::{Changes, Row, RowKey};
 
@@ -13,7 +15,7 @@ type After = Box<dyn FnOnce(&Open, Revision) + Send>;
 pub struct Effect<T> {
     pub(super) value: T,
     pub(super) about: Option<(ObjectId, Option<Version>)>,
-    pub(super) note: Option<String>,
+    pub(super) note: Option<Note>,
     pub(super) changes: Changes,
     pub(super) follows: Follows,
     pub(super) used: Vec<Used>,
@@ -74,8 +76,8 @@ impl<T> Effect<T> {
     }
 
     /// What the record says besides, in its sealed part.
-    pub(crate) fn note(mut self, text: String) -> Self {
-        self.note = Some(text);
+    pub(crate) fn note(mut self, note: Note) -> Self {
+        self.note = Some(note);
         self
     }
 
@@ -111,14 +113,20 @@ impl<T> Effect<T> {
     }
 
     /// It uses up an approved proposal, stands only under the policy that was asked, and says so.
-    pub(crate) fn approved(mut self, check: Option<(RowKey, u64)>, row: Option<Row>, note: Option<String>) -> Self {
+    pub(crate) fn approved(mut self, check: Option<(RowKey, u64)>, row: Option<Row>, note: Option<Note>) -> Self {
         self.changes.checks.extend(check);
         self.changes.puts.extend(row);
         self.note = match (note, self.note) {
-            (Some(approved), Some(own)) => Some(format!("{approved}; {own}")),
+            (Some(approved), Some(own)) => Some(own.behind(&approved)),
             (approved, own) => approved.or(own),
         };
         self
+    }
+
+    /// What its record has no room to prove is not done.
+    pub(super) fn recordable(mut self) -> Result<Self, Refusal> {
+        self.note = self.note.map(Note::checked).transpose()?;
+        Ok(self)
     }
 
     pub(super) fn changes_something(&self) -> bool {

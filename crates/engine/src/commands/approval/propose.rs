@@ -3,6 +3,7 @@
 use crate::approvals::{ApprovalError, InForce, ProposalView, Proposed, propose};
 use crate::commands::no_approval;
 use crate::error::Refusal;
+use crate::notes;
 use crate::room::Room;
 use crate::run::{Command, Effect, Execute};
 use futures_util::future::BoxFuture;
@@ -70,7 +71,7 @@ impl Execute for Propose {
         let proposer = Proposal::proposer(caller.principal());
         let new = Proposed { operation: &operation, proposer, reason: &ask.reason, hours: ask.hours };
         let (row, view) = propose(room, &now, new).await?;
-        let (id, note) = (row.id, format!("proposal {}: {}", row.id, operation.name));
+        let (id, note) = (row.id, notes::proposed(row.id, operation.name));
         let changes = Changes { puts: vec![row], checks: vec![now.check], ..Changes::default() };
         Ok(Effect::change(view, changes).about(id, None).note(note))
     }

@@ -6,6 +6,7 @@ use crate::error::Refusal;
 use crate::room::Room;
 use crate::run::{Effect, Execute};
 use keystead_access::{Permit, Verdict, Vote};
+use keystead_audit::Note;
 use keystead_model::{ObjectId, Target};
 use keystead_store::Changes;
 
@@ -36,7 +37,7 @@ impl Execute for VoteOnProposal {
         let of = (&found.record.proposal, found.record.votes.as_slice());
         let vote = Vote::new(now.approvals(), of, key, (*verdict, signature), room.at.now.0);
         let vote = vote.map_err(ApprovalError::from)?;
-        let note = format!("proposal {id}: {} by {}", verdict.word(), vote.approver);
+        let note = Note::facts(format!("proposal {id}: {} by {}", verdict.word(), vote.approver));
         let (row, view) = found.voted(room, &now, vote)?;
         let changes = Changes { puts: vec![row], checks: vec![now.check], ..Changes::default() };
         Ok(Effect::change(view, changes).about(*id, None).note(note))

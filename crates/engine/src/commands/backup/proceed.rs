@@ -5,6 +5,7 @@ use crate::backup::jobs::{self, Job};
 use crate::backup::{BackupError, JobKind};
 use crate::commands::{ask, no_approval};
 use crate::error::Refusal;
+use crate::notes;
 use crate::records::backup::Counts;
 use crate::records::job::BackupWork;
 use crate::room::Room;
@@ -45,7 +46,7 @@ impl Execute for ContinueBackup {
         let changes = Changes { puts: vec![job.next(room)?], ..Changes::default() };
         let effect = Effect::change(job.is_running(), changes).about(id, None);
         Ok(match note.or(job.record.details) {
-            Some(note) => effect.note(note),
+            Some(note) => effect.note(notes::progress(note)),
             None => effect,
         })
     }

@@ -5,6 +5,7 @@ use crate::backup::place::{self, PlaceRecord};
 use crate::backup::{BackupPlace, JobKind, JobView};
 use crate::commands::ask;
 use crate::error::Refusal;
+use crate::notes;
 use crate::operate::OperateError;
 use crate::records::backup::Counts;
 use crate::records::job::{AtRecord, BackupWork, JobKey};
@@ -56,7 +57,7 @@ impl Execute for StartBackup {
             inside: None,
             counts: Counts::default(),
         };
-        let note = format!("to {}", place.folder_url());
+        let note = notes::backup(&place.folder_url());
         let record = jobs::record(permit, room, (place, ask.check), work)?;
         let changes = jobs.begin(room, JobKind::Backup, id, &record).await?;
         Ok(Effect::change(jobs::begun(JobKind::Backup, id, &record), changes).about(id, None).note(note))

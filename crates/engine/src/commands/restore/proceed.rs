@@ -5,6 +5,7 @@ use crate::backup::jobs::{self, Job};
 use crate::backup::{BackupError, JobKind};
 use crate::commands::{ask, no_approval};
 use crate::error::Refusal;
+use crate::notes;
 use crate::records::job::{RestoreWork, Restored};
 use crate::room::Room;
 use crate::run::{Effect, Execute};
@@ -57,7 +58,7 @@ impl Execute for ContinueRestore {
         };
         let effect = effect.also(job.next(room)?).about(id, None);
         Ok(match error.or(job.record.details) {
-            Some(note) => effect.note(note),
+            Some(note) => effect.note(notes::progress(note)),
             None => effect,
         })
     }

@@ -6,11 +6,13 @@ use crate::backup::place::PlaceRecord;
 use crate::backup::{BackupError, BackupPlace, JobKind, JobView};
 use crate::commands::ask;
 use crate::error::Refusal;
+use crate::notes;
 use crate::records::backup::Counts;
 use crate::records::job::{AtRecord, JobKey, RestoreWork, Restored};
 use crate::room::Room;
 use crate::run::{Effect, Execute};
 use keystead_access::{Ask, Operation, Permit, Policy, Rule, Who};
+use keystead_audit::Note;
 use keystead_custody::BackupKey;
 use keystead_formats::backup::{Header, MAX_START, Said};
 use keystead_model::{Name, ObjectId, Target, Time, VaultId};
@@ -80,7 +82,7 @@ impl Execute for StartRestore {
             (true, false) => "a rollback: changes since the backup are taken back",
             (false, false) => "nothing was changed since",
         };
-        let note = format!("{}; {how}", from.both(room).await);
+        let note = from.noted(Some(how), &room.checkpoint().await);
         let how = How { check: ask.check, policy: by_administrator, rollback: ask.rollback, only: None };
         begin(permit, room, (jobs, from), how, note).await
     }
@@ -102,7 +104,7 @@ impl Execute for RestoreKeyFromBackup {
     async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<JobView>, Refusal> {
         let ask = permit.ask();
         let (jobs, from) = ready(room, &ask.from, &ask.folder).await?;
-        let note = from.both(room).await;
+        let note = from.noted(None, &room.checkpoint().await);
         let only = Some(ask.name.as_str().to_owned());
         let how = How { check: false, policy: false, rollback: false, only };
         begin(permit, room, (jobs, from), how, note).await
@@ -130,7 +132,7 @@ async fn begin<C: Ask>(
     room: &Room<'_>,
     (jobs, from): (Jobs, Found),
     how: How,
-    note: String,
+    note: Note,
 ) -> Result<Effect<JobView>, Refusal> {
     let id = ObjectId::from_bytes(keystead_crypto::random());
     let work = RestoreWork {
@@ -190,17 +192,8 @@ impl Found {
         })
     }
 
-    /// Both checkpoints, for the record.
-    async fn both(&self, room: &Room<'_>) -> String {
-        let (id, folder) = (ObjectId::from_bytes(*self.said.id), self.place.folder_url());
-        let backup = format!("revision {}, checkpoint {}", self.said.revision, short(&self.said.checkpoint));
-        let now = short(&room.checkpoint().await);
-        format!("backup {id} from {folder}: {backup}; the vault's checkpoint {now}")
+    /// Which backup and both checkpoints, for the record; then where it lies, which whoever restores has chosen.
+    fn noted(&self, how: Option<&str>, now: &str) -> Note {
+        notes::restore(&self.said, how, now, &self.place.folder_url())
     }
-}
-
-/// Origin, size and root of a checkpoint.
-fn short(note: &str) -> String {
-    let lines: Vec<&str> = note.lines().take(3).collect();
-    if lines.len() == 3 { lines.join(" ") } else { "none".to_owned() }
 }

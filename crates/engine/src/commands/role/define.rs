@@ -3,6 +3,7 @@
 use super::object;
 use crate::commands::ask;
 use crate::error::Refusal;
+use crate::notes;
 use crate::policy_row::Editing;
 use crate::room::Room;
 use crate::run::{Effect, Execute};
@@ -59,7 +60,7 @@ impl Execute for DeleteRoleDefinition {
         let effect = editing.done(room, was.definition)?.about(object(id), None);
         Ok(match taken.as_slice() {
             [] => effect,
-            all => effect.note(format!("with {} role assignments: {}", all.len(), all.join(", "))),
+            all => effect.note(notes::taken(all)),
         })
     }
 }

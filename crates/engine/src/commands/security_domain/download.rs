@@ -3,6 +3,7 @@
 use crate::birth::singleton;
 use crate::commands::ask;
 use crate::error::Refusal;
+use crate::notes;
 use crate::room::Room;
 use crate::run::{Effect, Execute};
 use crate::security_domain::{SecurityDomainError, is_here, secrets};
@@ -51,13 +52,8 @@ impl Execute for DownloadSecurityDomain {
         let file = made.file.to_json();
         let at = singleton(Kind::SecurityDomain);
         let row = wraps::clear(at, room.row_at(at).await?.as_ref(), file.clone().into_bytes());
-        let thumbprints: Vec<_> = custodians.iter().map(|of| hex::encode(of.thumbprint())).collect();
-        let note = format!(
-            "{} of these custodians open the security domain {}: {}",
-            made.file.required,
-            room.domain(),
-            thumbprints.join(" ")
-        );
+        let thumbprints: Vec<_> = custodians.iter().map(Certificate::thumbprint).collect();
+        let note = notes::shared(room.domain(), made.file.required, &thumbprints);
         Ok(Effect::change(file, Changes { puts: vec![row], ..Changes::default() }).note(note))
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::commands::{ask, no_approval};
 use crate::error::Refusal;
+use crate::notes;
 use crate::room::Room;
 use crate::run::{Effect, Execute};
 use crate::security_domain::is_here;
@@ -35,9 +36,8 @@ impl Execute for GetTransferKey {
         let transfer = room.open().transfer.give(room.at.now).await?;
         let (certificate, (n, e)) = (&transfer.certificate, transfer.certificate.public());
         let thumbprint = certificate.thumbprint();
-        let note = format!("the transfer key's certificate is {}", hex::encode(thumbprint));
         let view =
             TransferKeyView { certificate: certificate.der().to_vec(), thumbprint, n: n.to_vec(), e: e.to_vec() };
-        Ok(Effect::read(view).note(note))
+        Ok(Effect::read(view).note(notes::transfer_key(thumbprint)))
     }
 }

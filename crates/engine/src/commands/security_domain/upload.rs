@@ -3,11 +3,13 @@
 use crate::commands::ask;
 use crate::commands::security_domain::DomainStatus;
 use crate::error::Refusal;
+use crate::notes;
 use crate::room::Room;
 use crate::run::{Effect, Execute};
 use crate::security_domain::transfer::Transfer;
 use crate::security_domain::{SecurityDomainError, adopt, is_here, secrets};
 use keystead_access::{Ask as _, Operation, Permit, Policy, Rule, Who};
+use keystead_audit::Note;
 use keystead_crypto::stack::cleared;
 use keystead_custody::{DomainSecrets, Restored, receive};
 use keystead_formats::security_domain::RestoreBlob;
@@ -47,13 +49,12 @@ impl Execute for UploadSecurityDomain {
         let (before, domain) = (room.domain(), new.working.domain);
         if is_its_own(room, &new).await? {
             let details = format!("the vault has the security domain {domain} already");
-            return Ok(Effect::read(DomainStatus { details: details.clone() }).note(details));
+            return Ok(Effect::read(DomainStatus { details: details.clone() }).note(Note::facts(details)));
         }
         adopt::possible(room).await?;
         let changes = adopt::rows(room, &new).await?;
         let details = format!("the vault has the security domain {domain}, which was uploaded");
-        let note = format!("adopted the security domain {domain}; the one before was {before}");
-        Ok(Effect::change(DomainStatus { details }, changes).alone(seen).note(note))
+        Ok(Effect::change(DomainStatus { details }, changes).alone(seen).note(notes::adopted(domain, before)))
     }
 }
 

@@ -1,13 +1,13 @@
 //! What a restore takes back, and what it says before it does: changes while it runs, purges, what is settled for good.
 
-use super::{backed_up, ended, filled, restore, restored};
+use super::{CONTAINER, backed_up, ended, filled, restore, restored};
 use crate::support::*;
 use futures_util::future::join_all;
 use keystead_engine::{
-    BackupError, CreateKey, DeleteKey, Encrypt, GetDeletedKey, GetKey, JobState, JobView, PurgeKey, ReadRestore,
-    Refusal, ReleasePolicy, SetAttributes, StartRestore, UpdateKey,
+    BackupError, BackupPlace, CreateKey, DeleteKey, Encrypt, GetDeletedKey, GetKey, JobState, JobView, PurgeKey,
+    ReadAudit, ReadRestore, Refusal, ReleasePolicy, RotateKey, SetAttributes, StartBackup, StartRestore, UpdateKey,
 };
-use keystead_model::{CipherAlgorithm, KeySpec, Time};
+use keystead_model::{Action, CipherAlgorithm, KeySpec, Time};
 
 async fn enable(node: &Node, named: &str, enabled: bool) {
     let attributes = SetAttributes { enabled: Some(enabled), ..SetAttributes::default() };
@@ -195,4 +195,20 @@ async fn an_immutable_release_policy_stays_after_a_rollback() {
     assert_eq!((fixed.enabled, fixed.release), (true, Some(policy("{\"since\":1}", true))));
     assert_eq!((free.enabled, free.release), (true, Some(policy("{}", false))));
     node.stop_and_verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_place_a_rollback_is_from_its_record_names_both_checkpoints() {
+    let node = Node::new().await;
+    node.run(create("k", KeySpec::EcP256)).await.unwrap();
+    let long = || BackupPlace { container: format!("{CONTAINER}/{}", vec!["c".repeat(100); 9].join("/")), token: None };
+    let begun = node.run(StartBackup { to: long(), check: false }).await.unwrap();
+    let folder = ended(&node, &begun).await.folder.unwrap().rsplit('/').next().unwrap().to_owned();
+    node.run(RotateKey { name: name("k") }).await.unwrap();
+    restored(&node, StartRestore { from: long(), rollback: true, ..restore(&folder) }).await;
+    let entries = node.run(ReadAudit { log: None, from: None, limit: 500 }).await.unwrap();
+    let begun = entries.iter().find(|e| e.action == Action::StartRestore.name()).unwrap();
+    let reason = begun.detail.reason.as_deref().unwrap();
+    assert!(reason.starts_with("a rollback: ") && reason.matches("checkpoint keystead/").count() == 2, "{reason}");
+    assert!(reason.ends_with(&folder), "and where from, as there is room for it: {reason}");
 }

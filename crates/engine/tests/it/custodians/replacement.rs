@@ -111,13 +111,13 @@ async fn a_full_journal_is_met_before_custodians_are_replaced_and_never_after_it
         let given = answers(&made, &asked.challenge);
         let mut taken: Vec<_> = std::iter::from_fn(|| node.journal.reserve().ok()).collect();
         taken.truncate(taken.len() - free);
-        match node.instance.answer_quorum(HELD, Sort::Replace, &given, at(T0)).await {
+        match node.instance.answer_quorum(HELD, ActKind::Replace, &given, at(T0)).await {
             Ok(_) => done += 1,
             Err(OperateError::Kept { .. }) => {
                 kept += 1;
                 assert_eq!((generation(&node), told(&node)), (Some(Generation(1)), [0, 0]), "{free}: nothing was done");
                 drop(taken);
-                node.instance.answer_quorum(HELD, Sort::Replace, &[], at(T0)).await.unwrap();
+                node.instance.answer_quorum(HELD, ActKind::Replace, &[], at(T0)).await.unwrap();
             }
             Err(e) => panic!("{free}: {e}"),
         }
@@ -147,7 +147,7 @@ async fn a_replacement_that_stands_is_recorded_and_told_though_others_fill_the_j
             all.extend(std::iter::from_fn(|| journal.reserve().ok()));
         }
     });
-    let came = node.instance.answer_quorum(HELD, Sort::Replace, &given, at(T0)).await;
+    let came = node.instance.answer_quorum(HELD, ActKind::Replace, &given, at(T0)).await;
     end.store(true, Ordering::SeqCst);
     others.join().unwrap();
     came.unwrap();
@@ -156,6 +156,6 @@ async fn a_replacement_that_stands_is_recorded_and_told_though_others_fill_the_j
     node.instance.seal(HELD, at(T0)).await.unwrap();
     let asked = node.instance.ask_quorum(HELD, at(T0)).await.unwrap();
     let given = answers(&next, &asked.challenge);
-    let opened = node.instance.answer_quorum(HELD, Sort::Unseal, &given, at(T0)).await.unwrap();
+    let opened = node.instance.answer_quorum(HELD, ActKind::Unseal, &given, at(T0)).await.unwrap();
     assert_eq!(opened.vault.state, "open");
 }
