@@ -48,7 +48,7 @@ mod words;
 mod wrapping;
 
 pub use backup::{BackupKey, FrameAt, Frames};
-pub use domain::{DomainKey, DomainPublic};
+pub use domain::{DomainId, DomainKey, DomainPublic};
 pub use error::CustodyError;
 pub use path::{PathKey, unwrap_domain, unwrap_root, wrap_domain, wrap_root};
 pub use root::Root;

@@ -77,7 +77,7 @@ async fn a_backup_of_the_vault_from_before_opens_to_the_old_domain_and_is_refuse
     for (rollback, check) in [(false, false), (true, false), (true, true)] {
         let restore = StartRestore { from: place(), folder: folder.clone(), check, rollback };
         let refused = node.run_in(HELD, OFFICER, restore, T0).await.unwrap_err();
-        assert!(matches!(refused, Refusal::Backup(BackupError::Foreign)), "{refused}");
+        assert!(matches!(refused, Refusal::Backup(BackupError::Foreign { .. })), "{refused}");
     }
     let bytes = fs::read(file(&node, &folder)).unwrap();
     let (header, _) = Header::parse(&bytes).unwrap();
