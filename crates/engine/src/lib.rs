@@ -117,8 +117,8 @@ pub use keystead_store::StoreState;
 pub use log::LogInfo;
 pub use node::{
     Activation, Answered, Approvable, Asked, DomainActivation, Erased, Finding, Health, Instance, NODE_LOG, NewVault,
-    NotActivated, Offered, OldCopy, Parts, PathReport, PathView, PolicyReader, QuorumView, Reason, Sort, VaultSummary,
-    Verdict,
+    NotActivated, Offered, OldCopy, Parts, PathReport, PathView, PolicyReader, QuorumView, Reason, SharesView, Sort,
+    StoreSays, Unfinished, VaultSummary, Verdict,
 };
 pub use operate::OperateError;
 pub use records::key_backup::BadBackup;

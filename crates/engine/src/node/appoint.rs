@@ -31,7 +31,7 @@ impl Instance {
         let _one_at_a_time = self.operating.lock().await;
         let vault = self.of_custodians(name)?;
         let State::Open(open) = vault.state() else {
-            return Err(OperateError::WrongState { state: vault.state().name(), needed: "open" });
+            return Err(self.not_open(&vault));
         };
         let issuer = match who.issuer.as_str() {
             BUILT_IN => open.issuer.info().iss,

@@ -8,6 +8,7 @@ use super::appoint::Appointment;
 use super::confirm::stored_record;
 use super::replace::Replacement;
 use super::retry::may_yet_succeed;
+use super::sealed::{StoreSays, store_says};
 use super::{Instance, VaultSummary, summary};
 use crate::error::Refusal;
 use crate::opening;
@@ -18,7 +19,7 @@ use keystead_crypto::stack::cleared;
 use keystead_custody::activation::Activation as Record;
 use keystead_custody::challenge::{Answer, BadChallenge, Challenge, Purpose, SignedChallenge, SingleUseKey};
 use keystead_custody::shares::{Gathering, ShareError};
-use keystead_custody::{DomainSecrets, open_domain};
+use keystead_custody::{DomainId, DomainSecrets, open_domain};
 use keystead_formats::security_domain::SecurityDomain;
 use keystead_model::{Action, Moment, Time, VaultId};
 use keystead_store::Kind;
@@ -42,6 +43,10 @@ pub struct Asked {
     pub given: Vec<u8>,
     /// How many are lacking.
     pub missing: u8,
+    /// The domain whose custodians are asked.
+    pub domain: DomainId,
+    /// Of a sealed vault, what can be told of it before they answer.
+    pub store_says: Option<StoreSays>,
 }
 
 /// What came of answers.
@@ -114,7 +119,9 @@ impl Instance {
     pub async fn ask_quorum(&self, name: &str, at: Moment) -> Result<Asked, OperateError> {
         let _one_at_a_time = self.operating.lock().await;
         let vault = self.answering(name, Sort::Unseal)?;
-        self.ask(&vault, Then::Unseal, at).await
+        let asked = self.ask(&vault, Then::Unseal, at).await?;
+        // What is altered there the doctor names; whoever asks goes on.
+        Ok(Asked { store_says: store_says(&vault).await.ok(), ..asked })
     }
 
     /// Asks a vault's custodians for a purpose. What is out for the same one is shown on; another of its sort is
@@ -262,8 +269,13 @@ impl Instance {
         match (vault.state(), sort) {
             (State::Sealed, Sort::Unseal) | (State::Open(_), Sort::Replace | Sort::Appoint | Sort::Enrol) => Ok(vault),
             (state, Sort::Unseal) => Err(OperateError::WrongState { state: state.name(), needed: "sealed" }),
-            (state, _) => Err(OperateError::WrongState { state: state.name(), needed: "open" }),
+            _ => Err(self.not_open(&vault)),
         }
+    }
+
+    /// Whose shares are there that open a sealed vault.
+    pub(super) fn given(&self, vault: VaultId) -> Vec<u8> {
+        self.of((vault, Sort::Unseal), |open| open.shares.numbers().collect()).unwrap_or_default()
     }
 
     /// A vault that opened needs no answers.
@@ -358,6 +370,8 @@ impl Open {
             custodians: self.record.quorum.custodians(),
             given: self.shares.numbers().collect(),
             missing: self.missing(),
+            domain: asked.domain.id(),
+            store_says: None,
         }
     }
 }

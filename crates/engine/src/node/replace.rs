@@ -47,7 +47,7 @@ impl Instance {
     pub(super) fn replaceable(&self, name: &str) -> Result<(Arc<Vault>, Arc<Open>), OperateError> {
         let vault = self.of_custodians(name)?;
         let State::Open(open) = vault.state() else {
-            return Err(OperateError::WrongState { state: vault.state().name(), needed: "open" });
+            return Err(self.not_open(&vault));
         };
         self.not_rotating(&open)?;
         Ok((vault, open))

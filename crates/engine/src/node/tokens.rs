@@ -88,7 +88,7 @@ impl Instance {
     /// An open vault may get this token.
     fn enrols(&self, vault: &Vault, token: &str) -> Result<Arc<Open>, OperateError> {
         let State::Open(open) = vault.state() else {
-            return Err(OperateError::WrongState { state: vault.state().name(), needed: "open" });
+            return Err(self.not_open(vault));
         };
         self.known_tokens(&[token.to_owned()])?;
         Ok(open)

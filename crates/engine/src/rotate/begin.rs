@@ -31,7 +31,7 @@ impl Instance {
         let _one_at_a_time = self.operating.lock().await;
         let vault = self.known(name)?;
         let State::Open(open) = vault.state() else {
-            return Err(OperateError::WrongState { state: vault.state().name(), needed: "open" });
+            return Err(self.not_open(&vault));
         };
         self.not_rotating(&open)?;
         let next = self.next(&vault, &open, after_purge, None, at).await;

@@ -23,7 +23,8 @@ use keystead_model::{Generation, ObjectId, Time, Version};
 use keystead_store::{Kind, Row, RowKey};
 
 /// Where the row stands.
-const PLACE: RowKey = RowKey { kind: Kind::RootRotation, lookup: singleton(Kind::RootRotation), version: None };
+pub(crate) const PLACE: RowKey =
+    RowKey { kind: Kind::RootRotation, lookup: singleton(Kind::RootRotation), version: None };
 
 /// A rotation as the operator sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
