@@ -123,17 +123,18 @@ impl Instance {
         operation: OperationId,
         at: Moment,
     ) -> Result<Used, OperateError> {
-        if vault.info.custody == QUORUM
-            && !listed.once_had(path.name())
-            && opening::allows_path(vault, open, path).await?
-        {
+        let of_custodians = vault.info.custody == QUORUM;
+        let confirmed = of_custodians && opening::allows_path(vault, open, path).await?;
+        if confirmed && !listed.once_had(path.name()) {
             return Ok(Used::default());
         }
         let approved = self.approved((vault, open), Approvable::PathAddition(path.name()), operation, at).await?;
-        if vault.info.custody == QUORUM && approved.id.is_none() {
-            return Err(OperateError::PathNotAllowed { name: path.name().to_owned() });
+        let name = path.name().to_owned();
+        match approved.id {
+            None if confirmed => Err(OperateError::PathRemovedBefore { name }),
+            None if of_custodians => Err(OperateError::PathNotAllowed { name }),
+            _ => Ok(approved),
         }
-        Ok(approved)
     }
 
     async fn wrapped(
@@ -234,7 +235,7 @@ impl Instance {
     pub async fn prove_path(&self, name: &str, path: &str, at: Moment) -> Result<PathReport, OperateError> {
         let vault = self.known(name)?;
         let State::Open(open) = vault.state() else {
-            return Err(OperateError::WrongState { state: vault.state().name(), needed: "open" });
+            return Err(self.not_open(&vault));
         };
         let path = self.its_path(path)?;
         let report = PathReport::of(path, proven(&vault, &open, path).await);
@@ -272,7 +273,7 @@ impl Instance {
     pub(super) fn steady(&self, name: &str) -> Result<(Arc<Vault>, Arc<Open>), OperateError> {
         let vault = self.known(name)?;
         let State::Open(open) = vault.state() else {
-            return Err(OperateError::WrongState { state: vault.state().name(), needed: "open" });
+            return Err(self.not_open(&vault));
         };
         self.not_rotating(&open)?;
         Ok((vault, open))
