@@ -139,6 +139,12 @@ pub struct AskedInfo {
     pub given: Vec<u8>,
     /// How many are lacking.
     pub missing: u8,
+    /// The security domain whose custodians are asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub domain: Option<String>,
+    /// What the store says of the sealed vault, unproven.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store_says: Option<Value>,
 }
 
 /// What came of answers.

@@ -8,8 +8,9 @@
 
 use crate::secret::Secret;
 use crate::{CustodyError, Root};
-use keystead_crypto::hpke;
+use keystead_crypto::{hpke, sha256};
 use keystead_model::{Generation, VaultId};
+use std::fmt;
 
 /// A vault's domain key pair: what the quorum of custodians, or a path in its stead, restores. Cleared when dropped.
 pub struct DomainKey {
@@ -69,11 +70,40 @@ impl DomainPublic {
         &self.0
     }
 
+    /// What people know it by.
+    pub fn id(&self) -> DomainId {
+        let digest = sha256(&[b"keystead domain id 1", &self.0]);
+        DomainId(digest.first_chunk().copied().unwrap_or_default())
+    }
+
     /// Seals a generation of this vault to the domain. [`CustodyError::BadPublic`] if this is no public key.
     pub fn seal_root(&self, vault: VaultId, root: &Root) -> Result<Vec<u8>, CustodyError> {
         let head = [&[VERSION], root.generation().0.to_be_bytes().as_slice()].concat();
         let body = hpke::seal(&self.0, &info(vault), &head, root.key()).ok_or(CustodyError::BadPublic)?;
         Ok([head, body].concat())
+    }
+}
+
+/// What a security domain is called wherever people see it: sixteen hexadecimal digits, made of its public key. It says
+/// which custodians are meant, and proves nothing: machines compare the key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DomainId([u8; 8]);
+
+impl DomainId {
+    /// As a file says it.
+    pub const fn from_bytes(bytes: [u8; 8]) -> Self {
+        Self(bytes)
+    }
+
+    /// As a file keeps it.
+    pub const fn as_bytes(&self) -> &[u8; 8] {
+        &self.0
+    }
+}
+
+impl fmt::Display for DomainId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 
@@ -101,6 +131,14 @@ mod tests {
         let elsewhere = domain.open_root(VaultId::from_bytes([2; 16]), &sealed);
         assert_eq!(elsewhere.err(), Some(CustodyError::NotOpened));
         assert_eq!(DomainKey::generate().open_root(VAULT, &sealed).err(), Some(CustodyError::NotOpened));
+    }
+
+    #[test]
+    fn a_domain_is_called_the_same_in_every_release() {
+        let id = DomainPublic::from_bytes([7; 32]).id();
+        assert_eq!(id.to_string(), "1b88d4d52094589f");
+        assert_eq!(DomainId::from_bytes(*id.as_bytes()), id);
+        assert_ne!(DomainPublic::from_bytes([8; 32]).id(), id);
     }
 
     #[test]

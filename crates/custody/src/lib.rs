@@ -48,7 +48,7 @@ mod words;
 mod wrapping_key;
 
 pub use backup::{BackupKey, FrameAt, Frames};
-pub use domain::{DomainKey, DomainPublic};
+pub use domain::{DomainId, DomainKey, DomainPublic};
 pub use domain_secrets::{BlobKey, DomainSecrets, WorkingKeys};
 pub use error::CustodyError;
 pub use path_key::{PathKey, unwrap_domain, unwrap_root, wrap_domain, wrap_root};

@@ -119,7 +119,7 @@ pub use log::LogInfo;
 pub use node::{
     ActKind, Answered, Approvable, Asked, DomainActivation, DomainFiles, Erased, Finding, Health, HsmActivation,
     Instance, NODE_LOG, NewVault, NotActivated, Offered, OldCopy, Parts, PathReport, PathView, PolicyReader,
-    QuorumView, Reason, VaultSummary, Verdict,
+    QuorumView, Reason, SharesView, StoreSays, Unfinished, VaultSummary, Verdict,
 };
 pub use operate::OperateError;
 pub use records::key_backup::BadBackup;

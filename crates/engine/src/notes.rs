@@ -93,7 +93,15 @@ mod tests {
 
     fn said(checkpoint: String) -> Said {
         let id = ID.into();
-        Said { id, domain: id, vault: id, revision: u64::MAX, checkpoint, taken: i64::MAX }
+        Said {
+            id,
+            domain: id,
+            vault: id,
+            revision: u64::MAX,
+            checkpoint,
+            taken: i64::MAX,
+            domain_id: Some([9; 8].into()),
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use crate::approvals::ApprovalError;
 use crate::error::{Refusal, TurnedAway};
-use crate::node::NotActivated;
+use crate::node::{NotActivated, SharesView};
 use keystead_access::BadPolicy;
 use keystead_audit::NotVouched;
 use keystead_custody::confirmation::BadConfirmation;
@@ -60,6 +60,14 @@ pub enum OperateError {
         state: &'static str,
         /// What it must be.
         needed: &'static str,
+    },
+    /// It is sealed, and the command works on open vaults.
+    #[error("the vault is sealed; this needs it to be open: {}", opening(name, shares.as_ref()))]
+    Closed {
+        /// The vault's.
+        name: String,
+        /// Of a vault of custodians.
+        shares: Option<SharesView>,
     },
     /// Kind vault without a path to its root.
     #[error("no unseal path of kind '{custody}' is configured: set `custody.key_file`")]
@@ -174,6 +182,17 @@ pub enum OperateError {
          add --propose REASON`)"
     )]
     PathNotAllowed {
+        /// The path's.
+        name: String,
+    },
+    /// What custodians confirmed counts once: another key may stand behind the name by now.
+    #[error(
+        "the unseal path '{name}' was removed from the vault before, and what the custodians confirmed counts once: \
+         another key may stand behind the name now. Its policy must ask for approvals of `path-addition` (`keystead \
+         approval rules`), and its approvers approve this one (`keystead path add --propose REASON`); or its \
+         custodians are replaced by a record that names the path (`keystead vault replace-custodians`)"
+    )]
+    PathRemovedBefore {
         /// The path's.
         name: String,
     },
@@ -293,6 +312,14 @@ impl From<keystead_audit::JournalDown> for OperateError {
 fn told(reasons: &[(String, String)]) -> String {
     let all: Vec<_> = reasons.iter().map(|(path, why)| format!("{path}: {why}")).collect();
     all.join("; ")
+}
+
+/// How a sealed vault is opened.
+fn opening(name: &str, shares: Option<&SharesView>) -> String {
+    match shares {
+        Some(shares) => format!("its custodians open it (`keystead unseal {name}`). Of their shares {shares}"),
+        None => format!("`keystead vault unseal {name}`"),
+    }
 }
 
 fn numbers(shares: &[u8]) -> String {

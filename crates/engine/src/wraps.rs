@@ -145,19 +145,30 @@ impl Stored {
     }
 }
 
+/// The rows of the generations that are sealed to the domain, the newest first.
+pub(crate) async fn sealed_root_rows(vault: &Vault) -> Result<Vec<Row>, Refusal> {
+    let (id, at) = (vault.info().id, singleton(Kind::SealedRoot).lookup);
+    let mut rows = vault.store.versions(id, Kind::SealedRoot, at, None, GENERATIONS).await?;
+    if rows.iter().all(|row| row.version.is_some()) {
+        rows.extend(get(vault, sealed_root_at(Generation::FIRST)).await?);
+    }
+    rows.sort_by_key(|row| std::cmp::Reverse(row.version));
+    Ok(rows)
+}
+
+/// The generation whose row stands at this version.
+pub(crate) fn generation_at(version: Option<Version>) -> Generation {
+    let Some(version) = version else { return Generation::FIRST };
+    version.as_bytes().last_chunk().map_or(Generation::FIRST, |last| Generation(u32::from_be_bytes(*last)))
+}
+
 /// Each generation that is sealed to the domain, opened by its private key: the newest must open. Beside them a digest
 /// of what opened to each.
 pub(crate) async fn sealed_roots(
     vault: &Vault,
     domain: &DomainKey,
 ) -> Result<(Roots, Vec<SealedDigest>), OperateError> {
-    let id = vault.info().id;
-    let at = singleton(Kind::SealedRoot).lookup;
-    let mut rows = vault.store.versions(id, Kind::SealedRoot, at, None, GENERATIONS).await.map_err(Refusal::from)?;
-    if rows.iter().all(|row| row.version.is_some()) {
-        rows.extend(get(vault, sealed_root_at(Generation::FIRST)).await?);
-    }
-    rows.sort_by_key(|row| std::cmp::Reverse(row.version));
+    let (id, rows) = (vault.info().id, sealed_root_rows(vault).await?);
     let (mut roots, mut written) = (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
     for row in rows {
         match domain.open_root(id, &row.sealed) {
@@ -194,7 +205,8 @@ pub(crate) async fn public(vault: &Vault, open: &Open) -> Result<DomainPublic, O
     }
 }
 
-async fn stands(vault: &Vault) -> Result<DomainPublic, OperateError> {
+/// As it stands in the clear.
+pub(crate) async fn stands(vault: &Vault) -> Result<DomainPublic, OperateError> {
     let at = singleton(Kind::Domain);
     let row = get(vault, at).await?.ok_or(OperateError::Damaged)?;
     let bytes = row.sealed.try_into().map_err(|_| OperateError::Damaged)?;

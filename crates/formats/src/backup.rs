@@ -33,6 +33,9 @@ pub struct Said {
     /// When it was begun, ms since the epoch.
     #[n(5)]
     pub taken: i64,
+    /// What people know the domain by. Backups of before do not say it.
+    #[n(6)]
+    pub domain_id: Option<ByteArray<8>>,
 }
 
 /// The header.
@@ -107,6 +110,12 @@ impl Header {
 }
 
 impl Said {
+    /// What people know its domain by; of a backup of before, the id in it.
+    pub fn domain_name(&self) -> String {
+        let bytes = self.domain_id.as_ref().map_or(self.domain.as_slice(), |id| id.as_slice());
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
     /// As it stands in a header.
     pub fn to_bytes(&self) -> Vec<u8> {
         minicbor::to_vec(self).unwrap_or_default()
@@ -161,8 +170,19 @@ mod tests {
             revision: 4,
             checkpoint: "origin\n5\nroot\n".to_owned(),
             taken: 6,
+            domain_id: None,
         };
         Header { said: said.to_bytes().into(), sealed_key: vec![7; 81].into(), wrapped_key: vec![8; 289].into() }
+    }
+
+    #[test]
+    fn a_backup_is_called_by_its_domains_id_and_one_of_before_by_the_one_in_it() {
+        let before = header().said().unwrap();
+        assert_eq!(before.domain_name(), "02".repeat(16));
+        let said = Said { domain_id: Some([9; 8].into()), ..before.clone() };
+        let again: Said = minicbor::decode(&said.to_bytes()).unwrap();
+        assert_eq!((again.domain_name(), &again), ("09".repeat(8), &said));
+        assert_eq!(minicbor::decode::<Said>(&before.to_bytes()).unwrap().domain_id, None);
     }
 
     #[test]

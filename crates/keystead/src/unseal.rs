@@ -68,6 +68,12 @@ pub(crate) fn answer(file: &Path) -> Result<String, Failure> {
 
 /// What the custodians have to do, and how the operator brings what they answer.
 pub(crate) fn in_words(asked: &AskedInfo, command: &str) -> String {
+    let says = asked.store_says.as_ref().and_then(|told| told.get("says")?.as_str());
+    let whose = match (says, &asked.domain) {
+        (Some(says), _) => format!("Of the vault: {says}.\n"),
+        (None, Some(id)) => format!("Asked are the custodians of the security domain {id}.\n"),
+        (None, None) => String::new(),
+    };
     if asked.missing == 0 {
         return format!(
             "{}\n\nAll answers are there ({}), and it was not done yet. Go on without another one, before {}:\n    {command}",
@@ -77,7 +83,7 @@ pub(crate) fn in_words(asked: &AskedInfo, command: &str) -> String {
         );
     }
     format!(
-        "{}\n\nThe words of this node, for custodians who do not know it:\n    {}\n\
+        "{}\n\nThe words of this node, for custodians who do not know it:\n    {}\n{whose}\
          {} of {} custodians must answer before {}; {}.\n\
          Each runs, where his key is:\n    \
          keystead custodian answer --challenge FILE --domain DIR --key KEY.pem --out ANSWER\n\

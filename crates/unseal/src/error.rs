@@ -20,6 +20,29 @@ pub enum UnsealError {
         /// The file.
         path: PathBuf,
     },
+    /// Neither the shared file nor one of the vault's own.
+    #[error(
+        "the key file {path} does not exist, nor does {own}, which the vault has of its own since `rotate-root \
+         --after-purge`, if that was run: put the one that opened it back from its backup, or correct the path"
+    )]
+    NoneThere {
+        /// The shared file.
+        path: PathBuf,
+        /// The vault's own.
+        own: PathBuf,
+    },
+    /// The shared file does not open it, and there is none of the vault's own.
+    #[error(
+        "the vault's own key file {own} does not exist, and {path} does not open the vault: put {own}, which it has \
+         since `rotate-root --after-purge`, back from its backup. If that was never run, {path} is not the key of \
+         before, or the wrap was changed: restore both from one backup"
+    )]
+    OwnMissing {
+        /// The shared file.
+        path: PathBuf,
+        /// The vault's own.
+        own: PathBuf,
+    },
     /// A directory, device, pipe or socket.
     #[error("{path} is not a regular file: name the key file itself")]
     NotAFile {

@@ -72,15 +72,20 @@ impl KeyFile {
 
     /// Opens with whichever of the vault's keys does it.
     fn any<T>(&self, vault: VaultId, open: impl Fn(&PathKey) -> Result<T, CustodyError>) -> Result<T, UnsealError> {
-        let mut last = None;
-        for file in [self.own(vault), self.next(vault), self.path.clone()] {
+        let (path, own) = (self.path.clone(), self.own(vault));
+        let mut there = Vec::new();
+        for file in [own.clone(), self.next(vault), path.clone()] {
             let Some(key) = found(&file)? else { continue };
             match open(&key) {
-                Err(CustodyError::NotOpened) => last = Some(CustodyError::NotOpened.into()),
+                Err(CustodyError::NotOpened) => there.push(file),
                 other => return other.map_err(UnsealError::from),
             }
         }
-        Err(last.unwrap_or_else(|| UnsealError::Missing { path: self.path.clone() }))
+        Err(match there.contains(&own) {
+            true => CustodyError::NotOpened.into(),
+            false if there.contains(&path) => UnsealError::OwnMissing { path, own },
+            false => UnsealError::NoneThere { path, own },
+        })
     }
 
     fn renewed_for(&self, vault: VaultId) -> Result<Self, UnsealError> {

@@ -181,6 +181,15 @@ impl Approvals {
         }
     }
 
+    /// What needs fewer approvals here than before: the rule, the number of before, and the one here.
+    pub fn fewer_than(&self, before: &Self) -> Vec<(Rule, u8, u8)> {
+        let numbers = |rule: &Rule| {
+            let of = |approvals: &Self| approvals.of(*rule).unwrap_or_default();
+            (*rule, of(before), of(self))
+        };
+        Rule::ALL.iter().map(numbers).filter(|(_, before, now)| now < before).collect()
+    }
+
     /// The approver of this name, whose case does not matter.
     pub fn named(&self, name: &str) -> Option<&Approver> {
         self.approvers.iter().find(|a| a.name.eq_ignore_ascii_case(name))

@@ -63,8 +63,16 @@ pub enum BackupError {
     #[error("{0}: give one as it was taken")]
     Header(#[from] BadHeader),
     /// Of another security domain.
-    #[error("the backup belongs to another security domain: restore it in a vault of the domain it was taken in")]
-    Foreign,
+    #[error(
+        "the backup belongs to the security domain {backup}, and this vault to {vault}: restore it in a vault of its \
+         own domain. After custodians were replaced, a vault has another domain than before"
+    )]
+    Foreign {
+        /// The backup's domain.
+        backup: String,
+        /// The vault's.
+        vault: String,
+    },
     /// It ends too early.
     #[error("the backup is cut short: its end is missing. Restore another copy of it")]
     Truncated,
@@ -136,7 +144,7 @@ impl BackupError {
             Self::Full => 10,
             Self::Unreachable { .. } => 11,
             Self::Header(_) => 12,
-            Self::Foreign => 13,
+            Self::Foreign { .. } => 13,
             Self::Truncated => 14,
             Self::Altered { .. } => 15,
             Self::Older { .. } => 16,

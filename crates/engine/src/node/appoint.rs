@@ -1,8 +1,8 @@
 //! The custodians of an open vault make somebody its administrator: what is left where every administrator is gone. It
 //! is a change of the policy like any other, by other people.
 
+use super::Instance;
 use super::quorum::{Act, Asked};
-use super::{Instance, now_open};
 use crate::believed::Trust;
 use crate::birth::BUILT_IN;
 use crate::error::Refusal;
@@ -30,7 +30,7 @@ impl Instance {
     pub async fn ask_appointment(&self, name: &str, who: Appointee, at: Moment) -> Result<Asked, OperateError> {
         let _one_at_a_time = self.operating.lock().await;
         let vault = self.of_custodians(name)?;
-        let open = now_open(&vault)?;
+        let open = self.now_open(&vault)?;
         let issuer = match who.issuer.as_str() {
             BUILT_IN => open.issuer.info().iss,
             _ => who.issuer,

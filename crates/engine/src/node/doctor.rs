@@ -5,7 +5,8 @@ mod custodians;
 mod tests;
 
 use super::paths::proven;
-use super::{CUSTODY, Instance};
+use super::sealed::store_says;
+use super::{CUSTODY, Instance, QUORUM};
 use crate::backup::{JobKind, JobState, JobView, jobs};
 use crate::operate::OperateError;
 use crate::room::Room;
@@ -129,7 +130,13 @@ impl Instance {
         let (verdict, says) = match (&state, stored) {
             (State::Sealed, Some(VaultStatus::Active)) => {
                 let why = Option::clone(&vault.not_opened.load());
-                (Verdict::Bad, why.map_or_else(|| "sealed".to_owned(), |why| format!("it did not open: {why}")))
+                match (why, self.shares(vault)) {
+                    (Some(why), Some(shares)) if why == awaits(vault) => (Verdict::Warning, format!("{why}; {shares}")),
+                    (why, _) => {
+                        let says = why.map_or_else(|| "sealed".to_owned(), |why| format!("it did not open: {why}"));
+                        (Verdict::Bad, says)
+                    }
+                }
             }
             (State::Sealed, _) => (Verdict::Good, "sealed by command".to_owned()),
             (state, _) => (Verdict::Good, state.name().to_owned()),
@@ -228,10 +235,25 @@ impl Instance {
             let says = "no configured unseal path opens it: configure one of its paths";
             all.push(Finding::new("path", Verdict::Bad, says).of(vault));
         }
+        if under_way.is_none() && vault.info.custody == QUORUM {
+            let finding = match store_says(vault).await {
+                Ok(says) => {
+                    let name = format!("generation {}", says.generation.0);
+                    Finding::new("root", Verdict::Good, says.to_string()).named(&name)
+                }
+                Err(why) => Finding::new("root", Verdict::Bad, format!("what is sealed to the vault's domain: {why}")),
+            };
+            all.push(finding.of(vault));
+        }
         if let Some(view) = under_way {
             all.push(Finding::new("root", Verdict::Good, rotation(Some(view))).of(vault));
         }
     }
+}
+
+/// All that stands in the way of a vault which no path opens: nothing is amiss with it.
+fn awaits(vault: &Vault) -> String {
+    OperateError::AwaitsQuorum { name: vault.info.name.clone() }.to_string()
 }
 
 /// The last step of a backup or a restore that is under way.

@@ -81,7 +81,7 @@ impl Instance {
             }
             State::Open(open) => (self.copies(&vault, open).await?, Some(open)),
             State::Inactive { .. } => (Vec::new(), None),
-            state => return Err(OperateError::WrongState { state: state.name(), needed: "open" }),
+            _ => return Err(self.not_open(&vault)),
         };
         let mut left = match open {
             Some(open) => outside(&vault, open).await?,

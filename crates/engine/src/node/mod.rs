@@ -15,6 +15,7 @@ mod quorum;
 mod records;
 mod replace;
 mod retry;
+mod sealed;
 mod tokens;
 
 pub use activate::{DomainActivation, DomainFiles, NotActivated, PolicyReader};
@@ -26,6 +27,7 @@ pub use erase::{Erased, OldCopy};
 pub use offer::Offered;
 pub use paths::{PathReport, PathView};
 pub use quorum::{ActKind, Answered, Asked};
+pub use sealed::{SharesView, StoreSays, Unfinished};
 pub use tokens::HsmActivation;
 
 use crate::admission::{Admission, Bounds, WrongProofs};
@@ -45,7 +47,7 @@ use crate::sweep::Sweeps;
 use crate::vault::{Open, State, Vault};
 use arc_swap::ArcSwap;
 use keystead_audit::{Journal, JournalHealth, TurnedAwayReason};
-use keystead_custody::UnsealPath;
+use keystead_custody::{DomainId, UnsealPath};
 use keystead_model::{Action, Authority, Generation, Moment, NodeId, VaultId, VaultKind, VaultStatus};
 use keystead_protection::Protection;
 use keystead_store::{Changes, Row, Store, VaultRow};
@@ -69,6 +71,12 @@ pub struct VaultSummary {
     pub root: Option<Generation>,
     /// The rotation of its root that is under way; known while it is open.
     pub rotation: Option<RotationView>,
+    /// What people know its domain by; proven, so known while it is open.
+    pub domain: Option<DomainId>,
+    /// What can be told of a sealed vault; only where one vault is shown.
+    pub store_says: Option<StoreSays>,
+    /// Whose shares are there, of a sealed vault of custodians; likewise.
+    pub shares: Option<SharesView>,
     /// Its custodians, of a vault in their custody.
     pub quorum: Option<QuorumView>,
     /// Why it did not open, if it was tried.
@@ -207,6 +215,18 @@ impl Instance {
         let mut all: Vec<_> = self.vaults.load().by_name.values().map(summary).collect();
         all.sort_by(|a, b| a.info.name.cmp(&b.info.name));
         all
+    }
+
+    /// One vault, with what can be told of it while it is sealed.
+    pub async fn show(&self, name: &str) -> Result<VaultSummary, OperateError> {
+        let vault = self.known(name)?;
+        let shown = summary(&vault);
+        if !matches!(vault.state(), State::Sealed) {
+            return Ok(shown);
+        }
+        // What is altered there the doctor names.
+        let store_says = sealed::store_says(&vault).await.ok();
+        Ok(VaultSummary { store_says, shares: self.shares(&vault), ..shown })
     }
 
     /// The journal's and the vaults' states.
@@ -388,14 +408,6 @@ impl Instance {
     }
 }
 
-/// What exists while the vault is open; refused in any other state.
-pub(crate) fn now_open(vault: &Vault) -> Result<Arc<Open>, OperateError> {
-    match vault.state() {
-        State::Open(open) => Ok(open),
-        state => Err(OperateError::WrongState { state: state.name(), needed: "open" }),
-    }
-}
-
 pub(crate) fn summary(vault: &Arc<Vault>) -> VaultSummary {
     let state = vault.state();
     let closed = VaultSummary {
@@ -406,6 +418,9 @@ pub(crate) fn summary(vault: &Arc<Vault>) -> VaultSummary {
         clock_doubted: None,
         root: None,
         rotation: None,
+        domain: None,
+        store_says: None,
+        shares: None,
         quorum: Option::clone(&vault.quorum.load()),
         not_opened: None,
     };
@@ -418,6 +433,7 @@ pub(crate) fn summary(vault: &Arc<Vault>) -> VaultSummary {
         tokens: tokens.unwrap_or_default(),
         clock_doubted: Some(vault.doubt_of(open).is_some()),
         root: Some(open.seals().generation()),
+        domain: open.public.map(|public| public.id()),
         rotation: open.rotation().as_ref().map(Rotation::view),
         ..closed
     }

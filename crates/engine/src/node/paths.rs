@@ -1,6 +1,6 @@
 //! A vault's unseal paths: add, prove, test, remove, list. Each is in the node's log, a change in the vault's, too.
 
-use super::{Approvable, CUSTODY, Instance, QUORUM, now_open, open};
+use super::{Approvable, CUSTODY, Instance, QUORUM, open};
 use crate::approvals::Used;
 use crate::error::Refusal;
 use crate::opening;
@@ -123,17 +123,18 @@ impl Instance {
         operation: OperationId,
         at: Moment,
     ) -> Result<Used, OperateError> {
-        if vault.info.custody == QUORUM
-            && !listed.once_had(path.name())
-            && opening::allows_path(vault, open, path).await?
-        {
+        let of_custodians = vault.info.custody == QUORUM;
+        let confirmed = of_custodians && opening::allows_path(vault, open, path).await?;
+        if confirmed && !listed.once_had(path.name()) {
             return Ok(Used::default());
         }
         let approved = self.approved((vault, open), Approvable::PathAddition(path.name()), operation, at).await?;
-        if vault.info.custody == QUORUM && approved.id.is_none() {
-            return Err(OperateError::PathNotAllowed { name: path.name().to_owned() });
+        let name = path.name().to_owned();
+        match approved.id {
+            None if confirmed => Err(OperateError::PathRemovedBefore { name }),
+            None if of_custodians => Err(OperateError::PathNotAllowed { name }),
+            _ => Ok(approved),
         }
-        Ok(approved)
     }
 
     async fn wrapped(
@@ -233,7 +234,7 @@ impl Instance {
     /// Opens every wrap of a path and holds it against the open vault's root and domain.
     pub async fn prove_path(&self, name: &str, path: &str, at: Moment) -> Result<PathReport, OperateError> {
         let vault = self.known(name)?;
-        let open = now_open(&vault)?;
+        let open = self.now_open(&vault)?;
         let path = self.its_path(path)?;
         let report = PathReport::of(path, proven(&vault, &open, path).await);
         self.tried(Action::PathProven, &vault, &report, at).await?;
@@ -269,7 +270,7 @@ impl Instance {
     /// An open vault whose root is not being rotated.
     pub(super) fn steady(&self, name: &str) -> Result<(Arc<Vault>, Arc<Open>), OperateError> {
         let vault = self.known(name)?;
-        let open = now_open(&vault)?;
+        let open = self.now_open(&vault)?;
         self.not_rotating(&open)?;
         Ok((vault, open))
     }

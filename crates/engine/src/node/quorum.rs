@@ -14,6 +14,7 @@ pub(super) use asking::Asking;
 
 use super::confirm::stored_record;
 use super::retry::may_yet_succeed;
+use super::sealed::store_says;
 use super::{Instance, VaultSummary, summary};
 use crate::error::Refusal;
 use crate::opening;
@@ -47,7 +48,9 @@ impl Instance {
     pub async fn ask_quorum(&self, name: &str, at: Moment) -> Result<Asked, OperateError> {
         let _one_at_a_time = self.operating.lock().await;
         let vault = self.answering(name, ActKind::Unseal)?;
-        self.ask(&vault, Act::Unseal, at).await
+        let asked = self.ask(&vault, Act::Unseal, at).await?;
+        // What is altered there the doctor names; whoever asks goes on.
+        Ok(Asked { store_says: store_says(&vault).await.ok(), ..asked })
     }
 
     /// Asks a vault's custodians for a purpose. What is out for the same one is shown on; another of its kind is
@@ -196,8 +199,13 @@ impl Instance {
             (State::Sealed, ActKind::Unseal)
             | (State::Open(_), ActKind::Replace | ActKind::Appoint | ActKind::Enrol) => Ok(vault),
             (state, ActKind::Unseal) => Err(OperateError::WrongState { state: state.name(), needed: "sealed" }),
-            (state, _) => Err(OperateError::WrongState { state: state.name(), needed: "open" }),
+            _ => Err(self.not_open(&vault)),
         }
+    }
+
+    /// Whose shares are there that open a sealed vault.
+    pub(super) fn given(&self, vault: VaultId) -> Vec<u8> {
+        self.of((vault, ActKind::Unseal), |pending| pending.shares.numbers().collect()).unwrap_or_default()
     }
 
     /// A vault that opened needs no answers.

@@ -1,10 +1,10 @@
 //! Other custodians for an open vault: the customer makes another domain, and the custodians there are agree on it by
 //! their shares. The operator alone cannot: without their domain's private key nothing is changed.
 
+use super::Instance;
 use super::activate::{DomainFiles, NotActivated};
 use super::confirm::stored_record;
 use super::quorum::{Act, Asked};
-use super::{Instance, now_open};
 use crate::error::Refusal;
 use crate::operate::OperateError;
 use crate::rotate::{OtherDomain, no_jobs};
@@ -46,7 +46,7 @@ impl Instance {
     /// An open vault whose custodians can be replaced.
     pub(super) fn replaceable(&self, name: &str) -> Result<(Arc<Vault>, Arc<Open>), OperateError> {
         let vault = self.of_custodians(name)?;
-        let open = now_open(&vault)?;
+        let open = self.now_open(&vault)?;
         self.not_rotating(&open)?;
         Ok((vault, open))
     }

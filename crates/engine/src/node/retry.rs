@@ -17,6 +17,7 @@ pub(super) const fn may_yet_succeed(why: &OperateError) -> bool {
         | OperateError::Rotating { .. }
         | OperateError::JobsRunning
         | OperateError::WrongState { .. }
+        | OperateError::Closed { .. }
         | OperateError::Kept { .. } => true,
         // What the shares open, or what the store holds, is not what it should be.
         OperateError::Domain(_)
@@ -51,6 +52,7 @@ pub(super) const fn may_yet_succeed(why: &OperateError) -> bool {
         | OperateError::NotItsPath { .. }
         | OperateError::PathExists { .. }
         | OperateError::PathNotAllowed { .. }
+        | OperateError::PathRemovedBefore { .. }
         | OperateError::LastPath { .. }
         | OperateError::NoOtherPath { .. }
         | OperateError::PurgeProtected { .. } => false,

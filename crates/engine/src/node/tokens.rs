@@ -1,7 +1,7 @@
 //! What the operator does with the node's tokens and the vaults that they serve.
 
 use super::quorum::{Act, Asked};
-use super::{Instance, QUORUM, VaultSummary, now_open, summary};
+use super::{Instance, QUORUM, VaultSummary, summary};
 use crate::birth::Domain;
 use crate::enrol;
 use crate::error::Refusal;
@@ -87,7 +87,7 @@ impl Instance {
 
     /// An open vault may get this token.
     fn enrols(&self, vault: &Vault, token: &str) -> Result<Arc<Open>, OperateError> {
-        let open = now_open(&vault)?;
+        let open = self.now_open(vault)?;
         self.known_tokens(&[token.to_owned()])?;
         Ok(open)
     }

@@ -128,9 +128,11 @@ impl PathsRecord {
         renewed || replaced
     }
 
-    /// Whether a path of this name was removed, or its key renewed.
+    /// Whether a path of this name was removed, or its key renewed, since the custodians are those there are: what
+    /// others confirm, they confirm anew.
     pub(crate) fn once_had(&self, name: &str) -> bool {
-        self.former.iter().flatten().any(|former| former.name == name)
+        let mut latest_first = self.former.iter().flatten().rev().take_while(|former| former.kind != "quorum");
+        latest_first.any(|former| former.name == name)
     }
 
     /// What opens copies of until then. Of one name only the last is kept: its copies hold the others'.
@@ -144,5 +146,23 @@ impl PathsRecord {
 
     pub(crate) fn has(&self, name: &str) -> bool {
         self.paths.iter().any(|path| path.name == name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_that_was_removed_is_a_new_one_to_custodians_who_took_the_place_of_others_since() {
+        let mut listed = PathsRecord::of(Vec::new());
+        listed.had("boot", "file", Time(1));
+        assert!(listed.once_had("boot") && !listed.once_had("other"));
+        listed.had("", "quorum", Time(2));
+        assert!(!listed.once_had("boot"), "they confirm it anew");
+        listed.had("boot", "file", Time(3));
+        assert!(listed.once_had("boot"));
+        listed.had("", "quorum", Time(4));
+        assert!(!listed.once_had("boot"));
     }
 }

@@ -3,7 +3,7 @@
 use super::{OtherDomain, Rotation};
 use crate::error::{Refusal, TurnedAway};
 use crate::node::paths::proven;
-use crate::node::{CUSTODY, Instance, VaultSummary, now_open, summary};
+use crate::node::{CUSTODY, Instance, VaultSummary, summary};
 use crate::operate::OperateError;
 use crate::records::{DetailKey, PathsRecord, RootRotationRecord, RotationStep, SecretsRecord};
 use crate::room::{Place, seal_row};
@@ -30,7 +30,7 @@ impl Instance {
     pub async fn rotate_root(&self, name: &str, after_purge: bool, at: Moment) -> Result<VaultSummary, OperateError> {
         let _one_at_a_time = self.operating.lock().await;
         let vault = self.known(name)?;
-        let open = now_open(&vault)?;
+        let open = self.now_open(&vault)?;
         self.not_rotating(&open)?;
         let next = self.next(&vault, &open, after_purge, None, at).await;
         // What was sealed under the generation before is committed by now, or is sealed again.

@@ -23,7 +23,7 @@ use keystead_model::{Generation, ObjectId, Time, Version};
 use keystead_store::{Kind, Row, RowKey};
 
 /// Where the row stands.
-const PLACE: RowKey = singleton(Kind::RootRotation);
+pub(crate) const PLACE: RowKey = singleton(Kind::RootRotation);
 
 /// A rotation as the operator sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -288,7 +288,7 @@ async fn a_backup_of_another_domain_is_refused() {
     std::fs::create_dir_all(at.parent().unwrap()).unwrap();
     std::fs::copy(file(&node, &folder), at).unwrap();
     let refused = other.run(restore(&folder)).await;
-    assert!(matches!(refused, Err(Refusal::Backup(BackupError::Foreign))), "{refused:?}");
+    assert!(matches!(refused, Err(Refusal::Backup(BackupError::Foreign { .. }))), "{refused:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

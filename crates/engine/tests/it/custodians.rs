@@ -392,7 +392,7 @@ async fn a_path_that_custodians_did_not_confirm_needs_approvals() {
     // What stands behind the name of one that was removed may be another key.
     node.instance.remove_path(HELD, "file", at(T0)).await.unwrap();
     let refused = node.instance.add_path(HELD, "file", at(T0)).await.unwrap_err();
-    assert!(matches!(refused, OperateError::PathNotAllowed { .. }), "{refused}");
+    assert!(matches!(refused, OperateError::PathRemovedBefore { .. }), "{refused}");
     // With custody `file` the operator has the domain's key anyway.
     node.instance.add_path("dev", "second", at(T0)).await.unwrap();
 }

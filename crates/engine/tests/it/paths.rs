@@ -179,7 +179,7 @@ async fn a_path_is_tested_as_an_unseal_would_use_it_whether_the_vault_is_open_or
         let of_vault: Vec<_> = listed.iter().filter(|p| p.of_vault).map(|p| p.name.as_str()).collect();
         assert_eq!(of_vault, ["file", "boot"]);
     }
-    assert!(matches!(node.instance.prove_path("dev", "file", at(T0)).await, Err(OperateError::WrongState { .. })));
+    assert!(matches!(node.instance.prove_path("dev", "file", at(T0)).await, Err(OperateError::Closed { .. })));
     node.stop_and_verify().await;
 }
 

@@ -311,7 +311,7 @@ async fn a_rotation_is_shown_waits_for_an_open_vault_and_goes_on() {
     let sealed = node.instance.seal("dev", at(T0)).await.map(|v| v.state);
     assert_eq!(sealed.unwrap(), "sealed");
     let refused = node.instance.rotate_root("dev", false, at(T0)).await.unwrap_err();
-    assert!(matches!(refused, OperateError::WrongState { .. }), "{refused}");
+    assert!(matches!(refused, OperateError::Closed { .. }), "{refused}");
     assert_eq!(node.vault().ready(), Err(TurnedAway::Sealed));
     node.stop_and_verify().await;
 }

@@ -14,12 +14,12 @@ pub(super) fn show(file: &Path, shown: Shown) -> Result<(), Failure> {
     std::fs::File::open(file).map_err(failed)?.take(most).read_to_end(&mut start).map_err(failed)?;
     let (header, _) = Header::parse(&start).map_err(|e| Failure::check(format!("{}: {e}", file.display())))?;
     let said = header.said().ok_or_else(|| Failure::check(format!("{}: its header is damaged", file.display())))?;
-    let (id, domain) = (ObjectId::from_bytes(*said.id), VaultId::from_bytes(*said.domain));
+    let (id, domain) = (ObjectId::from_bytes(*said.id), said.domain_name());
     let vault = VaultId::from_bytes(*said.vault);
     if shown.is_json() {
         return output::json(&serde_json::json!({
             "id": id.to_string(),
-            "domain": domain.to_string(),
+            "domain": domain,
             "vault": vault.to_string(),
             "revision": said.revision,
             "taken": said.taken,
@@ -28,7 +28,7 @@ pub(super) fn show(file: &Path, shown: Shown) -> Result<(), Failure> {
     }
     output::fields([
         ("backup", id.to_string()),
-        ("domain", domain.to_string()),
+        ("security domain", domain),
         ("vault", vault.to_string()),
         ("revision", said.revision.to_string()),
         ("taken", time::millis(said.taken)),

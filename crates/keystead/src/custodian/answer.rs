@@ -104,10 +104,15 @@ impl Answers {
     /// The domain must be the one, and the node one that is known or whose words were compared.
     fn believe(&self, asked: &SignedChallenge, record: Option<&ActivationRecord>) -> Result<(), Failure> {
         let challenge = asked.challenge();
-        if record.is_some_and(|record| record.domain_public != challenge.domain) {
-            return Err(Failure::check(
-                "the challenge is of a vault with another security domain than the one of the record: do not answer it",
-            ));
+        if let Some(record) = record.filter(|record| record.domain_public != challenge.domain) {
+            return Err(Failure::check(format!(
+                "the challenge is for another security domain, {}, and your record is of {}. If the vault was given \
+                 other custodians since (replace-custodians), those of {} open it: ask the customer; if it was not, \
+                 somebody else asks. Do not answer it",
+                challenge.domain.id(),
+                record.domain_public.id(),
+                challenge.domain.id()
+            )));
         }
         if is_known(asked, record) {
             return Ok(());
@@ -175,7 +180,7 @@ fn fields(asked: &SignedChallenge, record: Option<&ActivationRecord>) -> Vec<(&'
     let mut fields = purpose(&challenge.purpose);
     fields.extend([
         ("vault", name),
-        ("domain", hex::encode(challenge.domain.as_bytes())),
+        ("domain", challenge.domain.id().to_string()),
         ("node", format!("{} ({known})", challenge.node.id)),
         ("words", challenge.node.words()),
         ("until", time::millis(challenge.expires.0)),

@@ -18,13 +18,19 @@ pub(super) fn kept(old: &Value, new: &Value, without: bool) -> Result<(), Failur
              --without-approvals",
         ));
     }
+    output::note(compared(replaced));
     let lost = lost(&old, &new);
     if lost.is_empty() {
         return Ok(());
     }
     let lost = lost.join(", ");
     if !new.approvers.is_empty() {
-        output::note(&format!("needs fewer approvals than in the old vault's first policy: {lost}"));
+        let numbers = |(rule, before, now): (Rule, u8, u8)| format!("{} {before} -> {now}", rule.name());
+        let fewer: Vec<_> = new.fewer_than(&old).into_iter().map(numbers).collect();
+        output::note(&format!(
+            "WARNING: needs fewer approvals than in the old vault's first policy: {}",
+            fewer.join(", ")
+        ));
         return Ok(());
     }
     let names: Vec<_> = old.approvers.iter().map(|approver| output::printable(&approver.name)).collect();
@@ -40,11 +46,24 @@ pub(super) fn kept(old: &Value, new: &Value, without: bool) -> Result<(), Failur
     )))
 }
 
+/// With what the new rules can be compared here.
+const fn compared(replaced: bool) -> &'static str {
+    match replaced {
+        true => {
+            "WARNING: the record is of custodians who replaced others, and does not say which approvals the vault \
+             asked for: hold the policy against its rules yourself. `keystead restore start` says what needs fewer than in \
+             the backup"
+        }
+        false => {
+            "the rules of approvals are held against those that the old vault began with; what needs fewer than at the \
+             time of the backup, `keystead restore start` says"
+        }
+    }
+}
+
 /// What needs fewer approvals than before, with the number of before.
 fn lost(old: &Approvals, new: &Approvals) -> Vec<String> {
-    let fewer = |rule: &&Rule| new.needed(&[**rule]) < old.needed(&[**rule]);
-    let number = |rule: &Rule| format!("{} {}", rule.name(), old.needed(&[*rule]).unwrap_or_default());
-    Rule::ALL.iter().filter(fewer).map(number).collect()
+    new.fewer_than(old).into_iter().map(|(rule, before, _)| format!("{} {before}", rule.name())).collect()
 }
 
 /// The part of a first policy about approvals.

@@ -62,8 +62,10 @@ impl QuorumArgs {
             let missing = usize::from(record.quorum.required()).saturating_sub(self.key.len());
             gather::gather(&record, &mut shares, missing, (challenge, answers))?;
         }
-        let secrets = open_domain(&domain, &shares)
-            .map_err(|e| Failure::denied(format!("the security domain of '{}' stays shut: {e}", record.name)))?;
+        let secrets = open_domain(&domain, &shares).map_err(|e| {
+            let (id, name) = (record.domain_public.id(), &record.name);
+            Failure::denied(format!("the security domain {id} of '{name}' stays shut: {e}"))
+        })?;
         if secrets.key.public() != record.domain_public || secrets.working.digest() != record.working_keys {
             return Err(Failure::check(
                 "what is in the security domain is not what the activation record speaks of: get both again",

@@ -28,6 +28,7 @@ pub(crate) struct Show {
 pub(crate) struct Shown<'a> {
     words: String,
     digest: String,
+    domain: String,
     vault: String,
     name: &'a str,
     kind: &'static str,
@@ -69,6 +70,7 @@ impl<'a> Shown<'a> {
         Self {
             words: words(&digest),
             digest: hex::encode(digest),
+            domain: record.domain_public.id().to_string(),
             vault: record.vault.to_string(),
             name: &record.name,
             kind: record.kind.name(),
@@ -90,6 +92,7 @@ impl<'a> Shown<'a> {
         let mut fields = vec![
             ("words", self.words.clone()),
             ("digest", self.digest.clone()),
+            ("security domain", self.domain.clone()),
             ("vault", self.vault.clone()),
             ("name", self.name.to_owned()),
             ("kind", self.kind.to_owned()),

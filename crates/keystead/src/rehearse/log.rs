@@ -70,7 +70,7 @@ mod tests {
 
     fn said(revision: u64, checkpoint: String) -> Said {
         let (id, domain, vault) = ([0; 16].into(), [0; 16].into(), [1; 16].into());
-        Said { id, domain, vault, revision, checkpoint, taken: 0 }
+        Said { id, domain, vault, revision, checkpoint, taken: 0, domain_id: None }
     }
 
     #[test]

@@ -73,7 +73,8 @@ pub(crate) struct Args {
 pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     let opened = args.custodians.open(&args.domain)?;
     let (required, custodians) = (opened.record.quorum.required(), opened.record.custodians.len());
-    output::note(&format!("{required} of {custodians} custodians opened the domain of '{}'", opened.record.name));
+    let (domain, name) = (opened.record.domain_public.id(), &opened.record.name);
+    output::note(&format!("{required} of {custodians} custodians opened the security domain {domain} of '{name}'"));
     let (said, told) = backup_of(&args.backup, &opened)?;
     output::note(&format!("the domain's key opens the backup of {}", time::millis(said.taken)));
     let inventory = match &args.inventory {
@@ -100,7 +101,7 @@ async fn rehearsed(
     hsms: Vec<crate::hsm::settings::HsmSection>,
     directory: &scratch::Directory,
 ) -> Result<Report, Failure> {
-    let quorum = opened.record.quorum;
+    let (quorum, domain) = (opened.record.quorum, opened.record.domain_public.id());
     let scratch = Scratch::activated(directory.path(), opened, &args.backup, hsms).await?;
     output::note("a vault in the scratch directory has the domain");
     scratch.restore().await?;
@@ -123,7 +124,7 @@ async fn rehearsed(
     if let Some(about) = &about {
         compare_vault(&mut comparison, about, &said, &told);
     }
-    Ok(Report::new(quorum, &said, about, comparison.end()))
+    Ok(Report::new((quorum, domain), &said, about, comparison.end()))
 }
 
 /// What a vault is besides its keys.
@@ -154,8 +155,10 @@ fn backup_of(file: &Path, opened: &Opened) -> Result<(Said, Told), Failure> {
     let (domain, own) = (VaultId::from_bytes(*said.domain), opened.secrets.working.domain);
     if domain != own {
         return Err(Failure::check(format!(
-            "{shown} is a backup of the security domain {domain}, and the custodians opened {own}: give the domain \
-             that the backup is of"
+            "{shown} is a backup of the security domain {}, and the custodians opened {}: give the domain that the \
+             backup is of",
+            said.domain_name(),
+            opened.record.domain_public.id()
         )));
     }
     let key = opened.secrets.key.open_backup(domain, &header.said, &header.sealed_key).map_err(|_| damaged())?;

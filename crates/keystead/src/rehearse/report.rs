@@ -4,6 +4,7 @@ use super::compare::{Difference, Outcome};
 use super::inventory::About;
 use crate::exit::Failure;
 use crate::output::{self, OutputArgs, or_dash, time};
+use keystead_custody::DomainId;
 use keystead_custody::shares::Quorum;
 use keystead_formats::backup::Said;
 use keystead_model::{ObjectId, VaultId};
@@ -64,7 +65,12 @@ const WITHOUT: [&str; 3] = [
 ];
 
 impl Report {
-    pub(super) fn new(quorum: Quorum, said: &Said, about: Option<About>, outcome: Outcome) -> Self {
+    pub(super) fn new(
+        (quorum, domain): (Quorum, DomainId),
+        said: &Said,
+        about: Option<About>,
+        outcome: Outcome,
+    ) -> Self {
         let backup = Backup {
             id: ObjectId::from_bytes(*said.id).to_string(),
             vault: VaultId::from_bytes(*said.vault).to_string(),
@@ -88,7 +94,7 @@ impl Report {
             equal: outcome.count == 0,
             required: quorum.required(),
             custodians: quorum.custodians(),
-            domain: VaultId::from_bytes(*said.domain).to_string(),
+            domain: domain.to_string(),
             age: inventory.as_ref().filter(|_| outcome.count > 0).and_then(|inventory| age(&backup, inventory)),
             backup,
             inventory,

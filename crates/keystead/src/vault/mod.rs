@@ -145,12 +145,19 @@ fn fields(vault: &VaultInfo) -> Vec<(&str, String)> {
         ("quorum", value) => ("custodians", quorum::in_words(value)),
         ("purge_protection", value) => ("purge protection", value.to_string()),
         ("root", value) => ("root generation", value.to_string()),
+        ("domain", serde_json::Value::String(id)) => ("security domain", id.clone()),
+        ("store_says", value) => ("root", text(value, "says")),
+        ("shares", value) => ("shares", quorum::shares(value)),
         ("rotation", value) => ("rotation", rotate::shown(value)),
         ("not_opened", serde_json::Value::String(why)) => ("did not open", why.clone()),
         (name, serde_json::Value::String(text)) => (name, text.clone()),
         (name, value) => (name, value.to_string()),
     });
     known.into_iter().chain(more).collect()
+}
+
+fn text(value: &serde_json::Value, member: &str) -> String {
+    value.get(member).and_then(serde_json::Value::as_str).map_or_else(|| value.to_string(), str::to_owned)
 }
 
 #[cfg(test)]

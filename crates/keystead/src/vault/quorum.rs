@@ -118,6 +118,15 @@ pub(super) fn in_words(quorum: &serde_json::Value) -> String {
     }
 }
 
+/// `2 are needed; there: of custodian 3; missing: 1`.
+pub(super) fn shares(shares: &serde_json::Value) -> String {
+    let number = |member: &str| shares.get(member).and_then(serde_json::Value::as_u64).unwrap_or_default();
+    let given = shares.get("given").and_then(serde_json::Value::as_array);
+    let given: Vec<String> = given.into_iter().flatten().map(ToString::to_string).collect();
+    let given = if given.is_empty() { "none".to_owned() } else { format!("of custodian {}", given.join(", ")) };
+    format!("{} are needed; there: {given}; missing: {} (`keystead unseal`)", number("required"), number("missing"))
+}
+
 fn text(file: &Path, most: usize) -> Result<String, Failure> {
     String::from_utf8(files::read(file, most)?)
         .map_err(|_| Failure::usage(format!("{} is not text: give the file as it was written", file.display())))

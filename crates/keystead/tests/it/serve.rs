@@ -12,6 +12,7 @@ mod quorum;
 mod recovery;
 mod rotation;
 mod security_domain;
+mod steps;
 
 use crate::support::{Http, Place, Reply};
 use serde_json::Value;

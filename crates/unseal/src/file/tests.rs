@@ -1,7 +1,6 @@
 //! Promises of the key file.
 
 use super::*;
-use keystead_custody::CustodyError;
 use keystead_model::Generation;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -103,11 +102,34 @@ async fn what_one_run_wrapped_the_next_run_unwraps() {
     assert!(opened.unwrap_root(VAULT, &wrapped_root).await.unwrap().same_as(&root));
 
     let other = KeyFile::create(&directory.path().join("other.key")).unwrap();
-    let not_opened = Some(CustodyError::NotOpened.to_string());
-    let refused = other.unwrap_root(VAULT, &wrapped_root).await.err();
-    assert_eq!(refused.map(|error| error.to_string()), not_opened);
-    let refused = other.unwrap_domain(VAULT, &wrapped_domain).await.err();
-    assert_eq!(refused.map(|error| error.to_string()), not_opened);
+    let refused = other.unwrap_root(VAULT, &wrapped_root).await.err().unwrap().to_string();
+    assert!(refused.contains("does not open the vault"), "{refused}");
+    let refused = other.unwrap_domain(VAULT, &wrapped_domain).await.err().unwrap().to_string();
+    assert!(refused.contains("restore both from one backup"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_key_file_that_is_missing_is_named_and_no_other_one_blamed() {
+    let (_directory, path) = room();
+    let root = Root::generate(Generation(1));
+    let shared = KeyFile::create(&path).unwrap();
+    let before = shared.wrap_root(VAULT, &root).await.unwrap();
+    let renewed = shared.renewed(VAULT).await.unwrap();
+    let wrapped = renewed.wrap_root(VAULT, &root).await.unwrap();
+    shared.destroy_others(VAULT, &wraps(&wrapped)).await.unwrap();
+    assert!(shared.unwrap_root(VAULT, &wrapped).await.is_ok());
+    let (own, aside) = (shared.own(VAULT), path.with_file_name("aside"));
+    let missing = format!("{} does not exist", own.display());
+    fs::rename(&own, &aside).unwrap();
+    let refused = shared.unwrap_root(VAULT, &wrapped).await.err().unwrap().to_string();
+    assert!(refused.contains(&missing) && refused.contains("from its backup"), "{refused}");
+    fs::remove_file(&path).unwrap();
+    let refused = shared.unwrap_root(VAULT, &before).await.err().unwrap().to_string();
+    let (path, own_file) = (path.display().to_string(), own.display().to_string());
+    assert!(refused.contains(&path) && refused.contains(&own_file), "{refused}");
+    // With its own it opens, whatever became of the shared one.
+    fs::rename(&aside, &own).unwrap();
+    assert!(shared.unwrap_root(VAULT, &wrapped).await.is_ok());
 }
 
 fn wraps(root: &[u8]) -> Wraps {

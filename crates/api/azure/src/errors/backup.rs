@@ -15,7 +15,7 @@ pub(super) fn refused(why: &E) -> Reply {
         E::NotFound | E::NoSuchKey { .. } => Reply::error(StatusCode::NOT_FOUND, code, None, text),
         E::BadPlace { .. } | E::NoHsm => bad(&text),
         E::NoDirectory | E::NotAllowed { .. } | E::Denied { .. } | E::Revoked => forbidden(code, &text),
-        E::Header(_) | E::Foreign | E::Truncated | E::Altered { .. } | E::Lost => {
+        E::Header(_) | E::Foreign { .. } | E::Truncated | E::Altered { .. } | E::Lost => {
             Reply::error(StatusCode::BAD_REQUEST, "BadParameter", Some(code), text)
         }
         // No code that clients repeat: the disk stays full.

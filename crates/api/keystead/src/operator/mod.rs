@@ -239,10 +239,7 @@ async fn carry_out(instance: &Arc<Instance>, ask: Ask, at: Moment) -> Result<Bod
 async fn perform(instance: &Instance, ask: Ask, at: Moment) -> Result<Body, OperateError> {
     match ask {
         Ask::List => Ok(view::list(&instance.list())),
-        Ask::Show(name) => {
-            let found = instance.list().into_iter().find(|v| v.info.name == name);
-            found.map(|v| view::one(&v)).ok_or(OperateError::UnknownVault { name })
-        }
+        Ask::Show(name) => instance.show(&name).await.map(|v| view::one(&v)),
         Ask::Create(new) => instance.create(*new, at).await.map(|v| view::one(&v)),
         Ask::Activate(name, activation) => instance.activate(&name, *activation, at).await.map(|v| view::one(&v)),
         Ask::Enrol(name, token) => instance.enrol_token(&name, &token, at).await.map(|v| view::one(&v)),
@@ -308,13 +305,13 @@ fn refused(why: &OperateError) -> Reply {
         OperateError::UnknownToken { .. } => conflict("UnknownToken"),
         OperateError::OtherClass { .. } => conflict("OtherClass"),
         OperateError::NoHsm => conflict("NoHsm"),
-        OperateError::WrongState { .. } => conflict("WrongState"),
+        OperateError::WrongState { .. } | OperateError::Closed { .. } => conflict("WrongState"),
         OperateError::NoPath { .. } => conflict("NoUnsealPath"),
         OperateError::Path(_) | OperateError::NoPathOpens { .. } => conflict("UnsealFailed"),
         OperateError::UnknownPath { .. } => conflict("UnknownPath"),
         OperateError::NotItsPath { .. } => conflict("NotItsPath"),
         OperateError::PathExists { .. } => conflict("PathExists"),
-        OperateError::PathNotAllowed { .. } => conflict("PathNotAllowed"),
+        OperateError::PathNotAllowed { .. } | OperateError::PathRemovedBefore { .. } => conflict("PathNotAllowed"),
         OperateError::LastPath { .. } | OperateError::NoOtherPath { .. } => conflict("LastPath"),
         OperateError::PathFailed { .. } | OperateError::NotProven { .. } => conflict("PathFailed"),
         OperateError::Rotating { .. } => conflict("RootRotating"),

@@ -179,6 +179,8 @@ fn shown(asked: &Asked) -> Value {
         "custodians": asked.custodians,
         "given": asked.given,
         "missing": asked.missing,
+        "domain": asked.domain.to_string(),
+        "store_says": asked.store_says.as_ref().map(view::Told::of),
     })
 }
 

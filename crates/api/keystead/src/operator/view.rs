@@ -6,7 +6,8 @@ use keystead_api_table::Body;
 use keystead_audit::JournalHealth;
 use keystead_audit::journal::JournalState;
 use keystead_engine::{
-    Erased, Finding, Health, OldCopy, PathReport, PathView, QuorumView, RotationView, VaultSummary, Verdict,
+    Erased, Finding, Health, OldCopy, PathReport, PathView, QuorumView, RotationView, SharesView, StoreSays,
+    VaultSummary, Verdict,
 };
 use keystead_model::Authority;
 use serde::Serialize;
@@ -36,6 +37,15 @@ struct Vault<'a> {
     root: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     rotation: Option<Rotation>,
+    /// What people know its domain by; known while the vault is open.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    domain: Option<String>,
+    /// Of a sealed vault that is shown by itself; nothing of it is proven.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    store_says: Option<Told>,
+    /// Of a sealed vault of custodians that is shown by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shares: Option<Shares<'a>>,
     /// Its custodians, of a vault in their custody.
     #[serde(skip_serializing_if = "Option::is_none")]
     quorum: Option<Quorum>,
@@ -88,6 +98,59 @@ impl Rotation {
     }
 }
 
+/// What the store says of a sealed vault, unproven.
+#[derive(Serialize)]
+pub(super) struct Told {
+    domain: String,
+    generation: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rotation: Option<Unfinished>,
+    /// Whether its custodians took the place of others.
+    custodians_replaced: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replaced_at: Option<i64>,
+    /// All of it in words.
+    says: String,
+}
+
+/// A rotation that goes on once the vault is open.
+#[derive(Serialize)]
+struct Unfinished {
+    from: u32,
+    to: u32,
+    step: &'static str,
+    custodians: bool,
+}
+
+impl Told {
+    pub(super) fn of(says: &StoreSays) -> Self {
+        let rotation =
+            says.rotation.map(|r| Unfinished { from: r.from.0, to: r.to.0, step: r.step, custodians: r.custodians });
+        Self {
+            domain: says.domain.to_string(),
+            generation: says.generation.0,
+            rotation,
+            custodians_replaced: says.replaced.is_some(),
+            replaced_at: says.replaced.flatten().map(|at| at.0),
+            says: says.to_string(),
+        }
+    }
+}
+
+/// Whose shares are there.
+#[derive(Serialize)]
+struct Shares<'a> {
+    required: u8,
+    given: &'a [u8],
+    missing: u8,
+}
+
+impl<'a> Shares<'a> {
+    fn of(view: &'a SharesView) -> Self {
+        Self { required: view.required, given: &view.given, missing: view.missing }
+    }
+}
+
 impl<'a> Vault<'a> {
     fn of(v: &'a VaultSummary) -> Self {
         Self {
@@ -104,6 +167,9 @@ impl<'a> Vault<'a> {
             clock: v.clock_doubted.map(|doubted| if doubted { "doubted" } else { "ok" }),
             root: v.root.map(|root| root.0),
             rotation: v.rotation.as_ref().map(Rotation::of),
+            domain: v.domain.map(|domain| domain.to_string()),
+            store_says: v.store_says.as_ref().map(Told::of),
+            shares: v.shares.as_ref().map(Shares::of),
             quorum: v.quorum.map(Quorum::from),
             not_opened: v.not_opened.as_deref(),
             created: v.info.created.0,

@@ -66,6 +66,10 @@ impl Execute for StartBackup {
 
 async fn header(room: &Room<'_>, id: ObjectId, key: &BackupKey) -> Result<Header, Refusal> {
     let domain = room.domain();
+    let public = wraps::public(room.vault(), room.open()).await.map_err(|why| match why {
+        OperateError::Refused(why) => why,
+        _ => Refusal::Damaged,
+    })?;
     let said = Said {
         id: (*id.as_bytes()).into(),
         domain: (*domain.as_bytes()).into(),
@@ -73,12 +77,9 @@ async fn header(room: &Room<'_>, id: ObjectId, key: &BackupKey) -> Result<Header
         revision: room.revision().await?.0,
         checkpoint: room.checkpoint().await,
         taken: room.at.now.0,
+        domain_id: Some((*public.id().as_bytes()).into()),
     };
     let said = said.to_bytes();
-    let public = wraps::public(room.vault(), room.open()).await.map_err(|why| match why {
-        OperateError::Refused(why) => why,
-        _ => Refusal::Damaged,
-    })?;
     let sealed = public.seal_backup(domain, &said, key).map_err(|_| Refusal::Damaged)?;
     let wrapped = key.wrap(&room.open().blobs, domain, *id.as_bytes(), &said);
     Ok(Header { said: said.into(), sealed_key: sealed.into(), wrapped_key: wrapped.into() })

@@ -10,7 +10,7 @@ use crate::policy_row::Editing;
 use crate::records::backup::{Item, VaultItem};
 use crate::records::job::{AtRecord, ByRecord, RestoreWork};
 use crate::room::Room;
-use keystead_access::{Grantee, Permit, PolicyDocument};
+use keystead_access::{Approvals, Grantee, Permit, PolicyDocument, Rule};
 use keystead_custody::BackupKey;
 use keystead_identity::{NotBefore, Principal};
 use keystead_store::Changes;
@@ -28,9 +28,6 @@ pub(super) async fn restore(
     (work, by): (&RestoreWork, &ByRecord),
 ) -> Result<(Step, Said), Refusal> {
     let done = || Step::Done(Changes::default());
-    if !work.policy {
-        return Ok((done(), Some(LEFT.to_owned())));
-    }
     let frames = BackupKey::from_bytes(&work.key.0).frames(&work.header);
     let first = AtRecord::first(&work.header);
     let opened = Source::new(&room.vault().storage, target, frames, first).next().await?;
@@ -39,14 +36,19 @@ pub(super) async fn restore(
     };
     let mut document = here(*vault, &room.open().issuer.info().iss);
     let mut editing = Editing::of(permit, room).await?;
-    if !jobs::administers(editing.edit.before(), by) {
-        return Ok((done(), Some(LEFT.to_owned())));
+    let fewer = fewer(&document.approvals, &editing.document().approvals);
+    let told = |said: Option<&str>| {
+        let both: Vec<&str> = said.into_iter().chain(fewer.as_deref()).collect();
+        (!both.is_empty()).then(|| both.join(". "))
+    };
+    if !work.policy || !jobs::administers(editing.edit.before(), by) {
+        return Ok((done(), told(Some(LEFT))));
     }
     // Who approves is not taken from a copy: an older one could have fewer, or somebody who was removed.
     document.approvals = editing.document().approvals.clone();
     still_revoked(&mut document.callers.not_before, &editing.document().callers.not_before);
     if *editing.document() == document {
-        return Ok((done(), None));
+        return Ok((done(), told(None)));
     }
     let now = editing.document().clone();
     let said = match keeps::keep(&mut document, &now, by, &room.open().issuer.info().iss) {
@@ -55,12 +57,21 @@ pub(super) async fn restore(
     };
     *editing.document() = document;
     match editing.restored(room, false) {
-        Ok(effect) => Ok((Step::Policy(Box::new(effect)), Some(said.to_owned()))),
+        Ok(effect) => Ok((Step::Policy(Box::new(effect)), told(Some(said)))),
         Err(why @ (Refusal::PolicyRefused(_) | Refusal::Role(_))) => {
-            Ok((done(), Some(format!("The policy was left as it is: {why}"))))
+            Ok((done(), told(Some(&format!("The policy was left as it is: {why}")))))
         }
         Err(why) => Err(why),
     }
+}
+
+/// What may be done here with fewer approvals than where the backup was taken: its rules do not come back.
+fn fewer(backup: &Approvals, now: &Approvals) -> Option<String> {
+    let number = |(rule, before, now): (Rule, u8, u8)| format!("{} {before} -> {now}", rule.name());
+    let all: Vec<_> = now.fewer_than(backup).into_iter().map(number).collect();
+    let all = all.join(", ");
+    (!all.is_empty())
+        .then(|| format!("Approvals are left as they are, and fewer than in the backup are needed for: {all}"))
 }
 
 /// Tokens that were revoked since stay so: of two times the later counts.
@@ -150,6 +161,18 @@ mod tests {
         assert!(here(item(policy("there")), "here") == policy("here"));
         let elsewhere = PolicyDocument { directory: Some("other".to_owned()), ..policy("there") };
         assert_eq!(here(item(elsewhere), "here").directory.as_deref(), Some("other"));
+    }
+
+    #[test]
+    fn a_restore_says_what_needs_fewer_approvals_than_in_the_backup() {
+        let of = |rules: &[(Rule, u8)]| Approvals { approvers: Vec::new(), rules: rules.iter().copied().collect() };
+        let before = of(&[(Rule::Purge, 2), (Rule::Restore, 2), (Rule::PathRemoval, 1)]);
+        let said = fewer(&before, &of(&[(Rule::Purge, 1), (Rule::Restore, 2)])).unwrap();
+        for named in ["purge 2 -> 1", "path-removal 1 -> 0"] {
+            assert!(said.contains(named), "{named}: {said}");
+        }
+        assert!(!said.contains("restore 2"), "{said}");
+        assert_eq!((fewer(&before, &before), fewer(&Approvals::default(), &before)), (None, None));
     }
 
     #[test]

@@ -175,7 +175,9 @@ impl Found {
         start.truncate(length);
         let said = header.said().ok_or(BackupError::Altered { frame: 0 })?;
         if *said.domain != *domain.as_bytes() {
-            return Err(BackupError::Foreign.into());
+            let own = room.open().public.map(|public| public.id().to_string());
+            let (backup, vault) = (said.domain_name(), own.unwrap_or_else(|| domain.to_string()));
+            return Err(BackupError::Foreign { backup, vault }.into());
         }
         let key = BackupKey::unwrap(&room.open().blobs, domain, *said.id, &header.said, &header.wrapped_key);
         let key = key.map_err(|_| BackupError::Altered { frame: 0 })?;

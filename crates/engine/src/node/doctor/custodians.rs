@@ -55,13 +55,16 @@ pub(super) async fn found(vault: &Vault, state: &State) -> Option<Finding> {
         Ok((record, confirmed)) => {
             let (required, custodians) = (record.quorum.required(), record.quorum.custodians());
             let of = match state {
-                State::Open(_) => "the security domain is the one that was activated",
+                State::Open(_) => "it is the one that was activated",
                 _ => {
                     "record, security domain and confirmations agree; whether they are those of the activation is known \
                       once the vault is open"
                 }
             };
-            let says = format!("{of}; {required} of {custodians} custodians open it, and {confirmed} confirmed");
+            let id = record.domain_public.id();
+            let says = format!(
+                "security domain {id}: {of}; {required} of {custodians} custodians open it, and {confirmed} confirmed"
+            );
             Finding::new("domain", Verdict::Good, says)
         }
         Err(wrong) => Finding::new("domain", Verdict::Bad, wrong.says()),

@@ -1,11 +1,12 @@
 //! The challenges that are out, with the answers that came. All of it is in this memory alone.
 
 use super::act::{Act, ActKind};
+use crate::node::StoreSays;
 use crate::operate::OperateError;
 use keystead_custody::activation::ActivationRecord;
 use keystead_custody::challenge::{Answer, BadChallenge, SignedChallenge, SingleUseKey};
 use keystead_custody::shares::{Gathering, ShareError};
-use keystead_custody::{DomainSecrets, open_domain};
+use keystead_custody::{DomainId, DomainSecrets, open_domain};
 use keystead_formats::security_domain::SecurityDomain;
 use keystead_model::{Time, VaultId};
 use std::collections::HashMap;
@@ -28,6 +29,10 @@ pub struct Asked {
     pub given: Vec<u8>,
     /// How many are lacking.
     pub missing: u8,
+    /// The domain whose custodians are asked.
+    pub domain: DomainId,
+    /// Of a sealed vault, what can be told of it before they answer.
+    pub store_says: Option<StoreSays>,
 }
 
 /// One vault's challenge. Dropped, its key and its shares are cleared.
@@ -104,6 +109,8 @@ impl Pending {
             custodians: self.record.quorum.custodians(),
             given: self.shares.numbers().collect(),
             missing: self.missing(),
+            domain: asked.domain.id(),
+            store_says: None,
         }
     }
 }

@@ -4,11 +4,11 @@ use super::{HELD, Made, answers, held, id_of, made_in_its_place, made_in_its_pla
 use crate::backup::{ended_in, file};
 use crate::support::*;
 use keystead_engine::{
-    ActKind, Asked, BackupError, BackupPlace, JobState, JobView, NODE_LOG, NotActivated, OperateError, ReadBackup,
-    Refusal, StartBackup, StartRestore,
+    ActKind, Asked, BackupError, BackupPlace, JobState, JobView, NODE_LOG, NotActivated, OperateError, Refusal,
+    StartBackup, StartRestore,
 };
 use keystead_formats::backup::Header;
-use keystead_model::{Action, Generation, KeySpec, Time};
+use keystead_model::{Action, Generation, KeySpec};
 use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -79,7 +79,7 @@ async fn a_backup_of_the_vault_from_before_opens_to_the_old_domain_and_is_refuse
     for (rollback, check) in [(false, false), (true, false), (true, true)] {
         let restore = StartRestore { from: place(), folder: folder.clone(), check, rollback };
         let refused = node.run_in(HELD, OFFICER, restore, T0).await.unwrap_err();
-        assert!(matches!(refused, Refusal::Backup(BackupError::Foreign)), "{refused}");
+        assert!(matches!(refused, Refusal::Backup(BackupError::Foreign { .. })), "{refused}");
     }
     let bytes = fs::read(file(&node, &folder)).unwrap();
     let (header, _) = Header::parse(&bytes).unwrap();

@@ -1,5 +1,6 @@
 //! A server that is killed while it rotates a root: the next one goes on, and every key signs as before.
 
+use super::steps::{STEPS, TRIES, kill, killed_at};
 use super::{Running, Site, said, stop};
 use crate::support::b64;
 use serde_json::Value;
@@ -74,9 +75,36 @@ fn rotate(site: &Site, more: &[&str]) -> Child {
     site.place.command(&words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
-fn kill(mut running: Running) {
-    running.0.kill().unwrap();
-    running.0.wait().unwrap();
+impl Vault<'_> {
+    /// A server that goes on, however far it had come.
+    fn goes_on(&self, before: u64) -> Running {
+        let running = self.site.start();
+        self.is_healthy();
+        self.signs_as_before(40);
+        self.ends();
+        assert_eq!(self.root(), before + 1);
+        self.is_healthy();
+        self.signs_as_before(25);
+        running
+    }
+
+    fn root(&self) -> u64 {
+        self.shown()["root"].as_u64().unwrap()
+    }
+
+    /// Rotates until the server was killed at this step.
+    fn killed_at(&self, step: &str, more: &[&str], mut running: Running) -> Running {
+        for _ in 0..TRIES {
+            let before = self.root();
+            let begun = rotate(self.site, &[more, &["--no-wait"]].concat()).wait_with_output().unwrap();
+            assert!(begun.status.success(), "{begun:?}");
+            running = match killed_at(self.site, running, "one", (step, before + 1)) {
+                None => return self.goes_on(before),
+                Some(running) => running,
+            };
+        }
+        panic!("no rotation was met while {step}");
+    }
 }
 
 #[test]
@@ -84,32 +112,19 @@ fn a_server_that_is_killed_at_any_printed_step_of_a_rotation_goes_on_with_it() {
     let site = Site::new();
     let mut running = site.start();
     let vault = Vault::new(&site);
-    let mut steps = Vec::new();
-    for round in 0..10 {
-        let before = vault.shown()["root"].as_u64().unwrap();
-        let after_purge: &[&str] = if round % 3 == 2 { &["--after-purge"] } else { &[] };
-        let mut rotating = rotate(&site, after_purge);
-        let mut lines = BufReader::new(rotating.stdout.take().unwrap()).lines();
-        // After the line of this number, or in the middle of whatever follows the first one.
-        let mut last = lines.next().unwrap().unwrap();
-        for _ in 0..round / 2 {
-            last = lines.next().and_then(Result::ok).unwrap_or(last);
-        }
-        if round % 2 == 1 {
-            sleep(Duration::from_millis(7 * round));
-        }
+    for more in [&[][..], &["--after-purge"]] {
+        // When the first line is printed.
+        let before = vault.root();
+        let mut rotating = rotate(&site, more);
+        let first = BufReader::new(rotating.stdout.take().unwrap()).lines().next().unwrap().unwrap();
         kill(running);
-        steps.push(last);
+        assert!(first.starts_with("root ") && first.contains("was made"), "{first}");
         rotating.wait().unwrap();
-        running = site.start();
-        vault.is_healthy();
-        vault.signs_as_before(40);
-        vault.ends();
-        assert_eq!(vault.shown()["root"].as_u64().unwrap(), before + 1);
-        vault.is_healthy();
-        vault.signs_as_before(25);
+        running = vault.goes_on(before);
+        for step in STEPS {
+            running = vault.killed_at(step, more, running);
+        }
     }
-    assert!(steps.iter().any(|s| s.starts_with("root ")) && steps.iter().any(|s| s.contains("resealing")), "{steps:?}");
     vault.signs_as_before(1);
     stop(running);
     let verified = site.place.cli(&["audit", "verify", "--data", site.place.data_str()]);

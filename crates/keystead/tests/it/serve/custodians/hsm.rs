@@ -3,9 +3,10 @@
 
 use super::super::quorum::{SIGN, asks, custodian, good, offer};
 use super::super::recovery::{as_client, create, site};
+use super::super::steps::kill;
 use super::super::{private, said, stop};
 use super::tokens::Hsm;
-use super::{OTHERS, copy, kill, replacing};
+use super::{OTHERS, copy, replacing};
 use crate::hsm::bed::{Maker, Token};
 use keystead_crypto::sha256;
 use keystead_custody::activation::{ActivationRecord, Custodian};
