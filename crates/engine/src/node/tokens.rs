@@ -87,7 +87,7 @@ impl Instance {
 
     /// An open vault may get this token.
     fn enrols(&self, vault: &Vault, token: &str) -> Result<Arc<Open>, OperateError> {
-        let open = now_open(&vault)?;
+        let open = now_open(vault)?;
         self.known_tokens(&[token.to_owned()])?;
         Ok(open)
     }
