@@ -8,7 +8,7 @@
 
 mod checkpoint;
 mod kept;
-mod log;
+pub(crate) mod log;
 pub(crate) mod prove;
 mod record;
 mod search;
