@@ -136,6 +136,7 @@ impl<'a> Run<'a> {
     async fn work<C: Command>(self, permit: Permit<C>) -> Result<Answer<C::Output, Refusal>, TurnedAway> {
         let (mut run, mut permit) = (self, permit);
         for left in (0..ATTEMPTS).rev() {
+            let generation = run.open.seals().generation();
             let worked = run.execute(&permit).await;
             let allowed = match run.still(permit)? {
                 Ok(permit) => permit,
@@ -144,6 +145,11 @@ impl<'a> Run<'a> {
             let effect = match worked {
                 Ok(effect) if effect.changes_something() => effect,
                 Ok(effect) => return run.answer(allowed, effect).await,
+                // It read what the next generation of the root sealed meanwhile, which the one before does not open.
+                Err(Refusal::Damaged) if left > 0 && run.open.seals().generation() != generation => {
+                    permit = allowed;
+                    continue;
+                }
                 Err(refusal) => return run.refuse(allowed, refusal).await,
             };
             (run, permit) = match run.commit(allowed, effect, left > 0).await? {

@@ -4,6 +4,7 @@ use crate::backup::{Header, Piece, piece};
 use crate::byok::{KekId, TransferBlob};
 use crate::inventory::SignedPage;
 use crate::jwe::Jwe;
+use crate::log_proof::LogProof;
 use crate::security_domain::{RestoreBlob, SecurityDomain};
 
 /// The file `.byok`, and the id in it.
@@ -24,11 +25,14 @@ pub fn backup(bytes: &[u8]) {
     }
 }
 
-/// A page of an inventory.
+/// A page of an inventory, and the proof behind the last.
 pub fn inventory(bytes: &[u8]) {
     if let Ok((signed, page)) = SignedPage::parse(bytes) {
         // Pages of the first version, which say nothing of the policy, are read and no longer written.
         assert!(page.policy.is_none() || SignedPage::parse(signed.to_line().as_bytes()) == Ok((signed, page)));
+    }
+    if let Ok(proof) = LogProof::parse(bytes) {
+        assert_eq!(LogProof::parse(proof.to_line().as_bytes()), Ok(proof));
     }
 }
 
@@ -70,6 +74,11 @@ mod tests {
             page[at] = byte;
             super::inventory(&page);
             super::inventory(&random);
+            let mut proof = include_bytes!("../tests/golden/log-proof-v1.json").to_vec();
+            super::inventory(&proof);
+            let at = at % proof.len();
+            proof[at] = byte;
+            super::inventory(&proof);
         }
 
         #[test]

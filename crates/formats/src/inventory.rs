@@ -8,7 +8,8 @@
 //!
 //! The signature (Ed25519) is the node's, over a label and the page's text as it stands. Each page says where it begins
 //! and where the next one does, so pages of one vault fit together in one way only, and one that is missing shows. It
-//! holds the names of all keys and no material: as confidential as the list of the keys.
+//! holds the names of all keys and no material: as confidential as the list of the keys. Behind the last page there may
+//! be a proof of how the log goes on ([`crate::log_proof`]).
 
 use serde::{Deserialize, Serialize};
 
@@ -164,7 +165,7 @@ impl SignedPage {
         if !(FIRST..=VERSION).contains(&line.keystead_inventory) {
             return Err(BadInventory::Version);
         }
-        let signature = bytes(&line.signature).ok_or(BadInventory::NotOne)?;
+        let signature = hex(&line.signature).ok_or(BadInventory::NotOne)?;
         let page: Page = serde_json::from_str(&line.page).map_err(|_| BadInventory::NotOne)?;
         let told = (page.policy.is_some(), page.settings.is_some());
         if told != (line.keystead_inventory > FIRST, line.keystead_inventory > FIRST) {
@@ -174,7 +175,8 @@ impl SignedPage {
     }
 }
 
-fn bytes(text: &str) -> Option<[u8; 64]> {
+/// So many bytes in hexadecimal digits.
+pub(crate) fn hex<const N: usize>(text: &str) -> Option<[u8; N]> {
     let (pairs, []) = text.as_bytes().as_chunks::<2>() else { return None };
     let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     let byte = |[high, low]: &[u8; 2]| Some(digit(*high)? << 4 | digit(*low)?);

@@ -7,6 +7,7 @@ mod administered;
 mod altered;
 mod approvals;
 mod backup;
+mod backup_races;
 mod bounds;
 mod canaries;
 mod cancelled;

@@ -10,7 +10,7 @@
 mod checkpoint;
 mod kept;
 mod last_use;
-mod log;
+pub(crate) mod log;
 mod pages;
 pub(crate) mod prove;
 mod record;

@@ -3,17 +3,22 @@
 use crate::exit::Failure;
 use crate::key::Shown;
 use crate::output::{self, time};
-use keystead_formats::backup::{Header, MAX_START};
+use keystead_formats::backup::{Header, MAX_START, Said};
 use keystead_model::{ObjectId, VaultId};
 use std::io::Read as _;
 use std::path::Path;
 
-pub(super) fn show(file: &Path, shown: Shown) -> Result<(), Failure> {
+/// What its header says, unproven.
+pub(super) fn said(file: &Path) -> Result<Said, Failure> {
     let failed = |e| Failure::usage(format!("cannot read {}: {e}", file.display()));
     let (mut start, most) = (Vec::new(), u64::try_from(MAX_START).unwrap_or(u64::MAX));
     std::fs::File::open(file).map_err(failed)?.take(most).read_to_end(&mut start).map_err(failed)?;
     let (header, _) = Header::parse(&start).map_err(|e| Failure::check(format!("{}: {e}", file.display())))?;
-    let said = header.said().ok_or_else(|| Failure::check(format!("{}: its header is damaged", file.display())))?;
+    header.said().ok_or_else(|| Failure::check(format!("{}: its header is damaged", file.display())))
+}
+
+pub(super) fn show(file: &Path, shown: Shown) -> Result<(), Failure> {
+    let said = said(file)?;
     let (id, domain) = (ObjectId::from_bytes(*said.id), said.domain_name());
     let vault = VaultId::from_bytes(*said.vault);
     if shown.is_json() {

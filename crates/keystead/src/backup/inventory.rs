@@ -1,25 +1,32 @@
 //! `keystead backup inventory`: what the vault holds, signed by its node, for a rehearsal to be held against.
 
-use super::Common;
+use super::{Common, log_proof};
 use crate::exit::Failure;
 use crate::new_files::NewFile;
 use crate::output;
 use keystead_custody::activation::NodeIdentity;
 use keystead_formats::inventory::{Page, SignedPage};
+use keystead_formats::log_proof::LogProof;
 use std::path::PathBuf;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-Example:
+Examples:
   keystead backup inventory --out inventory.json
+  keystead backup inventory --backup vault.ksbackup --out inventory.json
 
 Names, attributes and what tells that a key is the same one; no key material.
 The file is as confidential as the list of the keys. Take it beside a backup:
-`keystead rehearse` holds what the backup brings back against it.")]
+`keystead rehearse` holds what the backup brings back against it. With --backup
+the log proves that it goes on from the head that the backup has, which the
+rehearsal verifies, too.")]
 pub(super) struct Inventory {
     /// A new file
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
+    /// A backup that was made before: have the log prove that it goes on from it
+    #[arg(long, value_name = "FILE")]
+    backup: Option<PathBuf>,
 }
 
 impl Inventory {
@@ -41,8 +48,15 @@ impl Inventory {
                 break (page, done.receipt);
             }
         };
+        let proof = match &self.backup {
+            Some(backup) => log_proof::of(&session.client, backup, &last).await?,
+            None => None,
+        };
+        if let Some(proof) = &proof {
+            file.write(format!("{}\n", proof.to_line()).as_bytes())?;
+        }
         file.finish()?;
-        print(&self.out, &last, versions, receipt.as_deref(), session.shown)
+        print(&self.out, &last, versions, (receipt.as_deref(), proof.as_ref()), session.shown)
     }
 }
 
@@ -50,7 +64,7 @@ fn print(
     out: &std::path::Path,
     last: &Page,
     versions: usize,
-    receipt: Option<&str>,
+    (receipt, proof): (Option<&str>, Option<&LogProof>),
     shown: crate::key::Shown,
 ) -> Result<(), Failure> {
     let words = words(last).ok_or_else(|| Failure::check("the inventory names no node"))?;
@@ -59,15 +73,20 @@ fn print(
         let (vault, revision) = (&last.vault, last.revision);
         return output::json(&serde_json::json!({
             "file": file, "vault": vault, "revision": revision, "versions": versions, "node_words": words,
+            "log_proven": proof.map(|proof| serde_json::json!({ "from": proof.from, "to": proof.to })),
         }));
     }
-    output::fields([
+    let mut fields = vec![
         ("inventory", file),
         ("vault", last.vault.clone()),
         ("revision", last.revision.to_string()),
         ("versions", versions.to_string()),
         ("signed by", words),
-    ])?;
+    ];
+    fields.extend(
+        proof.map(|LogProof { from, to, .. }| ("log", format!("its {to} records go on from the backup's {from}"))),
+    );
+    output::fields(fields)?;
     shown.receipt(receipt);
     Ok(())
 }

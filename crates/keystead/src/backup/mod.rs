@@ -5,6 +5,7 @@
 
 mod header;
 mod inventory;
+mod log_proof;
 mod place;
 pub(crate) mod restore;
 mod wait;

@@ -1,6 +1,7 @@
 //! `keystead domain`: the security domain of a vault, made by the customer on a machine of his own, without a network.
 //!
-//! - [`new`]: makes one; [`recover`]: gives one to another vault; [`show`]: what one says, for people to compare
+//! - [`new`]: makes one; [`recover`]: gives one to another vault; [`show`]: what one says, for people to compare;
+//!   [`parties`]: who needs which of its files
 //! - `approvals`: what a recovery would lose of them
 //! - [`files`]: where its parts stand; [`opened`]: its custodians open it here, or [`gather`] from elsewhere
 
@@ -9,6 +10,7 @@ pub(crate) mod files;
 mod gather;
 mod new;
 pub(crate) mod opened;
+mod parties;
 pub(crate) mod recover;
 pub(crate) mod show;
 
@@ -29,7 +31,8 @@ enum Command {
     New(Box<new::New>),
     /// Give a security domain to a vault that waits, on another server: its custodians open it here, offline
     Recover(Box<recover::Recover>),
-    /// Show what a security domain or an activation record says, with the words to compare
+    /// Show what a security domain or an activation record says, with the words to compare; of a directory, also who
+    /// needs which of its files, and for what
     Show(show::Show),
 }
 

@@ -2,6 +2,7 @@
 
 use super::files::{self, DOMAIN, RECORD, TRANSFER};
 use super::opened::QuorumArgs;
+use super::parties::Parties;
 use super::show::{self, Shown};
 use crate::compare;
 use crate::exit::Failure;
@@ -202,15 +203,18 @@ pub(super) fn print(
 ) -> Result<(), Failure> {
     if shown.is_json() {
         let (directory, node) = (out.display().to_string(), offer.node.words());
-        let record = Shown::of(record);
-        return output::json(&serde_json::json!({ "directory": directory, "node_words": node, "record": record }));
+        let (parties, record) = (Parties::of(record, out), Shown::of(record));
+        return output::json(&serde_json::json!({
+            "directory": directory, "node_words": node, "record": record, "parties": parties,
+        }));
     }
     show::print(record)?;
     output::text(&format!(
         "\nWritten to {}, for the node with the words\n    {}\n\
-         Give each custodian security-domain.json and activation.json: `keystead custodian confirm`.",
+         {}\n`keystead domain show` of the directory says this again.",
         out.display(),
-        offer.node.words()
+        offer.node.words(),
+        Parties::of(record, out).text()
     ))
 }
 

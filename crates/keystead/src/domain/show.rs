@@ -1,13 +1,14 @@
 //! `keystead domain show`, and how an activation record is shown everywhere.
 
 use super::files;
+use super::parties::Parties;
 use crate::exit::Failure;
 use crate::output::{self, OutputArgs};
 use keystead_custody::activation::{ActivationRecord, NodeIdentity};
 use keystead_custody::words;
 use keystead_formats::security_domain::SecurityDomain;
 use serde::Serialize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -16,7 +17,9 @@ Examples:
   keystead domain show activation.json --output json
 
 Of a directory it is checked that its security domain is the one its record
-speaks of. Who has the same record sees the same words.")]
+speaks of, and it is told who needs which of its files and what he does with
+them. Who has the same record sees the same words. Which custodian is meant by a
+certificate's SHA-256: openssl x509 -in alice.pem -noout -sha256 -fingerprint")]
 pub(crate) struct Show {
     /// The directory that `domain new` made, an activation record, or a security domain
     #[arg(value_name = "FILE|DIR")]
@@ -42,6 +45,14 @@ pub(crate) struct Shown<'a> {
     nodes: Vec<ShownNode>,
     paths: Vec<String>,
     policy: &'a serde_json::Value,
+}
+
+/// A directory for programs.
+#[derive(Serialize)]
+struct ShownDirectory<'a> {
+    #[serde(flatten)]
+    record: Shown<'a>,
+    parties: Parties,
 }
 
 #[derive(Serialize)]
@@ -130,7 +141,7 @@ impl Show {
             let record = files::record(&self.path)?;
             let (domain, bytes) = files::security_domain(&self.path)?;
             files::belongs(&record, &domain, &bytes)?;
-            return show_record(&record, shown);
+            return show_directory(&record, &self.path, shown);
         }
         // Which of the two a file is, only reading it tells.
         match files::security_domain(&self.path) {
@@ -138,6 +149,15 @@ impl Show {
             Err(_) => show_record(&files::record(&self.path)?, shown),
         }
     }
+}
+
+/// A directory is shown with who needs what of it.
+fn show_directory(record: &ActivationRecord, directory: &Path, shown: OutputArgs) -> Result<(), Failure> {
+    let (parties, record) = (Parties::of(record, directory), Shown::of(record));
+    if shown.is_json() {
+        return output::json(&ShownDirectory { record, parties });
+    }
+    output::text(&format!("{}\n\n{}", record.text()?, parties.text()))
 }
 
 fn show_record(record: &ActivationRecord, shown: OutputArgs) -> Result<(), Failure> {

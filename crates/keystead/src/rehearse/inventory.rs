@@ -6,6 +6,7 @@ use keystead_crypto::ed25519;
 use keystead_custody::activation::{ActivationRecord, NodeIdentity};
 use keystead_engine::Told;
 use keystead_formats::inventory::{MAX_PAGE, Page, SignedPage};
+use keystead_formats::log_proof::LogProof;
 use keystead_model::VaultId;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _};
@@ -32,6 +33,8 @@ pub(super) struct About {
     /// The newest checkpoints of its log at the first page and at the last, and the key of the node that signed them.
     pub(super) checkpoints: (String, String),
     pub(super) node_key: [u8; 32],
+    /// How the log goes on from a backup, if that was asked for.
+    pub(super) log_proof: Option<LogProof>,
 }
 
 impl Inventory {
@@ -41,11 +44,17 @@ impl Inventory {
         let failed = |e: std::io::Error| Failure::usage(format!("cannot read {shown}: {e}"));
         let mut lines = BufReader::new(File::open(file).map_err(failed)?);
         let (mut expected, mut first, mut last) = (Expected::default(), None::<Page>, None::<Page>);
+        let mut log_proof = None;
         let most = u64::try_from(MAX_PAGE).unwrap_or(u64::MAX).saturating_add(2);
         loop {
             let mut line = Vec::new();
             if lines.by_ref().take(most).read_until(b'\n', &mut line).map_err(failed)? == 0 {
                 break;
+            }
+            if log_proof.is_none() && last.as_ref().is_some_and(|page| page.next.is_none()) {
+                let proof = LogProof::parse(line.trim_ascii_end());
+                log_proof = Some(proof.map_err(|e| Failure::check(format!("{shown}: behind its last page: {e}")))?);
+                continue;
             }
             let mut page = page(&line, domain).map_err(|failure| failure.about(shown.to_string()))?;
             if !follows(&page, last.as_ref()) {
@@ -62,6 +71,7 @@ impl Inventory {
         let told = last.policy.zip(last.settings).map(|(policy, settings)| Told { policy, settings });
         let about = About {
             told,
+            log_proof,
             checkpoints: (first.checkpoint, last.checkpoint),
             node_key: node.key,
             vault: last.vault,

@@ -1,13 +1,31 @@
 //! The log: a backup has nothing of it but the checkpoint of then, which is held against those of the inventory.
 
 use super::inventory::About;
-use keystead_audit::tlog::{Checkpoint, VerifierKey};
+use keystead_audit::tlog::{Checkpoint, VerifierKey, verify_consistency};
 use keystead_formats::backup::Said;
 use keystead_model::VaultId;
 
-/// What is wrong with how the two stand to each other; nothing if nothing is, or if they are of two vaults. That the
-/// one is the beginning of the other is proven where their sizes are the same; for the rest `keystead audit` asks the
-/// live server.
+/// Whether it is proven that the log of the backup is the beginning of that of the inventory: where they are the same,
+/// or where the inventory was taken with the backup.
+pub(super) fn proven(said: &Said, about: &About) -> bool {
+    let notes = [&said.checkpoint, &about.checkpoints.1].map(|note| opened(note, &about.node_key));
+    match notes {
+        [Ok(None), Ok(_)] => true,
+        [Ok(Some(backup)), Ok(Some(last))] if backup.size == last.size => backup == last,
+        [Ok(Some(backup)), Ok(Some(last))] => holds(about, &backup, &last) == Some(true),
+        _ => false,
+    }
+}
+
+/// Whether the proof of the inventory holds; none if it has none between these two heads.
+fn holds(about: &About, backup: &Checkpoint, last: &Checkpoint) -> Option<bool> {
+    let (from, to) = (backup.size, last.size);
+    let proof = about.log_proof.as_ref().filter(|proof| (proof.from, proof.to) == (from, to))?;
+    Some(verify_consistency(from, to, &backup.root, &last.root, &proof.proof).is_ok())
+}
+
+/// What is wrong with how the two stand to each other; nothing if nothing is, or if they are of two vaults. Only signed
+/// heads are compared: whether the one goes on from the other is [`proven`].
 pub(super) fn wrong(said: &Said, about: &About) -> Option<&'static str> {
     if VaultId::from_bytes(*said.vault).to_string() != about.vault {
         return None;
@@ -18,7 +36,16 @@ pub(super) fn wrong(said: &Said, about: &About) -> Option<&'static str> {
     let earlier = said.revision <= about.revision.0;
     let goes_on = follows(first.as_ref(), last.as_ref()) && (!earlier || follows(backup.as_ref(), first.as_ref()));
     let same = [&first, &last].into_iter().all(|one| agree(one.as_ref(), backup.as_ref()));
-    if goes_on && same { None } else { Some("the log of the backup is not the beginning of that of the inventory") }
+    if !(goes_on && same) {
+        return Some("the log of the backup is not the beginning of that of the inventory");
+    }
+    let (Some(backup), Some(last)) = (&backup, &last) else { return None };
+    match holds(about, backup, last) {
+        Some(false) => {
+            Some("the proof that the log went on from the backup's head does not hold: take another inventory")
+        }
+        _ => None,
+    }
 }
 
 /// A vault's log has none before its first is signed.
@@ -49,7 +76,9 @@ fn agree(one: Option<&Checkpoint>, other: Option<&Checkpoint>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use keystead_audit::tlog::{leaf_hash, node_hash};
     use keystead_crypto::ed25519::SigningKey;
+    use keystead_formats::log_proof::LogProof;
 
     fn note(origin: &str, size: u64, root: u8) -> String {
         Checkpoint::new(origin, size, [root; 32]).sign(&SigningKey::from_seed(&[1; 32]))
@@ -65,12 +94,41 @@ mod tests {
             told: None,
             checkpoints: (first, last),
             node_key: SigningKey::from_seed(&[1; 32]).public(),
+            log_proof: None,
         }
     }
 
     fn said(revision: u64, checkpoint: String) -> Said {
         let (id, domain, vault) = ([0; 16].into(), [0; 16].into(), [1; 16].into());
         Said { id, domain, vault, revision, checkpoint, taken: 0, domain_id: None }
+    }
+
+    #[test]
+    fn a_longer_log_is_proven_to_go_on_by_the_proof_between_these_two_heads_alone() {
+        let leaves = [1_u8, 2].map(|n| leaf_hash(&[n; 32]));
+        let (one, two) = (leaves[0], node_hash(&leaves[0], &leaves[1]));
+        let head = |size, root| Checkpoint::new("a", size, root).sign(&SigningKey::from_seed(&[1; 32]));
+        let (backup, live) = (head(1, one), head(2, two));
+        let with = |log_proof| About { log_proof, ..about(live.clone(), live.clone()) };
+        let proof = LogProof { from: 1, to: 2, proof: vec![leaves[1]] };
+        let is = |backup: &str, proof| proven(&said(7, backup.to_owned()), &with(proof));
+        assert!(is(&backup, Some(proof.clone())));
+        assert!(is(&live, None) && is("", None), "the same head, and none at all");
+        assert!(!is(&backup, None));
+        for other in [
+            LogProof { proof: vec![leaves[0]], ..proof.clone() },
+            LogProof { proof: Vec::new(), ..proof.clone() },
+            LogProof { to: 3, ..proof.clone() },
+            LogProof { from: 0, ..proof.clone() },
+        ] {
+            assert!(!is(&backup, Some(other.clone())), "{other:?}");
+        }
+        // One between these heads that does not hold is a difference; one between others says nothing.
+        let told = |proof| wrong(&said(7, backup.clone()), &with(Some(proof)));
+        assert!(told(LogProof { proof: Vec::new(), ..proof.clone() }).unwrap().contains("does not hold"));
+        assert_eq!((told(proof.clone()), told(LogProof { to: 3, ..proof.clone() })), (None, None));
+        assert!(!is(&head(1, leaves[1]), Some(proof.clone())), "another beginning");
+        assert!(!is(&head(2, one), Some(proof)), "another head of the same size");
     }
 
     #[test]

@@ -58,6 +58,8 @@ const NEVER: [&str; 2] = [
     "the setting AllowKeyManagementOperationsThroughARM, which a backup does not have",
 ];
 const UNTOLD: &str = "the policy and the vault's settings: the release that took the inventory did not say them";
+const UNPROVEN: &str =
+    "whether the log went on from the backup's head: the inventory was not taken with it (`backup inventory --backup`)";
 const WITHOUT: [&str; 3] = [
     "the policy, the vault's settings and the head of the log: there is no inventory",
     "which keys and versions there were: there is no inventory",
@@ -78,9 +80,12 @@ impl Report {
             taken: said.taken,
         };
         let missing = match &about {
-            None => &WITHOUT[..],
-            Some(about) if about.told.is_none() => &[UNTOLD],
-            Some(_) => &[],
+            None => WITHOUT.to_vec(),
+            Some(about) => {
+                let untold = about.told.is_none().then_some(UNTOLD);
+                let unproven = (!super::log::proven(said, about)).then_some(UNPROVEN);
+                untold.into_iter().chain(unproven).collect()
+            }
         };
         let inventory = about.map(|about| Compared {
             vault: about.vault,
@@ -104,7 +109,7 @@ impl Report {
             differences: outcome.differences,
             difference_count: outcome.count,
             token_only: outcome.token_only,
-            not_compared: missing.iter().chain(&NEVER).copied().collect(),
+            not_compared: missing.into_iter().chain(NEVER).collect(),
         }
     }
 

@@ -52,6 +52,35 @@ fn a_domain_that_was_made_offline_opens_with_the_answers_of_its_quorum() {
 }
 
 #[test]
+fn who_needs_which_files_is_shown_again_of_a_directory_whose_printed_output_was_lost() {
+    let bed = Bed::new();
+    let printed = bed.new_domain("domain", &[]);
+    let shown = text(&bed.run(&["domain", "show", "domain"]));
+    for part in [
+        "Give each custodian: security-domain.json, activation.json\n",
+        "keystead custodian confirm --record DIR --domain DIR",
+        "Give the operator: security-domain.json, activation.json, transfer.json\n",
+        "keystead vault activate payments --domain DIR --hsm TOKEN\n",
+    ] {
+        assert!(printed.contains(part) && shown.contains(part), "{part}: {shown}");
+    }
+    let json = |directory: &str| -> serde_json::Value {
+        serde_json::from_str(&text(&bed.run(&["domain", "show", directory, "--output", "json"]))).unwrap()
+    };
+    let all = json("domain");
+    assert_eq!(all["words"], words(&bed.record("domain").digest()));
+    assert_eq!(all["parties"]["custodian"]["files"], serde_json::json!(["security-domain.json", "activation.json"]));
+    assert_eq!((all["custodians"].as_array().unwrap().len(), &all["parties"]["missing"]), (3, &serde_json::json!([])));
+    // A copy that was cut short says what it lacks.
+    fs::create_dir(bed.at("copy")).unwrap();
+    for name in ["security-domain.json", "activation.json"] {
+        fs::copy(bed.at(&format!("domain/{name}")), bed.at(&format!("copy/{name}"))).unwrap();
+    }
+    assert!(text(&bed.run(&["domain", "show", "copy"])).contains("Not in this directory: transfer.json"));
+    assert_eq!(json("copy")["parties"]["missing"], serde_json::json!(["transfer.json"]));
+}
+
+#[test]
 fn every_custodian_confirms_what_he_was_shown() {
     let bed = Bed::new();
     bed.new_domain("domain", &["--purge-protection"]);
@@ -189,8 +218,9 @@ fn what_is_shown_for_programs_is_json() {
     let bed = Bed::new();
     let done = bed.make("domain", &["alice.pem", "bob.pem", "carol.pem"], "2", &["--output", "json"]);
     let made: serde_json::Value = serde_json::from_str(&text(&done)).unwrap();
-    let shown: serde_json::Value =
+    let mut shown: serde_json::Value =
         serde_json::from_str(&text(&bed.run(&["domain", "show", "domain", "--output", "json"]))).unwrap();
+    assert_eq!(made["parties"], shown.as_object_mut().unwrap().remove("parties").unwrap());
     assert_eq!(made["record"], shown);
     assert_eq!((&made["node_words"], &shown["required"]), (&bed.node().words().into(), &2.into()));
     assert_eq!(shown["vault"], VaultId::from_bytes([1; 16]).to_string());

@@ -210,6 +210,24 @@ fn a_rehearsal_restores_compares_and_uses_every_key_and_leaves_nothing_behind() 
     assert!(told.contains(&(&"missing".into(), &"newer".into())), "{report}");
     assert!(told.contains(&(&"differs".into(), &"rsa".into())), "{report}");
     assert_eq!(report["difference_count"], 2, "{report}");
+    // Taken with the backup, the log proves besides that it went on from the backup's head.
+    let unproven = |report: &Value| report["not_compared"].to_string().contains("whether the log went on");
+    assert!(unproven(&report), "{report}");
+    let backup = before.backup();
+    let taken = good(as_client(site, client, &["backup", "inventory", "--backup", &backup, "--out", "with.json"]));
+    assert!(taken.contains("records go on from the backup's"), "{taken}");
+    let with = before.rehearse(&["alice", "bob"], &["--inventory", "with.json", "--output", "json"]);
+    let report: Value = serde_json::from_slice(&with.stdout).unwrap();
+    assert!(report["difference_count"] == 2 && !unproven(&report), "{report}");
+    let text = fs::read_to_string(before.customer.file("with.json")).unwrap();
+    let at = text.rfind('"').unwrap() - 1;
+    let other = if text.as_bytes()[at] == b'0' { "1" } else { "0" };
+    fs::write(before.customer.file("other.json"), [&text[..at], other, &text[at + 1..]].concat()).unwrap();
+    let other = before.rehearse(&["alice", "bob"], &["--inventory", "other.json", "--output", "json"]);
+    let report: Value = serde_json::from_slice(&other.stdout).unwrap();
+    assert!(report["difference_count"] == 3 && report["differences"].to_string().contains("does not hold"), "{report}");
+    let foreign = as_client(site, client, &["backup", "inventory", "--backup", "alice.pem", "--out", "none.json"]);
+    assert!(!foreign.status.success() && !Path::new(&before.customer.file("none.json")).exists(), "{foreign:?}");
     // An inventory that was changed, or cut short, is none.
     let whole = fs::read_to_string(before.customer.file("later.json")).unwrap();
     for (text, part) in [(whole.replace("newer", "never"), "signature"), (String::new(), "cut short")] {
