@@ -3,7 +3,7 @@
 use crate::support::*;
 use keystead_access::approval::{BadApprovals, BadVote, check_reason};
 use keystead_access::{Approvals, Approver, BadPolicy, Operation, Policy, PolicyDocument, Proposal, Rule, Standing};
-use keystead_access::{Verdict, Vote};
+use keystead_access::{RecordedVote, Verdict, Vote};
 use keystead_crypto::ec::{Curve, PrivateKey as Ec};
 use keystead_crypto::ed25519::SigningKey;
 use keystead_crypto::signature::PrivateKey;
@@ -295,4 +295,39 @@ proptest! {
         }
         prop_assert!(!proposal().is_for(vault, &operation, &proposer));
     }
+}
+
+#[test]
+fn a_vote_in_a_record_is_read_back_and_proves_itself() {
+    let (proposal, approvals) = (proposal(), approvals(2, &[(Rule::Purge, 2)]));
+    for (n, verdict) in [(1, Verdict::Approve), (2, Verdict::Reject)] {
+        let signature = key(n).sign(proposal.text(verdict).as_bytes()).unwrap();
+        let vote = Vote::new(&approvals, (&proposal, &[]), &spki(&key(n)), (verdict, &signature), 5).unwrap();
+        let text = RecordedVote::of(&proposal, &vote).to_text();
+        assert!(text.len() <= 512, "{text}");
+        let read = RecordedVote::parse(&text).unwrap();
+        assert_eq!(read.vote(&proposal, &approvals), Vote { at: 0, ..vote.clone() });
+        assert!(read.vote(&proposal, &approvals).is_proven(&proposal));
+        let other = Proposal { reason: "another".to_owned(), ..proposal.clone() };
+        assert!(!read.vote(&other, &approvals).is_proven(&other), "another text than was signed");
+        for cut in 0..text.len() {
+            assert_eq!(RecordedVote::parse(&text[..cut]), None);
+        }
+    }
+}
+
+/// The layout, as it stands in records for ever.
+#[test]
+fn golden_vote_in_a_record() {
+    let text = format!(
+        "proposal {}: approve by alice; proof 1: text sha256 {}, key sha256 {}, signature {}",
+        "0a".repeat(16),
+        "01".repeat(32),
+        "02".repeat(32),
+        "A".repeat(86)
+    );
+    let vote = RecordedVote::parse(&text).unwrap();
+    assert_eq!((vote.approver.as_str(), vote.verdict), ("alice", Verdict::Approve));
+    assert_eq!((vote.text, vote.key, vote.signature.as_slice()), ([1; 32], [2; 32], &[0; 64][..]));
+    assert_eq!(vote.to_text(), text);
 }

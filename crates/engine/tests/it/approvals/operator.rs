@@ -2,8 +2,8 @@
 
 use super::{People, approve, node, state};
 use crate::support::*;
-use keystead_access::{Proposal, Rule};
-use keystead_engine::{Approvable, ApprovalError, OperateError, ProposalState, Reason, Refusal};
+use keystead_access::{Proposal, Rule, Verdict};
+use keystead_engine::{Approvable, ApprovalError, OperateError, ProposalState, ReadAudit, Reason, Refusal};
 use keystead_model::Action;
 use keystead_unseal::{KeyFile, UnsealPath};
 use std::sync::Arc;
@@ -34,6 +34,8 @@ async fn the_operator_removes_a_path_once_it_was_approved() {
     approve(&node, &view, &[&people.carol]).await;
     remove().await.unwrap();
     assert_eq!(state(&node, &view).await, ProposalState::Executed);
+    let expected = format!("proposal {}, approved by bob, carol", view.proposal.id);
+    assert_eq!(noted(&node, Action::PathRemoved).await, expected);
     node.instance.add_path("dev", "second", at(T0)).await.unwrap();
     assert!(required(&remove().await), "once");
     let actions: Vec<_> = node.records().iter().filter_map(|r| r.action()).collect();
@@ -68,6 +70,8 @@ async fn the_operator_adds_a_path_once_for_each_approval() {
     assert!(required(add("third").await), "another path than was approved");
     add("second").await.unwrap();
     assert_eq!(state(&node, &view).await, ProposalState::Executed);
+    let expected = format!("proposal {}, approved by alice, bob", view.proposal.id);
+    assert_eq!(noted(&node, Action::PathAdded).await, expected);
     node.instance.remove_path("dev", "second", at(T0)).await.unwrap();
     assert!(required(add("second").await), "once");
     node.stop_and_verify().await;
@@ -88,6 +92,45 @@ async fn a_vault_is_erased_once_that_was_approved() {
     let erased = erase().await.unwrap();
     assert!(node.instance.named("dev").is_none(), "{erased:?}");
     let record = node.records_of(erased.vault).into_iter().rfind(|r| r.action() == Some(Action::VaultErased)).unwrap();
-    let (_, proposal): (u64, String) = minicbor::decode(record.clear()).unwrap();
-    assert_eq!(proposal, view.proposal.id);
+    let recorded: InRecord = minicbor::decode(record.clear()).unwrap();
+    assert_eq!((recorded.keys, &recorded.proposal), (1, &view.proposal.id));
+    // What is left of it proves who approved what: the record with the exported text, and the answer alone.
+    let text = view.proposal.text(Verdict::Approve);
+    assert_eq!(recorded.text[..], keystead_crypto::sha256(&[text.as_bytes()]));
+    let bob = people.bob.public().unwrap();
+    let [vote] = recorded.votes.as_slice() else { panic!("{} votes", recorded.votes.len()) };
+    assert_eq!(vote.key[..], keystead_crypto::sha256(&[&bob.to_spki()]));
+    assert!(bob.verify(text.as_bytes(), &vote.signature));
+    let approved = erased.approved.unwrap();
+    assert_eq!((&approved.proposal, approved.votes.len()), (&view.proposal, 1));
+    assert!(approved.votes[0].is_proven(&approved.proposal));
+}
+
+/// What the record of an erasure says.
+#[derive(minicbor::Decode)]
+#[cbor(map)]
+struct InRecord {
+    #[n(0)]
+    keys: u64,
+    #[n(1)]
+    proposal: String,
+    #[n(2)]
+    text: minicbor::bytes::ByteArray<32>,
+    #[n(3)]
+    votes: Vec<VoteInRecord>,
+}
+
+#[derive(minicbor::Decode)]
+#[cbor(map)]
+struct VoteInRecord {
+    #[n(0)]
+    key: minicbor::bytes::ByteArray<32>,
+    #[cbor(n(1), with = "minicbor::bytes")]
+    signature: Vec<u8>,
+}
+
+/// The reason in the newest record of this action in the vault's log.
+async fn noted(node: &Node, action: Action) -> String {
+    let entries = node.run(ReadAudit { log: None, from: None, limit: 500 }).await.unwrap();
+    entries.into_iter().rfind(|e| e.action == action.name()).unwrap().detail.reason.unwrap()
 }
