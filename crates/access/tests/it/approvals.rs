@@ -331,3 +331,22 @@ fn golden_vote_in_a_record() {
     assert_eq!((vote.text, vote.key, vote.signature.as_slice()), ([1; 32], [2; 32], &[0; 64][..]));
     assert_eq!(vote.to_text(), text);
 }
+
+#[test]
+fn what_the_operator_is_only_told_binds_nothing_and_what_was_found_does() {
+    let json = |n: u8| serde_json::json!({ "n": n });
+    let of =
+        |found: u8, told: Option<u8>| operation().with_found(Some(&json(found))).with_told(told.map(json).as_ref());
+    let vault = VaultId::from_bytes([0x10; 16]);
+    let principal = proposal().proposer;
+    for (proposer, is_told) in [(Proposal::OPERATOR, true), (principal.as_str(), false)] {
+        let parameters = of(1, Some(5)).parameters;
+        let proposal = Proposal { parameters, proposer: proposer.to_owned(), ..proposal() };
+        assert!(proposal.text(Verdict::Approve).contains(r#""when_proposed":{"n":5}"#));
+        for told in [None, Some(6)] {
+            assert_eq!(proposal.is_for(vault, &of(1, told), proposer), is_told);
+            assert!(!proposal.is_for(vault, &of(2, told), proposer));
+        }
+        assert!(proposal.is_asked_as(vault, &of(2, None), proposer));
+    }
+}
