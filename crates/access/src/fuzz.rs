@@ -1,6 +1,6 @@
 //! Entry points for fuzzing: each takes any bytes and must return.
 
-use crate::{Policy, PolicyDocument};
+use crate::{Policy, PolicyDocument, RecordedVote};
 use keystead_model::{Revision, Target};
 
 /// A policy document, as it comes out of a sealed record: what reads is a policy or is refused by name.
@@ -19,5 +19,13 @@ pub fn scope(bytes: &[u8]) {
     if let Ok(scope) = text.parse::<Target>() {
         assert_eq!(scope.to_string(), text);
         assert!(Target::Vault.covers(&scope) && scope.covers(&scope));
+    }
+}
+
+/// A vote in a record: what reads prints the same.
+pub fn recorded_vote(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    if let Some(vote) = RecordedVote::parse(&text) {
+        assert_eq!(vote.to_text(), text);
     }
 }

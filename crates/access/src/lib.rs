@@ -27,7 +27,7 @@ pub mod role;
 pub(crate) mod standing;
 pub mod way_in;
 
-pub use approval::{Approvals, Approver, Operation, Proposal, Rule, Standing, Verdict, Vote};
+pub use approval::{Approvals, Approver, Operation, Proposal, RecordedVote, Rule, Standing, Verdict, Vote};
 pub use change::{AssignmentView, Edit, NotChanged, Undefined};
 pub use grantee::Grantee;
 pub use permit::{Ask, Denial, Ground, Mandate, Permit, Who};

@@ -186,6 +186,12 @@ impl Draft {
         Self { sealed: self.sealed.map(noted), ..self }
     }
 
+    /// The same of a vault's own record, which has no sealed part before.
+    pub fn sealing(self, note: &Note, detail: &Sealer) -> Self {
+        let noted = Detail { reason: Some(note.to_text()), ..Detail::default() };
+        Self { sealed: Some((noted, detail.clone())), ..self }
+    }
+
     /// The record. `reason` goes into the sealed part, cut to 512 bytes; without one there stands what was noted.
     pub fn encode(self, outcome: Outcome, reason: Option<&str>, node: NodeId) -> Record {
         let fields = Fields {

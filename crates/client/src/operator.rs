@@ -100,6 +100,9 @@ pub struct ErasedInfo {
     pub custodians: Option<Value>,
     /// What could not be destroyed.
     pub left: Vec<String>,
+    /// The proposal that was approved, with its votes: the server has it no more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approved: Option<Value>,
 }
 
 /// An older copy of the store, behind one path.

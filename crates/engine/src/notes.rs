@@ -1,6 +1,7 @@
 //! What records say in words of what was done, one function for each. What proves something is a fact and stands whole,
 //! whatever else there is: it is of bounded length, or its digest is. What a caller chose is said behind it.
 
+use keystead_access::RecordedVote;
 use keystead_audit::Note;
 use keystead_crypto::sha256;
 use keystead_formats::backup::Said;
@@ -14,6 +15,11 @@ pub(crate) fn approved(proposal: ObjectId, by: &[String]) -> Note {
 /// An operation that was proposed.
 pub(crate) fn proposed(proposal: ObjectId, operation: &str) -> Note {
     Note::facts(format!("proposal {proposal}: {operation}"))
+}
+
+/// A vote on it, with what proves it to whoever has the text and the approver's key.
+pub(crate) fn voted(vote: &RecordedVote) -> Note {
+    Note::facts(vote.to_text())
 }
 
 /// A backup that was begun.
@@ -119,7 +125,16 @@ mod tests {
         let odd = said(format!("{}\n5\nroot\n", "o".repeat(5_000)));
         let odd_digest = digest(&odd.checkpoint);
         let longest_name = keystead_model::Action::ALL.iter().map(|a| a.name()).max_by_key(|n| n.len()).unwrap();
+        let vote = RecordedVote {
+            proposal: hexed(&ID),
+            verdict: keystead_access::Verdict::Approve,
+            approver: "a".repeat(64),
+            text: [1; 32],
+            key: [2; 32],
+            signature: vec![3; 64],
+        };
         for (what, note, facts) in [
+            ("vote", voted(&vote), vec![vote.to_text()]),
             ("propose", proposed(id, longest_name), vec![hexed(&ID), longest_name.to_owned()]),
             ("restore", restore(&said(b), Some(how), &v, &folder), both),
             ("a backup of odd make", restore(&odd, Some(how), &v, &folder), vec![odd_digest, short(&v)]),

@@ -143,6 +143,7 @@ pub mod fuzz {
         let _ = decode::<job::JobRecord<job::RestoreWork>>(bytes);
         let _ = decode::<backup::Item>(bytes);
         let _ = decode::<proposal::ProposalRecord>(bytes);
+        let _ = decode::<proposal::ErasedRecord>(bytes);
     }
 }
 

@@ -15,6 +15,10 @@ const MAX_REASON: usize = 512;
 /// Where parameters say what was found.
 const FOUND: &str = "found";
 
+/// Where the operator's parameters say what there was when it was proposed. It is signed as it was seen, and binds
+/// nothing.
+const TOLD: &str = "when_proposed";
+
 /// An operation as its approvers see it. Two are the same if and only if all of it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Operation {
@@ -36,10 +40,19 @@ impl Operation {
 
     /// With what the request falls on as that was found, which the request itself does not say.
     pub fn with_found(self, found: Option<&Value>) -> Self {
-        let Some(found) = found else { return self };
+        self.with(FOUND, found)
+    }
+
+    /// With what there is while it is proposed: only the operator's proposals say that.
+    pub fn with_told(self, told: Option<&Value>) -> Self {
+        self.with(TOLD, told)
+    }
+
+    fn with(self, member: &str, value: Option<&Value>) -> Self {
+        let Some(value) = value else { return self };
         let mut parameters: Value = serde_json::from_str(&self.parameters).unwrap_or_default();
         if let Some(members) = parameters.as_object_mut() {
-            members.insert(FOUND.to_owned(), found.clone());
+            members.insert(member.to_owned(), value.clone());
         }
         Self { parameters: ascii(&parameters), ..self }
     }
@@ -148,11 +161,13 @@ impl Proposal {
 
     /// Whether it is about exactly this: the vault, the operation and all that decides what it does, and who does it.
     pub fn is_for(&self, vault: VaultId, operation: &Operation, proposer: &str) -> bool {
-        self.is_of(vault, operation, proposer) && self.parameters == operation.parameters
+        self.is_of(vault, operation, proposer)
+            && binding(&self.parameters, proposer) == binding(&operation.parameters, proposer)
     }
 
     /// Whether it is of the same request, whatever that fell on.
     pub fn is_asked_as(&self, vault: VaultId, operation: &Operation, proposer: &str) -> bool {
+        let asked = |parameters: &str| without(parameters, &[FOUND, TOLD]);
         self.is_of(vault, operation, proposer) && asked(&self.parameters) == asked(&operation.parameters)
     }
 
@@ -201,13 +216,21 @@ impl Proposal {
     }
 }
 
-/// Parameters without what was found.
-fn asked(parameters: &str) -> Value {
+/// Parameters without these.
+fn without(parameters: &str, members: &[&str]) -> Value {
     let mut parameters: Value = serde_json::from_str(parameters).unwrap_or_default();
-    if let Some(members) = parameters.as_object_mut() {
-        members.remove(FOUND);
+    if let Some(of) = parameters.as_object_mut() {
+        members.iter().for_each(|member| drop(of.remove(*member)));
     }
     parameters
+}
+
+/// What of parameters binds: all of it, but for what the operator was only told.
+fn binding(parameters: &str, proposer: &str) -> String {
+    match proposer {
+        Proposal::OPERATOR => ascii(&without(parameters, &[TOLD])),
+        _ => parameters.to_owned(),
+    }
 }
 
 /// A value that stays in its line and shows all that is in it, whatever it is: those that this server makes are

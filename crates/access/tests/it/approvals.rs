@@ -3,7 +3,7 @@
 use crate::support::*;
 use keystead_access::approval::{BadApprovals, BadVote, check_reason};
 use keystead_access::{Approvals, Approver, BadPolicy, Operation, Policy, PolicyDocument, Proposal, Rule, Standing};
-use keystead_access::{Verdict, Vote};
+use keystead_access::{RecordedVote, Verdict, Vote};
 use keystead_crypto::ec::{Curve, PrivateKey as Ec};
 use keystead_crypto::ed25519::SigningKey;
 use keystead_crypto::signature::PrivateKey;
@@ -294,5 +294,59 @@ proptest! {
             _ => proposer.push_str(&other),
         }
         prop_assert!(!proposal().is_for(vault, &operation, &proposer));
+    }
+}
+
+#[test]
+fn a_vote_in_a_record_is_read_back_and_proves_itself() {
+    let (proposal, approvals) = (proposal(), approvals(2, &[(Rule::Purge, 2)]));
+    for (n, verdict) in [(1, Verdict::Approve), (2, Verdict::Reject)] {
+        let signature = key(n).sign(proposal.text(verdict).as_bytes()).unwrap();
+        let vote = Vote::new(&approvals, (&proposal, &[]), &spki(&key(n)), (verdict, &signature), 5).unwrap();
+        let text = RecordedVote::of(&proposal, &vote).to_text();
+        assert!(text.len() <= 512, "{text}");
+        let read = RecordedVote::parse(&text).unwrap();
+        assert_eq!(read.vote(&proposal, &approvals), Vote { at: 0, ..vote.clone() });
+        assert!(read.vote(&proposal, &approvals).is_proven(&proposal));
+        let other = Proposal { reason: "another".to_owned(), ..proposal.clone() };
+        assert!(!read.vote(&other, &approvals).is_proven(&other), "another text than was signed");
+        for cut in 0..text.len() {
+            assert_eq!(RecordedVote::parse(&text[..cut]), None);
+        }
+    }
+}
+
+/// The layout, as it stands in records for ever.
+#[test]
+fn golden_vote_in_a_record() {
+    let text = format!(
+        "proposal {}: approve by alice; proof 1: text sha256 {}, key sha256 {}, signature {}",
+        "0a".repeat(16),
+        "01".repeat(32),
+        "02".repeat(32),
+        "A".repeat(86)
+    );
+    let vote = RecordedVote::parse(&text).unwrap();
+    assert_eq!((vote.approver.as_str(), vote.verdict), ("alice", Verdict::Approve));
+    assert_eq!((vote.text, vote.key, vote.signature.as_slice()), ([1; 32], [2; 32], &[0; 64][..]));
+    assert_eq!(vote.to_text(), text);
+}
+
+#[test]
+fn what_the_operator_is_only_told_binds_nothing_and_what_was_found_does() {
+    let json = |n: u8| serde_json::json!({ "n": n });
+    let of =
+        |found: u8, told: Option<u8>| operation().with_found(Some(&json(found))).with_told(told.map(json).as_ref());
+    let vault = VaultId::from_bytes([0x10; 16]);
+    let principal = proposal().proposer;
+    for (proposer, is_told) in [(Proposal::OPERATOR, true), (principal.as_str(), false)] {
+        let parameters = of(1, Some(5)).parameters;
+        let proposal = Proposal { parameters, proposer: proposer.to_owned(), ..proposal() };
+        assert!(proposal.text(Verdict::Approve).contains(r#""when_proposed":{"n":5}"#));
+        for told in [None, Some(6)] {
+            assert_eq!(proposal.is_for(vault, &of(1, told), proposer), is_told);
+            assert!(!proposal.is_for(vault, &of(2, told), proposer));
+        }
+        assert!(proposal.is_asked_as(vault, &of(2, None), proposer));
     }
 }

@@ -53,3 +53,13 @@ fn no_policy_panics() {
 fn no_scope_panics() {
     smoke(&[b"/", b"/keys", b"/keys/Payments-1", b"/keys/", "/keys/\u{e9}".as_bytes()], fuzz::scope);
 }
+
+#[test]
+fn no_recorded_vote_panics() {
+    let (id, digest) = ("0a".repeat(16), "01".repeat(32));
+    let good = format!(
+        "proposal {id}: reject by a; proof 1: text sha256 {digest}, key sha256 {digest}, signature {}",
+        "A".repeat(86)
+    );
+    smoke(&[good.as_bytes(), b"proposal : approve by ", b""], fuzz::recorded_vote);
+}

@@ -162,7 +162,15 @@ pub(crate) enum Gate {
     /// The policy in force asks for none.
     Unasked((RowKey, u64)),
     /// An approved proposal, to be used up.
-    Approved(Box<(Stored, Standing, (RowKey, u64))>),
+    Approved(Box<Approved>),
+}
+
+/// A proposal with the votes by which it is approved: each of an approver of the policy in force, so they are few.
+pub(crate) struct Approved {
+    stored: Stored,
+    standing: Standing,
+    votes: Vec<Vote>,
+    check: (RowKey, u64),
 }
 
 impl Gate {
@@ -206,7 +214,8 @@ impl Gate {
                     return Err(ApprovalError::ClockDoubted.into());
                 }
                 (ProposalState::Approved, Some(standing)) => {
-                    return Ok(Self::Approved(Box::new((stored, standing, now.check))));
+                    let votes = stored.approving(now.approvals());
+                    return Ok(Self::Approved(Box::new(Approved { stored, standing, votes, check: now.check })));
                 }
                 (ProposalState::Pending, Some(standing)) => pending = Some((stored.row.id, standing.approved.len())),
                 _ => {}
@@ -224,11 +233,18 @@ impl Gate {
             Self::Free => Ok(Used::default()),
             Self::Unasked(check) => Ok(Used { check: Some(check), ..Used::default() }),
             Self::Approved(approved) => {
-                let (stored, standing, check) = *approved;
-                let id = stored.row.id;
-                let note = notes::approved(id, &standing.approved);
+                let Approved { stored, standing, votes, check } = *approved;
+                let note = notes::approved(stored.row.id, &standing.approved);
+                let approved = ProposalView {
+                    proposal: stored.record.proposal.clone(),
+                    votes,
+                    state: ProposalState::Executed,
+                    standing: Some(standing),
+                    ended: Some(room.at.now),
+                    operation: Some(operation),
+                };
                 let row = stored.executed(room, operation)?;
-                Ok(Used { check: Some(check), row: Some(row), note: Some(note), id: Some(id) })
+                Ok(Used { check: Some(check), row: Some(row), note: Some(note), approved: Some(Box::new(approved)) })
             }
         }
     }
@@ -240,10 +256,16 @@ pub(crate) struct Used {
     pub(crate) check: Option<(RowKey, u64)>,
     pub(crate) row: Option<Row>,
     pub(crate) note: Option<Note>,
-    pub(crate) id: Option<ObjectId>,
+    /// What was approved, and by which votes.
+    pub(crate) approved: Option<Box<ProposalView>>,
 }
 
 impl Used {
+    /// The proposal's id, as records of the node have it.
+    pub(crate) fn id(&self) -> Option<&str> {
+        self.approved.as_ref().map(|approved| approved.proposal.id.as_str())
+    }
+
     pub(crate) fn onto<T>(self, effect: Effect<T>) -> Effect<T> {
         effect.approved(self.check, self.row, self.note)
     }

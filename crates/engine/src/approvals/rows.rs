@@ -6,7 +6,7 @@ use crate::records;
 use crate::records::proposal::{EndRecord, ProposalRecord};
 use crate::room::{Place, Room, row_binding};
 use keystead_access::approval::check_reason;
-use keystead_access::{Approvals, Operation, Proposal, Rule, Standing, Vote};
+use keystead_access::{Approvals, Operation, Proposal, Rule, Standing, Verdict, Vote};
 use keystead_model::{ObjectId, OperationId, Time, VaultId};
 use keystead_store::{Kind, Row, RowKey};
 
@@ -177,6 +177,15 @@ impl Stored {
             (None, _) => ProposalState::Pending,
         };
         (state, standing)
+    }
+
+    /// The votes that approve it, of those who approve now.
+    pub(crate) fn approving(&self, approvals: &Approvals) -> Vec<Vote> {
+        let ProposalRecord { proposal, votes, .. } = &self.record;
+        let counts = |vote: &&Vote| {
+            vote.verdict == Verdict::Approve && approvals.with_key(&vote.key).is_some() && vote.is_proven(proposal)
+        };
+        votes.iter().filter(counts).cloned().collect()
     }
 
     /// As a reader sees it.

@@ -7,10 +7,12 @@ use crate::error::Refusal;
 use crate::operate::OperateError;
 use crate::room::Room;
 use crate::vault::{Open, Vault};
+use crate::wraps::{self, Stored};
 use keystead_access::{Operation, Proposal, Rule};
-use keystead_model::{Action, Moment, OperationId, Target};
-use keystead_store::Changes;
-use serde_json::json;
+use keystead_crypto::sha256;
+use keystead_model::{Action, Moment, OperationId, Target, Time};
+use keystead_store::{Changes, Kind};
+use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// Why something is proposed, and for how many hours.
@@ -33,8 +35,9 @@ pub enum Approvable<'a> {
 }
 
 impl Approvable<'_> {
-    /// As approvers see it: what is behind the name of a path is said by its kind.
-    fn operation(self, on: &Instance) -> Result<Operation, OperateError> {
+    /// As approvers see it: what is behind the name of a path is said by its kind, and what is lost for good is bound as
+    /// it was found.
+    async fn operation(self, on: &Instance, (vault, open): (&Vault, &Open)) -> Result<Operation, OperateError> {
         // The record says what was done; here it is still to be.
         let (rules, done, name, parameters): (&'static [Rule], _, _, _) = match self {
             Self::PathAddition(path) => {
@@ -46,7 +49,26 @@ impl Approvable<'_> {
             }
             Self::Erasure => (&[Rule::Erase], Action::VaultErased, "vault/erase", json!({})),
         };
-        Ok(Operation { name, ..Operation::new(rules, done, &Target::Vault, &parameters) })
+        let found = match self {
+            Self::PathAddition(_) => None,
+            Self::PathRemoval(path) => Some(its_wraps(vault, open, path).await?),
+            Self::Erasure => Some(json!({
+                "vault": vault.info.id.to_string(),
+                "domain": open.domain.to_string(),
+                "root_generation": open.seals().generation().0,
+            })),
+        };
+        let operation = Operation { name, ..Operation::new(rules, done, &Target::Vault, &parameters) };
+        Ok(operation.with_found(found.as_ref()))
+    }
+
+    /// What approvers should know besides when they decide: it may be another by the time of the execution.
+    async fn told(self, vault: &Vault) -> Result<Option<Value>, Refusal> {
+        let Self::Erasure = self else { return Ok(None) };
+        let count = async |kinds: &[Kind]| vault.store.count(vault.info.id, kinds).await;
+        let (keys, deleted) = (count(&[Kind::Key]).await?, count(&[Kind::DeletedKey]).await?);
+        let versions = count(&[Kind::KeyVersion]).await?;
+        Ok(Some(json!({ "keys": keys, "deleted_keys": deleted, "key_versions": versions })))
     }
 
     /// What is recorded of the proposal, and what it is about.
@@ -57,6 +79,20 @@ impl Approvable<'_> {
             Self::Erasure => (Action::ErasureProposed, ""),
         }
     }
+}
+
+/// A path as it is: one of the same name that was added anew is another, and so is one that wraps another root. None is
+/// one, too: what is added later is not what was approved.
+async fn its_wraps(vault: &Vault, open: &Open, path: &str) -> Result<Value, OperateError> {
+    let (_, listed) = wraps::paths(vault, open, &open.seals().records).await?;
+    let Some(record) = listed.paths.iter().find(|of| of.name == path) else { return Ok(Value::Null) };
+    let stored = Stored::of(vault, path).await?;
+    let mut digests: Vec<_> =
+        stored.domain.iter().chain(&stored.roots).map(|row| sha256(&[row.id.as_bytes(), &row.sealed])).collect();
+    digests.sort_unstable();
+    let all: Vec<&[u8]> = digests.iter().map(<[u8; 32]>::as_slice).collect();
+    let (kind, added) = (&record.kind, Time(record.added).to_string());
+    Ok(json!({ "kind": kind, "added": added, "wraps_sha256": hex::encode(sha256(&all)) }))
 }
 
 impl Instance {
@@ -72,7 +108,9 @@ impl Instance {
         let (vault, open) = self.steady(name)?;
         let room = Room::new(&vault, &open, at);
         let now = InForce::read(&room).await?;
-        let (operation, proposer) = (what.operation(self)?, Proposal::OPERATOR.to_owned());
+        let operation = what.operation(self, (&vault, &open)).await?;
+        let operation = operation.with_told(what.told(&vault).await?.as_ref());
+        let proposer = Proposal::OPERATOR.to_owned();
         let new = Proposed { operation: &operation, proposer, reason: &reason.text, hours: reason.hours };
         let (row, view) = propose(&room, &now, new).await?;
         let (action, about) = what.proposed();
@@ -93,7 +131,8 @@ impl Instance {
     ) -> Result<Used, OperateError> {
         let room = Room::new(vault, open, at);
         let now = InForce::read(&room).await?;
-        let gate = Gate::for_operation(&room, &now, &what.operation(self)?, Proposal::OPERATOR).await?;
+        let wanted = what.operation(self, (vault, open)).await?;
+        let gate = Gate::for_operation(&room, &now, &wanted, Proposal::OPERATOR).await?;
         Ok(gate.used(&room, operation)?)
     }
 }

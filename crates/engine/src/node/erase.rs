@@ -3,12 +3,16 @@
 //! such a copy.
 
 use super::{Approvable, CUSTODY, Instance, QUORUM, QuorumView};
+use crate::approvals::ProposalView;
 use crate::birth::singleton;
 use crate::error::{Refusal, TurnedAway};
 use crate::operate::OperateError;
 use crate::records::FormerRecord;
+use crate::records::proposal::{ApprovalRecord, ErasedRecord};
 use crate::vault::{Open, State, Vault};
 use crate::wraps::{self, Stored};
+use keystead_access::{Verdict, Vote};
+use keystead_crypto::sha256;
 use keystead_custody::{UnsealPath, Wraps};
 use keystead_model::{Action, Moment, ObjectId, OperationId, Time, VaultId};
 use keystead_store::Kind;
@@ -27,6 +31,8 @@ pub struct Erased {
     pub custodians: Option<QuorumView>,
     /// What could not be destroyed, and why.
     pub left: Vec<String>,
+    /// What was approved, and by which votes: here for the last time.
+    pub approved: Option<Box<ProposalView>>,
 }
 
 /// An older copy of the store, behind one path.
@@ -90,10 +96,10 @@ impl Instance {
         let custodians = Option::clone(&vault.quorum.load());
         let operation = OperationId::from_bytes(keystead_crypto::random());
         let approved = match open {
-            Some(open) => self.approved((&vault, open), Approvable::Erasure, operation, at).await?.id,
+            Some(open) => self.approved((&vault, open), Approvable::Erasure, operation, at).await?.approved,
             None => None,
         };
-        let clear = said(keys, approved)?;
+        let clear = said(keys, approved.as_ref())?;
         let room = self.room_for_one()?;
         self.erase_rows(&vault, operation, clear.clone(), at).await?;
         self.store().scrub();
@@ -104,7 +110,7 @@ impl Instance {
         left.extend(self.clear_leftovers(at).await);
         let copies = self.tried_copies(id, copies).await;
         self.write_in(room, Action::VaultErased, id, clear, at).await?;
-        Ok(Erased { vault: id, keys, copies, custodians, left })
+        Ok(Erased { vault: id, keys, copies, custodians, left, approved })
     }
 
     async fn copies(&self, vault: &Vault, open: &Open) -> Result<Vec<Copy>, OperateError> {
@@ -194,11 +200,12 @@ impl Instance {
     }
 }
 
-/// What the record of an erasure says in the clear.
-fn said(keys: u64, approved: Option<ObjectId>) -> Result<Vec<u8>, Refusal> {
+/// What the record of an erasure says, in the clear: the key that seals names goes with the vault, and the proposal with
+/// its signatures, too.
+fn said(keys: u64, approved: Option<&ApprovalRecord>) -> Result<Vec<u8>, Refusal> {
     let clear = match approved {
         None => minicbor::to_vec(keys),
-        Some(id) => minicbor::to_vec((keys, id.to_string())),
+        Some(approved) => minicbor::to_vec(recorded(keys, approved)),
     };
     clear.map_err(|_| Refusal::Fault)
 }
@@ -212,6 +219,16 @@ async fn any_opens(path: &dyn UnsealPath, vault: VaultId, wraps: &Wraps) -> bool
     match &wraps.domain {
         Some(domain) => path.unwrap_domain(vault, domain).await.is_ok(),
         None => false,
+    }
+}
+
+fn recorded(keys: u64, approved: &ProposalView) -> ErasedRecord {
+    let one = |vote: &Vote| ApprovalRecord { key: sha256(&[&vote.key]).into(), signature: vote.signature.clone() };
+    ErasedRecord {
+        keys,
+        proposal: approved.proposal.id.clone(),
+        text: sha256(&[approved.proposal.text(Verdict::Approve).as_bytes()]).into(),
+        votes: approved.votes.iter().map(one).collect(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! A vault's unseal paths: add, prove, test, remove, list. Each is in the node's log, a change in the vault's, too.
 
+use super::records::Said;
 use super::{Approvable, CUSTODY, Instance, QUORUM, open};
 use crate::approvals::Used;
 use crate::error::Refusal;
@@ -102,14 +103,15 @@ impl Instance {
         let (name, kind) = (path.name().to_owned(), path.kind().to_owned());
         listed.paths.push(PathRecord { name, kind, added: at.now.0 });
         puts.push(wraps::paths_row(&vault, &seals.records, row.as_ref(), &listed)?);
-        let clear = match approved.id {
+        let clear = match approved.id() {
             None => minicbor::to_vec((path.name(), path.kind())),
-            Some(id) => minicbor::to_vec((path.name(), path.kind(), id.to_string())),
+            Some(id) => minicbor::to_vec((path.name(), path.kind(), id)),
         };
         let clear = clear.map_err(|_| Refusal::Fault)?;
         puts.extend(approved.row);
         let changes = Changes { puts, checks: approved.check.into_iter().collect(), ..Changes::default() };
-        self.commit_as(operation, &vault, changes, (Action::PathAdded, clear.clone()), at, || ()).await?;
+        let said = Said::from((Action::PathAdded, clear.clone())).noting(approved.note, &open);
+        self.commit_as(operation, &vault, changes, said, at, || ()).await?;
         self.write(Action::PathAdded, vault.info.id, clear, at).await
     }
 
@@ -130,7 +132,7 @@ impl Instance {
         }
         let approved = self.approved((vault, open), Approvable::PathAddition(path.name()), operation, at).await?;
         let name = path.name().to_owned();
-        match approved.id {
+        match approved.id() {
             None if confirmed => Err(OperateError::PathRemovedBefore { name }),
             None if of_custodians => Err(OperateError::PathNotAllowed { name }),
             _ => Ok(approved),
@@ -190,14 +192,15 @@ impl Instance {
         let mut puts = vec![wraps::paths_row(&vault, &seals.records, row.as_ref(), &listed)?];
         let operation = OperationId::from_bytes(keystead_crypto::random());
         let approved = self.approved((&vault, &open), Approvable::PathRemoval(path), operation, at).await?;
-        let clear = match approved.id {
+        let clear = match approved.id() {
             None => minicbor::to_vec((&removed.name, &removed.kind)),
-            Some(id) => minicbor::to_vec((&removed.name, &removed.kind, id.to_string())),
+            Some(id) => minicbor::to_vec((&removed.name, &removed.kind, id)),
         };
         let clear = clear.map_err(|_| Refusal::Fault)?;
         puts.extend(approved.row);
         let changes = Changes { puts, removes, checks: approved.check.into_iter().collect(), ..Changes::default() };
-        self.commit_as(operation, &vault, changes, (Action::PathRemoved, clear.clone()), at, || ()).await?;
+        let said = Said::from((Action::PathRemoved, clear.clone())).noting(approved.note, &open);
+        self.commit_as(operation, &vault, changes, said, at, || ()).await?;
         self.parts.store.scrub();
         if let Ok(path) = self.its_path(path)
             && let Err(e) = path.destroy_others(vault.info.id, &kept(&vault, &listed).await?).await

@@ -5,11 +5,33 @@ use crate::error::{Refusal, TurnedAway};
 use crate::operate::OperateError;
 use crate::records::FirstRecord;
 use crate::room::digest;
-use crate::vault::Vault;
+use crate::vault::{Open, Vault};
 use keystead_audit::waiting::just_written;
-use keystead_audit::{Draft, NotVouched, Outcome, Record, Slot};
+use keystead_audit::{Draft, NotVouched, Note, Outcome, Record, Slot};
+use keystead_crypto::sealed::Sealer;
 use keystead_model::{Action, Moment, OperationId, VaultId, VaultStatus};
 use keystead_store::{Changes, MakeRecord, OutboxRow};
+
+/// What a record in a vault's log says of what the operator did.
+pub(crate) struct Said {
+    action: Action,
+    clear: Vec<u8>,
+    /// Sealed under the vault's key for details.
+    note: Option<(Note, Sealer)>,
+}
+
+impl From<(Action, Vec<u8>)> for Said {
+    fn from((action, clear): (Action, Vec<u8>)) -> Self {
+        Self { action, clear, note: None }
+    }
+}
+
+impl Said {
+    /// With this in the sealed part: names are not in the clear.
+    pub(super) fn noting(self, note: Option<Note>, open: &Open) -> Self {
+        Self { note: note.map(|note| (note, open.seals().details.clone())), ..self }
+    }
+}
 
 impl Instance {
     /// The first record of the node's log names the key that signs its checkpoints.
@@ -119,11 +141,11 @@ impl Instance {
         operation: OperationId,
         vault: &Vault,
         changes: Changes,
-        (action, clear): (Action, Vec<u8>),
+        said: impl Into<Said>,
         at: Moment,
         then: impl FnOnce() + Send,
     ) -> Result<(), OperateError> {
-        let make = self.record_of(operation, vault, (action, clear), at, digest(&changes));
+        let make = self.record_of(operation, vault, said, at, digest(&changes));
         let slot = self.parts.journal.reserve()?;
         let committed = match self.parts.store.commit(vault.info.id, changes, make).await {
             Ok(committed) => committed,
@@ -151,14 +173,19 @@ impl Instance {
         &self,
         operation: OperationId,
         vault: &Vault,
-        (action, clear): (Action, Vec<u8>),
+        said: impl Into<Said>,
         at: Moment,
         digest: [u8; 32],
     ) -> MakeRecord {
+        let Said { action, clear, note } = said.into();
         let (log, node, journal) = (vault.info.id, self.parts.node, self.parts.journal.clone());
         let position = journal.position();
         Box::new(move |revision| {
             let draft = Draft::vault(action, log, clear, operation, at.now).changed(digest);
+            let draft = match &note {
+                Some((note, key)) => draft.sealing(note, key),
+                None => draft,
+            };
             let mut record = draft.encode(Outcome::DONE, None, node);
             record.set_revision(revision);
             OutboxRow { operation, log, position, bytes: journal.vouch(position, &record) }

@@ -28,3 +28,34 @@ pub(crate) struct EndRecord {
     #[n(1)]
     pub(crate) executed: Option<ByteArray<16>>,
 }
+
+/// What the record of an erasure says that was approved, in the clear. It proves the votes to whoever has the text that
+/// was signed and the approvers' keys, when nothing else of the vault is left.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct ErasedRecord {
+    /// Keys that went.
+    #[n(0)]
+    pub(crate) keys: u64,
+    /// The proposal's id.
+    #[n(1)]
+    pub(crate) proposal: String,
+    /// SHA-256 of the text that was signed to approve it.
+    #[n(2)]
+    pub(crate) text: ByteArray<32>,
+    /// At most as many as there can be approvers.
+    #[n(3)]
+    pub(crate) votes: Vec<ApprovalRecord>,
+}
+
+/// One approval.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct ApprovalRecord {
+    /// SHA-256 of the approver's public key, DER SubjectPublicKeyInfo.
+    #[n(0)]
+    pub(crate) key: ByteArray<32>,
+    /// His signature, 64 bytes.
+    #[cbor(n(1), with = "minicbor::bytes")]
+    pub(crate) signature: Vec<u8>,
+}

@@ -241,6 +241,14 @@ fn golden_proposal_records() {
 }
 
 #[test]
+fn golden_erased_record() {
+    let vote = |n: u8| proposal::ApprovalRecord { key: [n; 32].into(), signature: vec![n; 64] };
+    let proposal = "000102030405060708090a0b0c0d0e0f".to_owned();
+    let votes = vec![vote(1), vote(2)];
+    is_golden!("erased-record-v1.hex", proposal::ErasedRecord { keys: 3, proposal, text: [0x77; 32].into(), votes });
+}
+
+#[test]
 fn golden_purged_record() {
     is_golden!("purged-record-v1.hex", PurgedRecord { at: 1_900_000_000_000 });
 }

@@ -6,7 +6,7 @@ mod operator;
 
 use crate::support::*;
 use keystead_access::approval::BadVote;
-use keystead_access::{Approvals, Approver, BadPolicy, Rule, Verdict};
+use keystead_access::{Approvals, Approver, BadPolicy, RecordedVote, Rule, Verdict};
 use keystead_crypto::ec::{Curve, PrivateKey as Ec};
 use keystead_crypto::ed25519::SigningKey;
 use keystead_crypto::signature::PrivateKey;
@@ -150,6 +150,13 @@ async fn the_record_names_the_proposal_and_the_proposal_the_record() {
     let expected = format!("proposal {}, approved by alice, carol", view.proposal.id);
     assert_eq!(purged.detail.reason.as_deref(), Some(expected.as_str()));
     assert_eq!((of("approvals/propose").len(), of("approvals/vote").len()), (1, 2));
+    // With the text that was signed and the approvers' keys, the log alone proves the votes.
+    let approvals = people.approvals(&[]);
+    for (entry, by) in of("approvals/vote").iter().zip(["alice", "carol"]) {
+        let vote = RecordedVote::parse(entry.detail.reason.as_deref().unwrap()).unwrap();
+        assert_eq!((vote.proposal.as_str(), vote.approver.as_str()), (view.proposal.id.as_str(), by));
+        assert!(vote.vote(&view.proposal, &approvals).is_proven(&view.proposal));
+    }
 
     let kept = node.run(ReadProposal { id: id(&view) }).await.unwrap();
     let record = node.records().into_iter().find(|r| Some(r.operation()) == kept.operation).unwrap();

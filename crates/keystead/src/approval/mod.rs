@@ -34,7 +34,9 @@ With a key in a token: --pkcs11 /usr/lib/opensc-pkcs11.so --label alice
   keystead approval show ID --out proposal.json
   keystead approval sign --file proposal.json --key alice.pem --out alice.vote.json
   keystead approval submit ID alice.vote.json
-  keystead approval verify --file proposal.json --approver alice.pub.pem --approver bob.pub.pem --needed 2")]
+  keystead approval verify --file proposal.json --approver alice.pub.pem --approver bob.pub.pem --needed 2
+  keystead audit search --action approvals/vote --output json > votes.json
+  keystead approval verify --file proposal.json --records votes.json --approvers rules.toml")]
 pub(crate) struct Args {
     #[command(subcommand)]
     command: Command,
@@ -79,9 +81,9 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
             Some(id) => {
                 let session = connect().await?;
                 let done = session.client.proposal(id).await.map_err(|e| shown.failure(&e))?;
-                c.run(&file::Exported::of(&done.value)?, shown)
+                c.run(file::Exported::of(&done.value)?, shown)
             }
-            None => c.run(&c.read()?, shown),
+            None => c.run(c.read()?, shown),
         },
         Command::Rules(c) => c.run(&connect().await?).await,
     }

@@ -4,7 +4,9 @@ use super::file::{Exported, bytes};
 use crate::exit::Failure;
 use crate::key::Shown;
 use crate::output;
-use keystead_access::{Approvals, Approver, Rule, Verdict};
+use keystead_access::{Approvals, Approver, Proposal, RecordedVote, Rule, Verdict, Vote};
+use keystead_model::Action;
+use serde::Deserialize;
 use std::path::PathBuf;
 
 #[derive(clap::Args)]
@@ -21,6 +23,9 @@ pub(super) struct Verify {
     /// A file with `[[approvers]]` and `[approvals]`, as for `approval rules --set`
     #[arg(long, value_name = "FILE", conflicts_with = "approver")]
     approvers: Option<PathBuf>,
+    /// Records of the audit log, as `audit search --output json` prints them: their votes count, and no others
+    #[arg(long, value_name = "FILE")]
+    records: Option<PathBuf>,
     /// How many have to have approved; default: what the file with the approvers says, else all who are named
     #[arg(long, value_name = "K")]
     needed: Option<u8>,
@@ -37,9 +42,14 @@ impl Verify {
         Exported::read(file)
     }
 
-    pub(super) fn run(&self, exported: &Exported, shown: Shown) -> Result<(), Failure> {
-        let counted = Counted::of(exported, &self.approvals()?, self.needed);
-        counted.print(exported, shown)?;
+    pub(super) fn run(&self, mut exported: Exported, shown: Shown) -> Result<(), Failure> {
+        let approvals = self.approvals()?;
+        if let Some(file) = &self.records {
+            exported.votes = recorded(&bytes(file)?, &exported.proposal, &approvals)
+                .ok_or_else(|| Failure::usage(format!("{} has no records of `keystead audit`", file.display())))?;
+        }
+        let counted = Counted::of(&exported, &approvals, self.needed);
+        counted.print(&exported, shown)?;
         let Counted { approved, needed, bad, .. } = counted;
         match (bad, counted.holds()) {
             (_, true) => Ok(()),
@@ -62,6 +72,27 @@ impl Verify {
         let approvers = self.approver.iter().map(approver).collect::<Result<_, Failure>>()?;
         Ok(Approvals { approvers, ..Approvals::default() })
     }
+}
+
+/// The votes on a proposal that records of the log have.
+fn recorded(file: &[u8], proposal: &Proposal, approvals: &Approvals) -> Option<Vec<Vote>> {
+    #[derive(Deserialize)]
+    struct Records {
+        records: Vec<Record>,
+    }
+    #[derive(Deserialize)]
+    struct Record {
+        action: String,
+        outcome: String,
+        reason: Option<String>,
+    }
+    let all = serde_json::from_slice::<Records>(file).ok()?.records;
+    let vote = |record: &Record| {
+        let taken = (record.action.as_str(), record.outcome.as_str()) == (Action::VoteOnProposal.name(), "done");
+        let vote = record.reason.as_deref().filter(|_| taken).and_then(RecordedVote::parse)?;
+        (vote.proposal == proposal.id).then(|| vote.vote(proposal, approvals))
+    };
+    Some(all.iter().filter_map(vote).collect())
 }
 
 /// What the votes come to.

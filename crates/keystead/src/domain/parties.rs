@@ -2,7 +2,7 @@
 //! sees it again.
 
 use super::files::{DOMAIN, RECORD, TRANSFER};
-use keystead_custody::activation::Activation;
+use keystead_custody::activation::ActivationRecord;
 use keystead_model::VaultKind;
 use serde::Serialize;
 use std::path::Path;
@@ -25,7 +25,7 @@ struct Party {
 
 impl Parties {
     /// DIR in the commands is where they have the files.
-    pub(super) fn of(record: &Activation, directory: &Path) -> Self {
+    pub(super) fn of(record: &ActivationRecord, directory: &Path) -> Self {
         // What is told is typed into a shell.
         let plain = record.name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
         let name = if plain { record.name.as_str() } else { "NAME" };

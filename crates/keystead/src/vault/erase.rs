@@ -40,7 +40,7 @@ impl Erase {
 }
 
 fn told(name: &Name, erased: &ErasedInfo) -> Result<(), Failure> {
-    let ErasedInfo { vault, keys, copies, custodians, left } = erased;
+    let ErasedInfo { vault, keys, copies, custodians, left, approved } = erased;
     output::text(&format!("{name} is erased: {keys} keys, and all by which the server could open it (vault {vault})"))?;
     if let Some(custodians) = custodians {
         let all = quorum::in_words(custodians);
@@ -54,5 +54,8 @@ fn told(name: &Name, erased: &ErasedInfo) -> Result<(), Failure> {
         };
         output::text(&format!("copies of its store from before: {worth} the unseal path '{path}' ({kind})"))?;
     }
-    left.iter().try_for_each(|what| output::text(&format!("left: {what}")))
+    left.iter().try_for_each(|what| output::text(&format!("left: {what}")))?;
+    let Some(approved) = approved else { return Ok(()) };
+    output::text("what approved it, which the server has no more; `keystead approval verify --file` checks it:")?;
+    output::json(approved)
 }

@@ -245,6 +245,9 @@ pub(super) fn erased(erased: &Erased) -> Body {
         #[serde(skip_serializing_if = "Option::is_none")]
         custodians: Option<Quorum>,
         left: &'a [String],
+        /// As `GET /keystead/v1/approvals/{id}` gave it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        approved: Option<serde_json::Value>,
     }
     #[derive(Serialize)]
     struct Copy<'a> {
@@ -262,6 +265,7 @@ pub(super) fn erased(erased: &Erased) -> Body {
         copies: erased.copies.iter().map(one).collect(),
         custodians: erased.custodians.map(Quorum::from),
         left: &erased.left,
+        approved: erased.approved.as_deref().map(keystead_api_table::proposal),
     })
 }
 

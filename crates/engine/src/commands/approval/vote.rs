@@ -3,10 +3,10 @@
 use crate::approvals::{ApprovalError, InForce, ProposalState, ProposalView, find};
 use crate::commands::{ask, no_approval};
 use crate::error::Refusal;
+use crate::notes;
 use crate::room::Room;
 use crate::run::{Effect, Execute};
-use keystead_access::{Permit, Verdict, Vote};
-use keystead_audit::Note;
+use keystead_access::{Permit, RecordedVote, Verdict, Vote};
 use keystead_model::{ObjectId, Target};
 use keystead_store::Changes;
 
@@ -37,7 +37,7 @@ impl Execute for VoteOnProposal {
         let of = (&found.record.proposal, found.record.votes.as_slice());
         let vote = Vote::new(now.approvals(), of, key, (*verdict, signature), room.at.now.0);
         let vote = vote.map_err(ApprovalError::from)?;
-        let note = Note::facts(format!("proposal {id}: {} by {}", verdict.word(), vote.approver));
+        let note = notes::voted(&RecordedVote::of(&found.record.proposal, &vote));
         let (row, view) = found.voted(room, &now, vote)?;
         let changes = Changes { puts: vec![row], checks: vec![now.check], ..Changes::default() };
         Ok(Effect::change(view, changes).about(*id, None).note(note))

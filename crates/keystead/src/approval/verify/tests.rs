@@ -122,3 +122,36 @@ fn rules_that_nobody_signed_are_not_believed() {
     second["proposal"]["rules"] = json!(["roles"]);
     assert!(!counted(&second).unwrap().holds());
 }
+
+#[test]
+fn the_log_alone_proves_the_votes_on_an_exported_text() {
+    let exported = |voters: &[u8]| Exported::of(&exported(Some(2), voters)).unwrap();
+    let (whole, empty) = (exported(&[1, 2]), exported(&[]));
+    let record = |reason: &str| json!({ "action": "approvals/vote", "outcome": "done", "reason": reason });
+    let texts: Vec<String> = whole.votes.iter().map(|v| RecordedVote::of(&whole.proposal, v).to_text()).collect();
+    let log = |texts: &[String]| json!({ "records": texts.iter().map(|t| record(t)).collect::<Vec<_>>() });
+    let of = |log: &Value, exported: &Exported| {
+        let votes = recorded(log.to_string().as_bytes(), &exported.proposal, &approvals()).unwrap();
+        let mut of_log = Exported::of(&self::exported(Some(2), &[])).unwrap();
+        of_log.votes = votes;
+        Counted::of(&of_log, &approvals(), None)
+    };
+    assert!(of(&log(&texts), &empty).holds());
+    assert!(!of(&log(&texts[..1]), &empty).holds(), "one of two");
+    assert!(!of(&log(&[texts[0].clone(), texts[0].clone()]), &empty).holds(), "one vote each");
+    // Nothing else in the log is a vote, and no member of one can be another.
+    let mut other = log(&texts);
+    other["records"][0]["outcome"] = "failed".into();
+    assert!(!of(&other, &empty).holds());
+    let vote = RecordedVote::parse(&texts[0]).unwrap();
+    for changed in [
+        RecordedVote { verdict: Verdict::Reject, ..vote.clone() },
+        RecordedVote { text: [0; 32], ..vote.clone() },
+        RecordedVote { key: [0; 32], ..vote.clone() },
+        RecordedVote { signature: vec![0; 64], ..vote.clone() },
+        RecordedVote { proposal: "ff".repeat(16), ..vote },
+    ] {
+        assert!(!of(&log(&[changed.to_text(), texts[1].clone()]), &empty).holds(), "{changed:?}");
+    }
+    assert!(recorded(b"[]", &empty.proposal, &approvals()).is_none());
+}
