@@ -14,7 +14,7 @@ use crate::wraps::{self, Stored};
 use keystead_access::{Verdict, Vote};
 use keystead_crypto::sha256;
 use keystead_custody::{UnsealPath, Wraps};
-use keystead_model::{Action, Moment, ObjectId, OperationId, Time, VaultId};
+use keystead_model::{Action, Moment, OperationId, Time, VaultId};
 use keystead_store::Kind;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -99,7 +99,7 @@ impl Instance {
             Some(open) => self.approved((&vault, open), Approvable::Erasure, operation, at).await?.approved,
             None => None,
         };
-        let clear = said(keys, approved.as_ref())?;
+        let clear = said(keys, approved.as_deref())?;
         let room = self.room_for_one()?;
         self.erase_rows(&vault, operation, clear.clone(), at).await?;
         self.store().scrub();
@@ -202,7 +202,7 @@ impl Instance {
 
 /// What the record of an erasure says, in the clear: the key that seals names goes with the vault, and the proposal with
 /// its signatures, too.
-fn said(keys: u64, approved: Option<&ApprovalRecord>) -> Result<Vec<u8>, Refusal> {
+fn said(keys: u64, approved: Option<&ProposalView>) -> Result<Vec<u8>, Refusal> {
     let clear = match approved {
         None => minicbor::to_vec(keys),
         Some(approved) => minicbor::to_vec(recorded(keys, approved)),
