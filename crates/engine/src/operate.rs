@@ -50,6 +50,9 @@ pub enum OperateError {
         /// The token's.
         name: String,
     },
+    /// A vault of kind hsm, for which nobody named any.
+    #[error("a vault of kind hsm works in the tokens of an HSM, and none is named: name each (--hsm)")]
+    NoTokens,
     /// The vault has no HSM.
     #[error("the vault was made without an HSM")]
     NoHsm,
@@ -127,8 +130,25 @@ pub enum OperateError {
         why: BadConfirmation,
     },
     /// No challenge is out, or it has expired.
-    #[error("nobody is asked: `keystead unseal` makes a challenge, which the custodians answer")]
-    NotAsked,
+    #[error("nobody is asked: `{ask}` makes a challenge, which the custodians answer")]
+    NotAsked {
+        /// What asks them.
+        ask: &'static str,
+    },
+    /// Another challenge of the same sort is out.
+    #[error(
+        "the custodians are asked already, until {expires}, {what} ({}): finish that, or discard it with its answers \
+         (--again)",
+        answered(given)
+    )]
+    AskedElse {
+        /// What they are asked.
+        what: String,
+        /// Who has answered.
+        given: Vec<u8>,
+        /// Until when it stands.
+        expires: Time,
+    },
     /// The shares are there, and the domain does not open.
     #[error("the quorum is there, and the vault stays sealed: {0}. The shares are forgotten; ask again")]
     Domain(DomainError),
@@ -291,6 +311,14 @@ impl From<keystead_audit::JournalDown> for OperateError {
 fn told(reasons: &[(String, String)]) -> String {
     let all: Vec<_> = reasons.iter().map(|(path, why)| format!("{path}: {why}")).collect();
     all.join("; ")
+}
+
+fn answered(given: &[u8]) -> String {
+    match given {
+        [] => "nobody has answered".to_owned(),
+        [one] => format!("custodian {one} has answered"),
+        given => format!("the custodians {} have answered", numbers(given)),
+    }
 }
 
 fn numbers(shares: &[u8]) -> String {

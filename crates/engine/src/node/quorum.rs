@@ -114,16 +114,17 @@ impl Instance {
     pub async fn ask_quorum(&self, name: &str, at: Moment) -> Result<Asked, OperateError> {
         let _one_at_a_time = self.operating.lock().await;
         let vault = self.answering(name, Sort::Unseal)?;
-        self.ask(&vault, Then::Unseal, at).await
+        self.ask(&vault, Then::Unseal, false, at).await
     }
 
     /// Asks a vault's custodians for a purpose. What is out for the same one is shown on; another of its sort is
-    /// forgotten.
-    pub(super) async fn ask(&self, vault: &Vault, then: Then, at: Moment) -> Result<Asked, OperateError> {
+    /// forgotten with its answers, but only by somebody who says so (`again`).
+    pub(super) async fn ask(&self, vault: &Vault, then: Then, again: bool, at: Moment) -> Result<Asked, OperateError> {
         let (id, sort, purpose) = (vault.info.id, then.sort(), then.purpose());
-        let out = |open: &Open| (open.challenge.challenge().purpose == purpose).then(|| open.view());
-        if let Some(asked) = self.asking.lock_at(at.now).get(&(id, sort)).and_then(out) {
-            return Ok(asked);
+        match self.asking.lock_at(at.now).get(&(id, sort)) {
+            Some(open) if open.challenge.challenge().purpose == purpose => return Ok(open.view()),
+            Some(open) if !again => return Err(open.stands()),
+            _ => {}
         }
         let record = stored_record(vault).await?;
         let shares = record.gathering().map_err(|_| OperateError::Damaged)?;
@@ -160,9 +161,9 @@ impl Instance {
     /// Each answer's outcome.
     fn take(&self, of: (VaultId, Sort), answers: &[String], now: Time) -> Result<Vec<Taken>, OperateError> {
         let mut all = self.asking.lock_at(now);
-        let open = all.get_mut(&of).ok_or(OperateError::NotAsked)?;
-        let all_there = open.missing() == 0;
-        Ok(answers.iter().map(|answer| open.take(answer, all_there, now)).collect())
+        let open = all.get_mut(&of).ok_or(of.1.not_asked())?;
+        let mut again = open.may_come_again();
+        Ok(answers.iter().map(|answer| open.take(answer, &mut again, now)).collect())
     }
 
     /// What came is recorded before anything comes of it.
@@ -249,7 +250,7 @@ impl Instance {
     ) -> Result<(Vec<u8>, Arc<Then>, DomainSecrets), OperateError> {
         let file = opening::row(vault, Kind::SecurityDomain).await?.sealed;
         let opened = cleared(|| self.of(of, |open| open.domain(&file)));
-        let (by, then, domain) = opened.ok_or(OperateError::NotAsked)??;
+        let (by, then, domain) = opened.ok_or(of.1.not_asked())??;
         match vault.state() {
             State::Open(now) if domain.key.public() != wraps::public(vault, &now).await? => Err(OperateError::Damaged),
             _ => Ok((by, then, domain)),
@@ -303,6 +304,17 @@ impl Then {
 }
 
 impl Sort {
+    /// Nobody is asked for this.
+    const fn not_asked(self) -> OperateError {
+        let ask = match self {
+            Self::Unseal => "keystead unseal NAME",
+            Self::Replace => "keystead vault replace-custodians NAME --domain DIR",
+            Self::Appoint => "keystead vault appoint NAME --principal ISSUER SUBJECT",
+            Self::Enrol => "keystead vault enrol NAME --token TOKEN",
+        };
+        OperateError::NotAsked { ask }
+    }
+
     /// What is written when custodians are asked.
     const fn asked(self) -> Action {
         match self {
@@ -318,13 +330,18 @@ impl Sort {
 type Taken = Result<u8, BadChallenge>;
 
 impl Open {
-    /// Who is there already and answers again, so that what failed is tried again, is not refused.
-    fn take(&mut self, answer: &str, all_there: bool, now: Time) -> Taken {
+    /// Who is there already and may answer again, so that what failed is tried again.
+    fn may_come_again(&self) -> Vec<u8> {
+        if self.missing() == 0 { self.shares.numbers().collect() } else { self.unrecorded.clone() }
+    }
+
+    /// Each of those once: who answers twice at a time is named.
+    fn take(&mut self, answer: &str, again: &mut Vec<u8>, now: Time) -> Taken {
         let share = Answer::parse_text(answer)?.open(&self.challenge, &self.key, now)?;
         let number = share.number();
         match self.shares.add(share) {
             Ok(_) => self.unrecorded.push(number),
-            Err(ShareError::Duplicate { number }) if all_there || self.unrecorded.contains(&number) => {}
+            Err(ShareError::Duplicate { number }) if again.contains(&number) => again.retain(|one| *one != number),
             Err(why) => return Err(why.into()),
         }
         Ok(number)
@@ -346,6 +363,18 @@ impl Open {
     fn missing(&self) -> u8 {
         let given = u8::try_from(self.shares.numbers().count()).unwrap_or(u8::MAX);
         self.record.quorum.required().saturating_sub(given)
+    }
+
+    /// That it is out, to whoever asks for something else.
+    fn stands(&self) -> OperateError {
+        let asked = self.challenge.challenge();
+        let what = match &asked.purpose {
+            Purpose::Unseal | Purpose::Recover => "to open the vault".to_owned(),
+            Purpose::Replace { .. } => "about other new custodians".to_owned(),
+            Purpose::Appoint(who) => format!("about subject {:?} of {:?}", who.subject, who.issuer),
+            Purpose::Enrol { token } => format!("about the token {token:?}"),
+        };
+        OperateError::AskedElse { what, given: self.shares.numbers().collect(), expires: asked.expires }
     }
 
     fn view(&self) -> Asked {

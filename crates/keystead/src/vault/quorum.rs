@@ -82,14 +82,17 @@ pub(super) struct Replacement {
     record: String,
     security_domain: String,
     transfer: String,
+    again: bool,
 }
 
 impl Replacement {
-    pub(super) fn read(domain: &Path) -> Result<Self, Failure> {
+    /// Also in place of a challenge about others, if `again`.
+    pub(super) fn read(domain: &Path, again: bool) -> Result<Self, Failure> {
         Ok(Self {
             record: text(&domain.join(files::RECORD), MAX_ACTIVATION)?,
             security_domain: text(&domain.join(files::DOMAIN), MAX_SECURITY_DOMAIN)?,
             transfer: text(&domain.join(files::TRANSFER), MAX_SECURITY_DOMAIN)?,
+            again,
         })
     }
 }

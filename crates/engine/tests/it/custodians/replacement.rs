@@ -22,7 +22,7 @@ fn start() -> StartBackup {
 /// The custodians of `made` agree on others.
 async fn replaced(node: &Node, made: &Made) -> Made {
     let (next, sent) = made_in_its_place(node).await;
-    let asked = node.instance.ask_replacement(HELD, sent, at(T0)).await.unwrap();
+    let asked = node.instance.ask_replacement(HELD, sent, false, at(T0)).await.unwrap();
     let given = answers(made, &asked.challenge);
     node.instance.answer_quorum(HELD, Sort::Replace, &given, at(T0)).await.unwrap();
     node.turned().await;
@@ -42,7 +42,7 @@ async fn a_domain_that_the_vault_had_is_not_taken_for_another() {
     let next = replaced(&node, &made).await;
     for used in [made.record.vault, next.secrets.working.domain] {
         let (_, sent) = made_in_its_place_as(&node, used).await;
-        let refused = node.instance.ask_replacement(HELD, sent, at(T0)).await.unwrap_err();
+        let refused = node.instance.ask_replacement(HELD, sent, false, at(T0)).await.unwrap_err();
         assert!(matches!(refused, OperateError::NotReplaced(NotActivated::UsedDomain)), "{refused}");
     }
 }
@@ -53,11 +53,11 @@ async fn custodians_are_not_replaced_while_a_backup_or_a_restore_runs() {
     let running = |came: &Result<Asked, OperateError>| matches!(came, Err(OperateError::JobsRunning));
     let begun = node.run_in(HELD, OFFICER, start(), T0).await.unwrap();
     let (_, sent) = made_in_its_place(&node).await;
-    assert!(running(&node.instance.ask_replacement(HELD, sent, at(T0)).await));
+    assert!(running(&node.instance.ask_replacement(HELD, sent, false, at(T0)).await));
     let folder = backed_up(&node, &begun).await;
     // It begins after the custodians were asked: their answers are kept until it has ended.
     let (_, sent) = made_in_its_place(&node).await;
-    let asked = node.instance.ask_replacement(HELD, sent, at(T0)).await.unwrap();
+    let asked = node.instance.ask_replacement(HELD, sent, false, at(T0)).await.unwrap();
     let restore = StartRestore { from: place(), folder, check: true, rollback: false };
     let begun = node.run_in(HELD, OFFICER, restore, T0).await.unwrap();
     let given = answers(&made, &asked.challenge);

@@ -61,10 +61,12 @@ fn serves_alone(maker: Maker) {
     let unknown = hsm.enrol(&["--token", "three", "--out", "unknown"]);
     assert!(unknown.status.code() == Some(3) && said(&unknown).contains("no token 'three'"), "{unknown:?}");
     let unasked = hsm.enrol(&["--answer", "domain.offer.json"]);
-    assert!(said(&unasked).contains("nobody is asked"), "{unasked:?}");
+    assert!(said(&unasked).contains("nobody is asked: `keystead vault enrol"), "{unasked:?}");
     let asked = good(hsm.enrol(&["--token", "two", "--out", "asked"]));
     assert!(asked.contains("2 of 3 custodians") && asked.contains("vault enrol pay --answer"), "{asked}");
     assert_eq!(hsm.second(), (false, false));
+    let else_asked = hsm.enrol(&["--token", "one", "--out", "other"]);
+    assert!(else_asked.status.code() == Some(3) && said(&else_asked).contains("--again"), "{else_asked:?}");
     let unseen = customer.answers("alice", "domain", "asked", &[]);
     assert!(unseen.status.code() == Some(2) && said(&unseen).contains("it opens them all"), "{unseen:?}");
     let other = customer.answers("alice", "domain", "asked", &["--enrol", "three"]);
