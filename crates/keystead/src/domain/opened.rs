@@ -56,14 +56,14 @@ impl QuorumArgs {
             let key_of = Key::read(key, passphrase_file.as_deref())?;
             let named = |failure: Failure| failure.about(key.display());
             let (_, share) = own_share(&record, &domain, &key_of).map_err(named)?;
-            shares.add(share).map_err(|e| named(Failure::denied(e.to_string())))?;
+            shares.add(share).map_err(|e| named(Failure::refused(e.to_string())))?;
         }
         if let (Some(challenge), Some(answers)) = (&self.challenge, &self.answers) {
             let missing = usize::from(record.quorum.required()).saturating_sub(self.key.len());
             gather::gather(&record, &mut shares, missing, (challenge, answers))?;
         }
         let secrets = open_domain(&domain, &shares)
-            .map_err(|e| Failure::denied(format!("the security domain of '{}' stays shut: {e}", record.name)))?;
+            .map_err(|e| Failure::refused(format!("the security domain of '{}' stays shut: {e}", record.name)))?;
         if secrets.key.public() != record.domain_public || secrets.working.digest() != record.working_keys {
             return Err(Failure::check(
                 "what is in the security domain is not what the activation record speaks of: get both again",
