@@ -100,7 +100,7 @@ impl Search {
     pub(crate) async fn run(self) -> Result<(), Failure> {
         let client = self.connection.client().await?;
         let logs = client.audit_logs().await.map_err(|e| failure(&e))?.value;
-        let log = logs.into_iter().next().ok_or_else(|| Failure::denied("the vault has no log on this node"))?.id;
+        let log = logs.into_iter().next().ok_or_else(|| Failure::refused("the vault has no log on this node"))?.id;
         let found = match &self.wanted.by_receipt {
             Some(receipt) => self.at(&client, &log, receipt).await?,
             None => self.backwards(&client, &log).await?,
@@ -111,7 +111,7 @@ impl Search {
     /// The one record of a receipt.
     async fn at(&self, client: &Client, log: &str, receipt: &ReceiptText) -> Result<Found, Failure> {
         if hex::encode(receipt.log) != log {
-            return Err(Failure::denied("the receipt is of another log than this vault's on this node"));
+            return Err(Failure::refused("the receipt is of another log than this vault's on this node"));
         }
         let mut found = Found { records: Vec::new(), before: None, receipts: Vec::new() };
         let page = self.read(client, log, receipt.index, 1, &mut found).await?;
