@@ -110,7 +110,7 @@ fn what_custodians_answered_to_an_unseal_or_for_another_token_enrols_none() {
     for name in ["alice", "bob"] {
         good(customer.answers(name, "domain", "first", &["--enrol", "one"]));
     }
-    good(hsm.enrol(&["--token", "two", "--out", "second"]));
+    good(hsm.enrol(&["--token", "two", "--again", "--out", "second"]));
     for challenge in ["start", "first"] {
         let answers = ["alice", "bob"].map(|name| format!("{name}.{challenge}.answer"));
         let refused = hsm.enrol(&["--answer", &answers[0], "--answer", &answers[1]]);
@@ -118,7 +118,7 @@ fn what_custodians_answered_to_an_unseal_or_for_another_token_enrols_none() {
         assert_eq!(hsm.second(), (false, false), "{challenge}");
     }
     // The token that has the key already may be asked for, too: one that was cleared is given it again.
-    good(hsm.enrol(&["--token", "one", "--out", "third"]));
+    good(hsm.enrol(&["--token", "one", "--again", "--out", "third"]));
     for name in ["bob", "carol"] {
         good(customer.answers(name, "domain", "third", &["--enrol", "one"]));
         good(hsm.enrol(&["--answer", &format!("{name}.third.answer")]));
