@@ -58,7 +58,7 @@ pub enum ClientError {
     #[error("TLS cannot be set up: {0}")]
     Library(rustls::Error),
     /// No connection.
-    #[error("cannot connect to {to}: {source}; is the server running, and the address right?")]
+    #[error("cannot connect to {to}: {source}; {}", advice(to, source))]
     Connect {
         /// Host and port, or path of the socket.
         to: String,
@@ -162,6 +162,16 @@ struct Body {
 #[derive(Deserialize)]
 struct Inner {
     code: Option<String>,
+}
+
+/// Where nobody answers, somebody may not be let to ask: a socket is a file with a mode.
+fn advice(to: &str, source: &io::Error) -> &'static str {
+    match source.kind() {
+        io::ErrorKind::PermissionDenied if to.contains('/') => {
+            "its file lets only root and the server's own user in: run this as one of them"
+        }
+        _ => "is the server running, and the address right?",
+    }
 }
 
 #[cfg(test)]

@@ -239,8 +239,8 @@ impl OperatorClient {
     }
 
     /// What the custodians of an open vault are asked before a token gets its wrapping key.
-    pub async fn ask_enrolment(&self, name: &Name, token: &str) -> Result<Done<AskedInfo>, ClientError> {
-        let body = Body::json(&serde_json::json!({ "token": token }))?;
+    pub async fn ask_enrolment(&self, name: &Name, token: &str, again: bool) -> Result<Done<AskedInfo>, ClientError> {
+        let body = Body::json(&serde_json::json!({ "token": token, "again": again }))?;
         json(self.call(Method::POST, &format!("{VAULTS}/{name}/tokens/challenge"), body).await?)
     }
 

@@ -90,7 +90,7 @@ pub enum ShareError {
         number: u8,
     },
     /// There are not enough.
-    #[error("{given} of {required} shares are there: {lacking} more custodians are needed")]
+    #[error("{given} of {required} shares are there: {lacking} more {} needed", custodians(*lacking))]
     Missing {
         /// How many are there.
         given: u8,
@@ -102,6 +102,10 @@ pub enum ShareError {
     /// The shares do not come from one polynomial.
     #[error("the shares do not fit together: one of them is of another domain, or was changed")]
     Disagree,
+}
+
+const fn custodians(lacking: u8) -> &'static str {
+    if lacking == 1 { "custodian is" } else { "custodians are" }
 }
 
 /// Shares a master key: one share for each custodian, numbered from 1.

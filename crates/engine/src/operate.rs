@@ -50,6 +50,9 @@ pub enum OperateError {
         /// The token's.
         name: String,
     },
+    /// A vault of kind hsm, for which nobody named any.
+    #[error("a vault of kind hsm works in the tokens of an HSM, and none is named: name each (--hsm)")]
+    NoTokens,
     /// The vault has no HSM.
     #[error("the vault was made without an HSM")]
     NoHsm,
@@ -135,10 +138,25 @@ pub enum OperateError {
         why: BadConfirmation,
     },
     /// No challenge is out, or it has expired.
+    #[error("nobody is asked: `{ask}` makes a challenge, which the custodians answer")]
+    NotAsked {
+        /// What asks them.
+        ask: &'static str,
+    },
+    /// Another challenge of the same sort is out.
     #[error(
-        "nobody is asked, or no longer: make a challenge first, which the custodians answer (the same command shows how)"
+        "the custodians are asked already, until {expires}, {what} ({}): finish that, or discard it with its answers \
+         (--again)",
+        answered(given)
     )]
-    NotAsked,
+    AskedElse {
+        /// What they are asked.
+        what: String,
+        /// Who has answered.
+        given: Vec<u8>,
+        /// Until when it stands.
+        expires: Time,
+    },
     /// The shares are there, and the domain does not open.
     #[error("the quorum is there, and the vault stays sealed: {0}. The shares are forgotten; ask again")]
     Domain(DomainError),
@@ -319,6 +337,14 @@ fn opening(name: &str, shares: Option<&SharesView>) -> String {
     match shares {
         Some(shares) => format!("its custodians open it (`keystead unseal {name}`). Of their shares {shares}"),
         None => format!("`keystead vault unseal {name}`"),
+    }
+}
+
+fn answered(given: &[u8]) -> String {
+    match given {
+        [] => "nobody has answered".to_owned(),
+        [one] => format!("custodian {one} has answered"),
+        given => format!("the custodians {} have answered", numbers(given)),
     }
 }
 

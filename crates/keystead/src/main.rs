@@ -33,6 +33,8 @@ mod exit;
 mod fuzz;
 mod handler;
 mod harden;
+#[cfg(test)]
+mod help;
 mod hsm;
 mod key;
 mod new_client;
@@ -58,7 +60,8 @@ mod unseal;
 mod vault;
 mod watch;
 
-use clap::{CommandFactory as _, Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 /// Memory is cleared when it is freed, so no secret outlives its owner.
@@ -67,7 +70,7 @@ static ALLOCATOR: zeroizing_alloc::ZeroAlloc<std::alloc::System> = zeroizing_all
 
 /// Customer-controlled key management that speaks the Azure Key Vault API.
 #[derive(Parser)]
-#[command(version, about, after_help = EXAMPLES)]
+#[command(version, about, after_help = format!("{EXAMPLES}\n\n{}", exit::TABLE))]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -79,9 +82,7 @@ Examples:
   set -a; . ./keystead-dev/dev.env; set +a   what clients need, in this shell
   keystead key create payments --kty EC      a signing key
   keystead audit tail                        who did what
-  keystead audit verify                      whether the log on disk is whole
-
-Exit codes: 0 done, 1 a check failed, 2 usage, 3 denied, 4 unavailable.";
+  keystead audit verify                      whether the log on disk is whole";
 
 const COMPLETIONS: &str = "\
 Examples:
@@ -147,8 +148,12 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
+    let parsed = Cli::command().try_get_matches().and_then(|all| Ok((json_wanted(&all), Cli::from_arg_matches(&all)?)));
+    let (json, cli) = match parsed {
+        Ok(parsed) => parsed,
+        Err(e) if e.use_stderr() && json_written(std::env::args_os()) => {
+            return exit::Failure::usage(e.to_string().trim_end()).show(true);
+        }
         Err(e) => {
             let _ = e.print();
             return ExitCode::from(if e.use_stderr() { exit::USAGE } else { exit::DONE });
@@ -162,8 +167,21 @@ fn main() -> ExitCode {
     harden::process();
     match run(cli) {
         Ok(()) => ExitCode::from(exit::DONE),
-        Err(failure) => failure.show(),
+        Err(failure) => failure.show(json),
     }
+}
+
+/// Whether the command that was given shows JSON.
+fn json_wanted(given: &ArgMatches) -> bool {
+    let here = given.try_get_one::<output::Format>("output").ok().flatten();
+    here == Some(&output::Format::Json) || given.subcommand().is_some_and(|(_, below)| json_wanted(below))
+}
+
+/// The same of a command line that is none.
+fn json_written(words: impl Iterator<Item = OsString>) -> bool {
+    let words: Vec<OsString> = words.collect();
+    words.iter().any(|word| word == "--output=json")
+        || words.windows(2).any(|pair| matches!(pair, [flag, json] if flag == "--output" && json == "json"))
 }
 
 fn run(cli: Cli) -> Result<(), exit::Failure> {

@@ -1,4 +1,5 @@
-//! Files that are made once: for their owner alone, whole or not there, and never in the place of another.
+//! Files that are made once: for their owner alone, whole or not there, and never in the place of another, unless that
+//! is what was asked for.
 
 use crate::exit::Failure;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
@@ -12,6 +13,18 @@ use std::path::{Path, PathBuf};
 pub(crate) fn write(file: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let temporary = beside(file)?;
     let done = create(&temporary, bytes).and_then(|()| publish(&temporary, file));
+    finish(file, done, || fs::remove_file(&temporary))
+}
+
+/// The same, in the place of the file that is there, if there is one: that stays until the new one is whole.
+pub(crate) fn replace(file: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let file = &fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
+    let temporary = beside(file)?;
+    let publish = || {
+        fs::rename(&temporary, file)?;
+        sync_directory_of(file)
+    };
+    let done = create(&temporary, bytes).and_then(|()| publish());
     finish(file, done, || fs::remove_file(&temporary))
 }
 
@@ -85,6 +98,10 @@ fn publish(temporary: &Path, path: &Path) -> io::Result<()> {
         }
         done => done?,
     }
+    sync_directory_of(path)
+}
+
+fn sync_directory_of(path: &Path) -> io::Result<()> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(parent)?.sync_all()
 }
@@ -133,6 +150,22 @@ mod tests {
         assert_eq!(write(&dir.path().join("b"), b"2").unwrap_err().code(), 2);
         assert_eq!(write(&dir.path().join("c/d"), b"2").unwrap_err().code(), 2);
         assert_eq!(names(dir.path()), ["a", "b"], "nothing half-made stays");
+    }
+
+    #[test]
+    fn a_file_is_replaced_as_a_whole_and_stays_if_it_cannot_be() {
+        let dir = tempfile::tempdir().unwrap();
+        let (file, link) = (dir.path().join("a"), dir.path().join("b"));
+        std::os::unix::fs::symlink("a", &link).unwrap();
+        for (path, bytes) in [(&file, &b"1"[..]), (&file, b"2"), (&link, b"3")] {
+            replace(path, bytes).unwrap();
+            assert_eq!((fs::read(&file).unwrap(), mode(&file)), (bytes.to_vec(), 0o600));
+        }
+        assert!(link.is_symlink());
+        fs::create_dir(dir.path().join("c")).unwrap();
+        assert_eq!(replace(&dir.path().join("c"), b"4").unwrap_err().code(), 4, "a directory is no file");
+        assert_eq!(replace(&dir.path().join("d/e"), b"4").unwrap_err().code(), 2);
+        assert_eq!(names(dir.path()), ["a", "b", "c"], "nothing half-made stays");
     }
 
     #[test]

@@ -65,8 +65,12 @@ pub(crate) fn write_private(file: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let _ = std::fs::remove_file(&temporary);
     let mut options = std::fs::OpenOptions::new();
     let mut out = options.write(true).create_new(true).mode(0o600).open(&temporary).map_err(failed)?;
-    out.write_all(bytes).and_then(|()| out.sync_all()).map_err(failed)?;
-    std::fs::rename(&temporary, file).map_err(failed)?;
+    let done = out.write_all(bytes).and_then(|()| out.sync_all()).and_then(|()| std::fs::rename(&temporary, file));
+    if done.is_err() {
+        // A full disk leaves an empty file.
+        let _ = std::fs::remove_file(&temporary);
+    }
+    done.map_err(failed)?;
     std::fs::File::open(directory).and_then(|d| d.sync_all()).map_err(failed)
 }
 

@@ -31,14 +31,19 @@ pub(crate) struct Args {
 #[derive(clap::Subcommand)]
 enum Command {
     /// List a vault's paths and those it could have
+    #[command(after_help = "Example:\n  keystead path list payments")]
     List(Vault),
     /// Wrap an open vault's root by another path, proven by opening
+    #[command(after_help = "Example:\n  keystead path add payments boot")]
     Add(Proposable),
     /// Open every wrap of a path and hold it against the open vault; exit code 1 if one is another
+    #[command(after_help = "Example:\n  keystead path prove payments boot")]
     Prove(Of),
     /// Do all that an unseal by this path does, and change nothing; exit code 1 if it would not open
+    #[command(after_help = "Example:\n  keystead path test payments boot")]
     Test(Of),
     /// Destroy a path's wraps of an open vault, and its key where that is the vault's alone
+    #[command(after_help = "Example:\n  keystead path remove payments file --propose 'the disk is replaced'")]
     Remove(Proposable),
 }
 

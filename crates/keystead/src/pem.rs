@@ -95,7 +95,7 @@ pub(crate) fn read<K: FromPem>(file: &Path, passphrase_file: Option<&Path>) -> R
         Form::EncryptedPkcs8 => K::encrypted(&der, passphrase(file, passphrase_file)?.as_bytes()),
     };
     read.map_err(|e| match e {
-        CryptoError::NotDecrypted => Failure::denied(format!(
+        CryptoError::NotDecrypted => Failure::refused(format!(
             "{shown}: the passphrase does not open it, or it is encrypted in a way that is not known here \
              (PBES2 with AES-CBC and PBKDF2 over SHA-1 or SHA-256 is)"
         )),

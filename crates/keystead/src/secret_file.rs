@@ -1,4 +1,4 @@
-//! Files that hold a secret of the server's and are made by others.
+//! Files that hold a secret (a key, a passphrase, a PIN, a token) and are made by others.
 
 use crate::exit::Failure;
 use rustix::fs::OFlags;
@@ -26,14 +26,13 @@ pub(crate) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let mode = metadata.mode() & 0o7777;
     if mode & 0o077 != 0 {
         return Err(Failure::usage(format!(
-            "{shown} holds a private key and has mode {mode:04o}, and only its owner may have access: \
-             run `chmod 600` on it"
+            "{shown} holds a secret and has mode {mode:04o}, and only its owner may have access: run `chmod 600` on it"
         )));
     }
     let mut bytes = Zeroizing::new(Vec::new());
     file.take(MOST.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
     if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > MOST {
-        return Err(Failure::usage(format!("{shown} has more than {MOST} bytes: name the key's own file")));
+        return Err(Failure::usage(format!("{shown} has more than {MOST} bytes: name the secret's own file")));
     }
     Ok(bytes)
 }

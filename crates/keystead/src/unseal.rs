@@ -6,7 +6,7 @@ use crate::key::connection::failure;
 use crate::new_files;
 use crate::output::{self, OutputArgs, time};
 use crate::socket::SocketArgs;
-use keystead_client::{AnsweredInfo, AskedInfo};
+use keystead_client::{AnswerInfo, AnsweredInfo, AskedInfo};
 use keystead_custody::challenge::MAX_TEXT;
 use keystead_model::Name;
 use std::path::{Path, PathBuf};
@@ -48,7 +48,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         let asked = client.ask_quorum(&args.name).await.map_err(|e| failure(&e))?.value;
         if asked.missing == 0 {
             let done = client.answer_quorum(&args.name, &[]).await.map_err(|e| failure(&e))?.value;
-            return report(&args.name, &[], &done, args.output);
+            return report(&args.name, &[], &done, "", args.output);
         }
         if let Some(out) = &args.out {
             new_files::write(out, format!("{}\n", asked.challenge).as_bytes())?;
@@ -58,7 +58,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     }
     let answers = args.answer.iter().map(|file| answer(file)).collect::<Result<Vec<_>, _>>()?;
     let done = client.answer_quorum(&args.name, &answers).await.map_err(|e| failure(&e))?.value;
-    report(&args.name, &args.answer, &done, args.output)
+    report(&args.name, &args.answer, &done, "", args.output)
 }
 
 pub(crate) fn answer(file: &Path) -> Result<String, Failure> {
@@ -100,24 +100,38 @@ pub(crate) fn in_words(asked: &AskedInfo, command: &str) -> String {
 /// Whose shares are there.
 fn progress(asked: &AskedInfo) -> String {
     let given: Vec<String> = asked.given.iter().map(u8::to_string).collect();
-    let who = if given.is_empty() { "none is there yet".to_owned() } else { format!("there: {}", given.join(", ")) };
-    format!("{who}; missing: {}", asked.missing)
+    match given.is_empty() {
+        true => format!("no shares are there yet; missing: {}", asked.missing),
+        false => format!("shares there: {}; missing: {}", given.join(", "), asked.missing),
+    }
 }
 
-/// What came of answers: exit code 1 if one was refused.
-pub(crate) fn report(name: &Name, files: &[PathBuf], done: &AnsweredInfo, shown: OutputArgs) -> Result<(), Failure> {
-    let mut refused = Vec::new();
-    for (file, answer) in files.iter().zip(&done.answers) {
-        if let Some(why) = &answer.refused {
-            refused.push(format!("{}: {why}", file.display()));
-        }
-    }
+/// What came of answers, and that what they agreed to is done: exit code 1 if one was refused.
+pub(crate) fn report(
+    name: &Name,
+    files: &[PathBuf],
+    done: &AnsweredInfo,
+    agreed: &str,
+    shown: OutputArgs,
+) -> Result<(), Failure> {
     if shown.is_json() {
         output::json(done)?;
     } else {
-        let state = done.asked.as_ref().map_or_else(String::new, |asked| format!("; shares {}", progress(asked)));
+        let state = done.asked.as_ref().map_or_else(String::new, |asked| format!("; {}", progress(asked)));
         output::text(&format!("{name} is {}{state}", done.status))?;
+        if done.asked.is_none() && !agreed.is_empty() {
+            output::text(agreed)?;
+        }
     }
+    all_taken(files, done)
+}
+
+/// Names each answer that was refused: one that is there already, too.
+pub(crate) fn all_taken(files: &[PathBuf], done: &AnsweredInfo) -> Result<(), Failure> {
+    let named = |(file, answer): (&PathBuf, &AnswerInfo)| {
+        answer.refused.as_ref().map(|why| format!("{}: {why}", output::printable(&file.display().to_string())))
+    };
+    let refused: Vec<String> = files.iter().zip(&done.answers).filter_map(named).collect();
     if refused.is_empty() { Ok(()) } else { Err(Failure::check(refused.join("; "))) }
 }
 

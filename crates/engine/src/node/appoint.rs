@@ -27,7 +27,13 @@ const NAME: &str = "appointed by the custodians";
 
 impl Instance {
     /// Asks the custodians of an open vault whether somebody is its administrator. Who could not sign in is refused.
-    pub async fn ask_appointment(&self, name: &str, who: Appointee, at: Moment) -> Result<Asked, OperateError> {
+    pub async fn ask_appointment(
+        &self,
+        name: &str,
+        who: Appointee,
+        again: bool,
+        at: Moment,
+    ) -> Result<Asked, OperateError> {
         let _one_at_a_time = self.operating.lock().await;
         let vault = self.of_custodians(name)?;
         let open = self.now_open(&vault)?;
@@ -38,7 +44,7 @@ impl Instance {
         let who = Appointee { issuer, ..who };
         let (_, document) = stored(&vault, &open).await?;
         changed(&open, document, &who, at)?;
-        self.ask(&vault, Act::Appoint(Appointment(who)), at).await
+        self.ask(&vault, Act::Appoint(Appointment(who)), again, at).await
     }
 
     /// The custodians with these numbers have agreed.

@@ -48,18 +48,19 @@ impl Instance {
     pub async fn ask_quorum(&self, name: &str, at: Moment) -> Result<Asked, OperateError> {
         let _one_at_a_time = self.operating.lock().await;
         let vault = self.answering(name, ActKind::Unseal)?;
-        let asked = self.ask(&vault, Act::Unseal, at).await?;
+        let asked = self.ask(&vault, Act::Unseal, false, at).await?;
         // What is altered there the doctor names; whoever asks goes on.
         Ok(Asked { store_says: store_says(&vault).await.ok(), ..asked })
     }
 
     /// Asks a vault's custodians for a purpose. What is out for the same one is shown on; another of its kind is
-    /// forgotten.
-    pub(super) async fn ask(&self, vault: &Vault, act: Act, at: Moment) -> Result<Asked, OperateError> {
+    /// forgotten with its answers, but only by somebody who says so (`again`).
+    pub(super) async fn ask(&self, vault: &Vault, act: Act, again: bool, at: Moment) -> Result<Asked, OperateError> {
         let (id, kind, purpose) = (vault.info.id, act.kind(), act.purpose());
-        let out = |pending: &Pending| (pending.challenge.challenge().purpose == purpose).then(|| pending.view());
-        if let Some(asked) = self.asking.lock_at(at.now).get(&(id, kind)).and_then(out) {
-            return Ok(asked);
+        match self.asking.lock_at(at.now).get(&(id, kind)) {
+            Some(pending) if pending.challenge.challenge().purpose == purpose => return Ok(pending.view()),
+            Some(pending) if !again => return Err(pending.stands()),
+            _ => {}
         }
         let record = stored_record(vault).await?;
         let shares = record.gathering().map_err(|_| OperateError::Damaged)?;
@@ -96,9 +97,9 @@ impl Instance {
     /// Each answer's outcome.
     fn take(&self, of: (VaultId, ActKind), answers: &[String], now: Time) -> Result<Vec<Taken>, OperateError> {
         let mut all = self.asking.lock_at(now);
-        let pending = all.get_mut(&of).ok_or(OperateError::NotAsked)?;
-        let all_there = pending.missing() == 0;
-        Ok(answers.iter().map(|answer| pending.take(answer, all_there, now)).collect())
+        let pending = all.get_mut(&of).ok_or(of.1.not_asked())?;
+        let mut again = pending.may_come_again();
+        Ok(answers.iter().map(|answer| pending.take(answer, &mut again, now)).collect())
     }
 
     /// What came is recorded before anything comes of it.
@@ -185,7 +186,7 @@ impl Instance {
     ) -> Result<(Vec<u8>, Arc<Act>, DomainSecrets), OperateError> {
         let file = opening::row(vault, Kind::SecurityDomain).await?.sealed;
         let opened = cleared(|| self.of(of, |pending| pending.domain(&file)));
-        let (by, act, domain) = opened.ok_or(OperateError::NotAsked)??;
+        let (by, act, domain) = opened.ok_or(of.1.not_asked())??;
         match vault.state() {
             State::Open(now) if domain.key.public() != wraps::public(vault, &now).await? => Err(OperateError::Damaged),
             _ => Ok((by, act, domain)),

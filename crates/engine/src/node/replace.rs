@@ -32,7 +32,13 @@ impl Replacement {
 impl Instance {
     /// Asks the custodians of an open vault whether those of this record replace them. What was given must agree, or
     /// nobody is asked.
-    pub async fn ask_replacement(&self, name: &str, new: DomainFiles, at: Moment) -> Result<Asked, OperateError> {
+    pub async fn ask_replacement(
+        &self,
+        name: &str,
+        new: DomainFiles,
+        again: bool,
+        at: Moment,
+    ) -> Result<Asked, OperateError> {
         let _one_at_a_time = self.operating.lock().await;
         let (vault, open) = self.replaceable(name)?;
         let (record, keys) = self.agreeing(&vault.info, &new).map_err(OperateError::NotReplaced)?;
@@ -40,7 +46,7 @@ impl Instance {
         names_paths(&vault, &open, &record).await?;
         no_jobs(&vault).await?;
         let new = Replacement { record, keys, security_domain: new.security_domain };
-        self.ask(&vault, Act::Replace(Box::new(new)), at).await
+        self.ask(&vault, Act::Replace(Box::new(new)), again, at).await
     }
 
     /// An open vault whose custodians can be replaced.

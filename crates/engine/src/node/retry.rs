@@ -31,7 +31,8 @@ pub(super) const fn may_yet_succeed(why: &OperateError) -> bool {
         | OperateError::NotReplaced(_)
         | OperateError::NotAppointed { .. }
         | OperateError::NotAClient
-        | OperateError::NotAsked
+        | OperateError::NotAsked { .. }
+        | OperateError::AskedElse { .. }
         | OperateError::NoCustodians { .. }
         | OperateError::WithCustodians
         | OperateError::AwaitsQuorum { .. }
@@ -42,6 +43,7 @@ pub(super) const fn may_yet_succeed(why: &OperateError) -> bool {
         | OperateError::UnknownPath { .. }
         | OperateError::UnknownToken { .. }
         | OperateError::OtherClass { .. }
+        | OperateError::NoTokens
         | OperateError::NoHsm
         // Not about custodians.
         | OperateError::UnknownVault { .. }

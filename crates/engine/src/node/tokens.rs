@@ -63,12 +63,12 @@ impl Instance {
 
     /// Asks the custodians of an open vault whether a token gets its wrapping key. One that could not take it is
     /// refused.
-    pub async fn ask_enrolment(&self, name: &str, token: &str, at: Moment) -> Result<Asked, OperateError> {
+    pub async fn ask_enrolment(&self, name: &str, token: &str, again: bool, at: Moment) -> Result<Asked, OperateError> {
         let _one_at_a_time = self.operating.lock().await;
         let vault = self.of_custodians(name)?;
         let named = Named::of(&vault, self.enrols(&vault, token)?).await?;
         enrol::fitting(&vault, &named.hsm, token, at).await?;
-        self.ask(&vault, Act::Enrol(token.to_owned()), at).await
+        self.ask(&vault, Act::Enrol(token.to_owned()), again, at).await
     }
 
     /// The custodians with these numbers have agreed, and their domain is open.
@@ -121,7 +121,7 @@ impl Instance {
     pub(super) fn known_tokens(&self, tokens: &[String]) -> Result<(), OperateError> {
         match tokens.iter().find(|name| !self.parts.hsms.has(name)) {
             Some(name) => Err(OperateError::UnknownToken { name: name.clone() }),
-            None if tokens.is_empty() => Err(OperateError::NoHsm),
+            None if tokens.is_empty() => Err(OperateError::NoTokens),
             None => Ok(()),
         }
     }

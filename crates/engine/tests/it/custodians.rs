@@ -424,7 +424,7 @@ async fn no_path_opens_a_vault_that_its_new_custodians_do_not_confirm() {
     for (allowed, asked) in [(None, false), (Some("file:hsm"), false), (Some("file:file"), true)] {
         next.record.paths = allowed.iter().map(|path| path.parse().unwrap()).collect();
         let new = sent(&next, (&next.secrets.working, &transfer));
-        match node.instance.ask_replacement(HELD, new, at(T0)).await {
+        match node.instance.ask_replacement(HELD, new, false, at(T0)).await {
             Err(OperateError::NotReplaced(NotActivated::Path(path))) => assert!(!asked && path == "file:file"),
             other => assert!(asked && other.is_ok(), "{other:?}"),
         }

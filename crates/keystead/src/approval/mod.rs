@@ -49,12 +49,15 @@ pub(crate) struct Args {
 #[derive(clap::Subcommand)]
 enum Command {
     /// List what was proposed, the newest first
+    #[command(after_help = "Example:\n  keystead approval list --output json")]
     List,
     /// Show a proposal, and exactly what its approvers sign
     Show(show::Show),
     /// Sign that it may be done
+    #[command(after_help = "Example:\n  keystead approval approve 0123456789abcdef0123456789abcdef --key alice.pem")]
     Approve(vote::Vote),
     /// Sign that it may not be done
+    #[command(after_help = "Example:\n  keystead approval reject 0123456789abcdef0123456789abcdef --key alice.pem")]
     Reject(vote::Vote),
     /// Sign a proposal from a file, without a server
     Sign(vote::Sign),

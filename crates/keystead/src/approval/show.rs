@@ -28,6 +28,10 @@ impl From<VerdictArg> for Verdict {
 }
 
 #[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  keystead approval show 0123456789abcdef0123456789abcdef
+  keystead approval show 0123456789abcdef0123456789abcdef --out proposal.json")]
 pub(super) struct Show {
     /// Which proposal
     id: String,

@@ -10,6 +10,11 @@ use serde::Deserialize;
 use std::path::PathBuf;
 
 #[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  keystead approval verify --file proposal.json --approver alice.pub.pem \\
+    --approver bob.pub.pem --needed 2
+  keystead approval verify 0123456789abcdef0123456789abcdef --approvers rules.toml")]
 pub(super) struct Verify {
     /// Which proposal, of the server's
     #[arg(required_unless_present = "file", conflicts_with = "file")]

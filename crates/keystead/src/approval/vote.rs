@@ -25,6 +25,9 @@ pub(super) struct Vote {
 }
 
 #[derive(clap::Args)]
+#[command(after_help = "\
+Example:
+  keystead approval sign --file proposal.json --key alice.pem --out alice.vote.json")]
 pub(super) struct Sign {
     /// The proposal, as `approval show --out` wrote it
     #[arg(long, value_name = "FILE")]
@@ -43,6 +46,11 @@ pub(super) struct Sign {
 }
 
 #[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  keystead approval submit 0123456789abcdef0123456789abcdef alice.vote.json
+  keystead approval submit 0123456789abcdef0123456789abcdef bob.sig --public bob.pub.pem \\
+    --verdict approve")]
 pub(super) struct Submit {
     /// Which proposal
     id: String,

@@ -32,7 +32,7 @@ impl Print {
     pub(crate) async fn run(self) -> Result<(), Failure> {
         let client = self.connection.open_client().await?;
         let log = Log::at_vault(client, self.log.as_deref()).await?.ok_or_else(|| {
-            Failure::denied(
+            Failure::refused(
                 "the vault has no such log on the node that answers: `audit prove` names its log in the receipt",
             )
         })?;

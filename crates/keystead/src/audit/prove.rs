@@ -55,7 +55,7 @@ impl Prove {
         match &self.data {
             Some(data) => self.in_directory(data, &id).await,
             None => Log::at_vault(self.connection.open_client().await?, Some(&id)).await?.ok_or_else(|| {
-                Failure::denied(format!(
+                Failure::refused(format!(
                     "the vault has no log {id} on the node that answers: ask the one that gave the receipt"
                 ))
             }),
@@ -69,7 +69,7 @@ impl Prove {
             match Log::in_directory(data, self.receipt.log)? {
                 Some(log) => return Ok(log),
                 None if waited >= trust::PATIENCE => {
-                    return Err(Failure::denied(format!("{} holds no log {id}", data.display())));
+                    return Err(Failure::refused(format!("{} holds no log {id}", data.display())));
                 }
                 None => {}
             }

@@ -98,7 +98,7 @@ impl Search {
     pub(crate) async fn run(self) -> Result<(), Failure> {
         let client = self.connection.client().await?;
         let pages = Pages::of(&client).await.map_err(|e| failure(&e))?;
-        let mut pages = pages.ok_or_else(|| Failure::denied("the vault has no log on this node"))?;
+        let mut pages = pages.ok_or_else(|| Failure::refused("the vault has no log on this node"))?;
         let (records, before) = match &self.wanted.by_receipt {
             Some(receipt) => self.at(&mut pages, receipt).await?,
             None => self.backwards(&mut pages).await.map_err(|e| self.shown.failure(&e))?,
@@ -109,7 +109,7 @@ impl Search {
     /// The one record of a receipt.
     async fn at(&self, pages: &mut Pages<'_>, receipt: &ReceiptText) -> Result<(Vec<Record>, Option<u64>), Failure> {
         if hex::encode(receipt.log) != pages.log {
-            return Err(Failure::denied("the receipt is of another log than this vault's on this node"));
+            return Err(Failure::refused("the receipt is of another log than this vault's on this node"));
         }
         let mut page = pages.read(receipt.index, 1).await.map_err(|e| self.shown.failure(&e))?;
         page.retain(|r| r.index == receipt.index && self.wanted.fits(r));

@@ -50,7 +50,7 @@ impl Tail {
     pub(crate) async fn run(self) -> Result<(), Failure> {
         let client = self.connection.client().await?;
         let logs = client.audit_logs().await.map_err(|e| failure(&e))?.value;
-        let log = logs.into_iter().next().ok_or_else(|| Failure::denied("the vault has no log on this node"))?;
+        let log = logs.into_iter().next().ok_or_else(|| Failure::refused("the vault has no log on this node"))?;
         let mut reader = Reader { client, log: log.id, next: 0, own: Vec::new(), receipt: None };
         reader.next = reader.size().await?.saturating_sub(u64::from(self.n));
         let mut records = reader.read(self.shown).await?;

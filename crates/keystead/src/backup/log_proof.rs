@@ -34,7 +34,7 @@ pub(super) async fn of(client: &Client, backup: &Path, page: &Page) -> Result<Op
         )));
     }
     let (from, to) = (old.size, new.size);
-    let missing = || Failure::denied("the node that answers has not the log of the backup: ask the one that made it");
+    let missing = || Failure::refused("the node that answers has not the log of the backup: ask the one that made it");
     let log = Log::at_vault(client.clone(), Some(&hex::encode(log_id(&old.origin)))).await?.ok_or_else(missing)?;
     let tiles = log.tiles(proof::consistency_tiles(from, to)).await?;
     let proof = proof::consistency(from, to, &tiles);

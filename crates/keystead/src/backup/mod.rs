@@ -64,6 +64,7 @@ enum Command {
     /// List all that the vault holds, signed, for `keystead rehearse`
     Inventory(inventory::Inventory),
     /// List the newest backups and restores
+    #[command(after_help = "Example:\n  keystead backup list")]
     List,
 }
 

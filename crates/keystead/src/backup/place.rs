@@ -2,6 +2,7 @@
 
 use crate::exit::Failure;
 use crate::key::Session;
+use crate::secret_file;
 use keystead_client::BackupPlace;
 use std::path::PathBuf;
 use zeroize::Zeroizing;
@@ -12,7 +13,7 @@ const OWN: &str = "backups";
 /// What permits the use of a container.
 #[derive(clap::Args)]
 pub(super) struct TokenArgs {
-    /// A file with the container's SAS token; the server's own directory needs none
+    /// A file with the container's SAS token, readable by its owner alone; the server's own directory needs none
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
 }
@@ -20,8 +21,9 @@ pub(super) struct TokenArgs {
 impl TokenArgs {
     fn read(&self) -> Result<Option<Zeroizing<String>>, Failure> {
         let Some(file) = &self.token_file else { return Ok(None) };
-        let text = std::fs::read_to_string(file).map(Zeroizing::new);
-        let text = text.map_err(|e| Failure::usage(format!("cannot read {}: {e}", file.display())))?;
+        let bytes = secret_file::read(file)?;
+        let text = std::str::from_utf8(&bytes);
+        let text = text.map_err(|_| Failure::usage(format!("{} is not text: give the token alone", file.display())))?;
         Ok(Some(Zeroizing::new(text.trim().to_owned())))
     }
 }

@@ -22,6 +22,10 @@ use wrap::Kek;
 use zeroize::Zeroizing;
 
 #[derive(clap::Args)]
+#[command(after_help = "\
+Example:
+  keystead byok wrap --kek kek.pem --kid https://localhost:8443/keys/kek/VERSION \\
+    --in signing.pem --out signing.byok")]
 pub(crate) struct Args {
     #[command(subcommand)]
     command: Command,

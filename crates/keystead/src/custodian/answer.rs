@@ -2,7 +2,7 @@
 
 use super::confirm::own_share;
 use super::key::Key;
-use crate::compare;
+use crate::compare::{self, Comparison};
 use crate::domain::files;
 use crate::exit::Failure;
 use crate::new_files;
@@ -10,9 +10,10 @@ use crate::output::{self, OutputArgs, time};
 use crate::own_key::KeyArgs;
 use crate::setup::moment;
 use keystead_custody::activation::ActivationRecord;
-use keystead_custody::challenge::{Answer, Appointee, BadChallenge, MAX_TEXT, Purpose, SignedChallenge};
+use keystead_custody::challenge::{Answer, Appointee, BadChallenge, Challenge, MAX_TEXT, Purpose, SignedChallenge};
 use keystead_custody::shares::Share;
 use keystead_custody::words;
+use keystead_engine::BUILT_IN;
 use keystead_formats::security_domain::SecurityDomain;
 use std::io::Read as _;
 use std::path::PathBuf;
@@ -78,7 +79,7 @@ impl Answers {
         }
         output::note(&output::fields_text(fields(&asked, record.as_ref())));
         self.believe(&asked, record.as_ref())?;
-        self.agree(&asked.challenge().purpose)?;
+        self.agree(asked.challenge(), record.as_ref())?;
         let key = Key::open(&self.key)?;
         let share = match &record {
             Some(record) => own_share(record, &domain, &key)?.1,
@@ -117,26 +118,24 @@ impl Answers {
         if is_known(asked, record) {
             return Ok(());
         }
-        let question = "Are these the words of the node, as the server shows them?";
-        compare::agree(&challenge.node.words(), self.node.as_deref(), "--node", question)
+        compare::agree(&challenge.node.words(), self.node.as_deref(), compare::NODE)
     }
 
     /// Opening a vault that is his needs no further word; what changes who has it does.
-    fn agree(&self, purpose: &Purpose) -> Result<(), Failure> {
-        match purpose {
+    fn agree(&self, challenge: &Challenge, record: Option<&ActivationRecord>) -> Result<(), Failure> {
+        match &challenge.purpose {
             // Whose machine it is that opens the domain was always compared by its words.
             Purpose::Unseal | Purpose::Recover => Ok(()),
             Purpose::Replace { activation } => {
-                let question = "Are these the words of the activation record of the new custodians?";
-                compare::agree(&words(activation), self.words.as_deref(), "--words", question)
+                compare::agree(&words(activation), self.words.as_deref(), compare::RECORD)
             }
             Purpose::Appoint(who) => {
-                let who = appointed(who);
+                let own = record.filter(|record| record.vault == challenge.vault).and_then(own_issuer);
+                let given = self.appoint.as_deref().map(|given| quoted(&with_issuer(given, own)));
                 // Quoted, so that no two read alike in a row.
-                let given = self.appoint.as_deref().map(quoted);
-                compare::agree_to(&quoted(&who), given.as_deref(), "--appoint")
+                compare::agree_to(&quoted(&appointed(who)), given.as_deref(), APPOINTED)
             }
-            Purpose::Enrol { token } => compare::agree_to(token, self.enrol.as_deref(), "--enrol"),
+            Purpose::Enrol { token } => compare::agree_to(token, self.enrol.as_deref(), ENROLLED),
         }
     }
 
@@ -150,6 +149,35 @@ impl Answers {
             (false, Some(out)) => output::text(&format!("custodian {number} has answered: {}", out.display())),
         }
     }
+}
+
+const APPOINTED: Comparison = Comparison {
+    flag: "--appoint",
+    question: "Is this who you agree to?",
+    told: "whoever is to administer the vault tells you issuer and subject and, of a new client, the SHA-256 of its \
+           secret; `built-in` is the vault's own issuer, where you have the vault's activation record",
+};
+
+const ENROLLED: Comparison = Comparison {
+    flag: "--enrol",
+    question: "Is this the token that you agree to?",
+    told: "the operator tells you which token it is, as `[[hsm]]` names it",
+};
+
+/// The issuer of the vault's own clients, as each vault names it.
+fn own_issuer(record: &ActivationRecord) -> Option<String> {
+    record.authorities.first().map(|authority| format!("https://{authority}/{}", record.vault))
+}
+
+/// The same with the vault's own issuer in place of its short name.
+fn with_issuer(given: &[String], own: Option<String>) -> Vec<String> {
+    let mut given = given.to_vec();
+    if let (Some(issuer), Some(own)) = (given.first_mut(), own)
+        && issuer == BUILT_IN
+    {
+        *issuer = own;
+    }
+    given
 }
 
 /// Whether its words need no comparison. A node's key lies in its data directory: what a server's node never asks, and
@@ -177,20 +205,19 @@ fn fields(asked: &SignedChallenge, record: Option<&ActivationRecord>) -> Vec<(&'
         None => challenge.vault.to_string(),
     };
     let known = if is_known(asked, record) { "named by the record" } else { "not known: compare its words" };
-    let mut fields = purpose(&challenge.purpose);
+    let mut fields = purpose(&challenge.purpose, compare::at_a_terminal());
     fields.extend([
         ("vault", name),
         ("domain", challenge.domain.id().to_string()),
         ("node", format!("{} ({known})", challenge.node.id)),
-        ("words", challenge.node.words()),
         ("until", time::millis(challenge.expires.0)),
     ]);
     fields
 }
 
-/// What the share is for, in plain words.
-fn purpose(purpose: &Purpose) -> Vec<(&'static str, String)> {
-    match purpose {
+/// What the share is for, in plain words. Of what is compared, only whoever is asked sees this half.
+fn purpose(purpose: &Purpose, asked: bool) -> Vec<(&'static str, String)> {
+    let mut lines = match purpose {
         Purpose::Unseal => vec![("purpose", "unseal a vault".to_owned())],
         Purpose::Recover => {
             let what = "open the domain on a machine of the customer's: to recover, or to give others its key for HSMs";
@@ -199,7 +226,6 @@ fn purpose(purpose: &Purpose) -> Vec<(&'static str, String)> {
         Purpose::Replace { activation } => vec![
             ("purpose", "replace the custodians of a vault: you and the others".to_owned()),
             ("new record", hex::encode(activation)),
-            ("its words", words(activation)),
         ],
         Purpose::Appoint(who) => {
             let mut lines = vec![
@@ -215,7 +241,11 @@ fn purpose(purpose: &Purpose) -> Vec<(&'static str, String)> {
             ("purpose", "give a token the key that wraps the vault's HSM keys: it opens them all".to_owned()),
             ("token", output::printable(token)),
         ],
+    };
+    if !asked {
+        lines.truncate(1);
     }
+    lines
 }
 
 /// Where no record says which share is whose: the one that the key opens.
@@ -225,7 +255,7 @@ fn any_share(domain: &SecurityDomain, key: &Key) -> Result<Share, Failure> {
             return Ok(share);
         }
     }
-    Err(Failure::denied("the key opens no share of this security domain: name the right one"))
+    Err(Failure::refused("the key opens no share of this security domain: name the right one"))
 }
 
 fn refused(why: BadChallenge) -> Failure {

@@ -50,10 +50,9 @@ impl Confirm {
         let key = Key::open(&self.key)?;
         let (number, share) = own_share(&record, &domain, &key)?;
         drop(share);
-        output::note(&Shown::of(&record).text()?);
+        output::note(&Shown::of(&record).text_to_compare()?);
         output::note(&format!("\nYou are custodian {number}, and your share opens."));
-        let question = "Are these the words that the other custodians see?";
-        compare::agree(&words(&record.digest()), self.words.as_deref(), "--words", question)?;
+        compare::agree(&words(&record.digest()), self.words.as_deref(), compare::RECORD)?;
         let confirmation = key.confirm(&record)?.to_bytes();
         let Some(out) = &self.out else { return output::bytes(&confirmation) };
         new_files::write(out, &confirmation)?;
@@ -71,7 +70,7 @@ pub(crate) fn own_share(
     domain: &SecurityDomain,
     key: &Key,
 ) -> Result<(usize, Share), Failure> {
-    let stranger = || Failure::denied("the key is of nobody who is a custodian of this vault: name the right one");
+    let stranger = || Failure::refused("the key is of nobody who is a custodian of this vault: name the right one");
     let (number, custodian) = record.custodian(key.public()).ok_or_else(stranger)?;
     let thumbprint = custodian.certificate.thumbprint();
     let sealed = domain.shares.iter().find(|share| share.thumbprint == thumbprint).ok_or_else(stranger)?;

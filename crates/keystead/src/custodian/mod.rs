@@ -13,6 +13,12 @@ use crate::output::OutputArgs;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
+Examples:
+  keystead custodian confirm --record payments-domain --domain payments-domain \\
+    --key alice.key.pem --out alice.confirmation.json
+  keystead custodian answer --challenge challenge.txt --domain payments-domain \\
+    --key alice.key.pem --out alice.answer
+
 The key is PEM: PKCS#8 or PKCS#1, or PKCS#8 that is encrypted (PBES2, as
 `openssl genpkey -aes256` writes it). Its passphrase is read from
 --passphrase-file, else from the variable KEYSTEAD_CUSTODIAN_PASSPHRASE, else

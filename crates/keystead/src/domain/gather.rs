@@ -27,7 +27,11 @@ pub(super) fn gather(
     missing: usize,
     (challenge, answers): (&Path, &Path),
 ) -> Result<(), Failure> {
-    let (asked, key) = ask(record, challenge)?;
+    if !answers.is_dir() {
+        let shown = answers.display();
+        return Err(Failure::usage(format!("{shown} is no directory: make it, as the answers are put there")));
+    }
+    let (asked, key, _file) = ask(record, challenge)?;
     let (mut seen, mut missing) = (BTreeSet::new(), missing);
     while missing > 0 {
         let (share, file) = next(&asked, &key, answers, &mut seen)?;
@@ -35,7 +39,9 @@ pub(super) fn gather(
         match shares.add(share) {
             Ok(_) => {
                 missing = missing.saturating_sub(1);
-                output::note(&format!("custodian {number} has answered; {missing} more are needed"));
+                let still =
+                    if missing == 1 { "1 more is needed".to_owned() } else { format!("{missing} more are needed") };
+                output::note(&format!("custodian {number} has answered; {still}"));
             }
             Err(why) => output::note(&format!("{}: {why}", file.display())),
         }
@@ -43,20 +49,30 @@ pub(super) fn gather(
     Ok(())
 }
 
-fn ask(record: &ActivationRecord, file: &Path) -> Result<(SignedChallenge, SingleUseKey), Failure> {
+/// A challenge whose key goes with this process goes with it, too.
+struct Shown<'a>(&'a Path);
+
+impl Drop for Shown<'_> {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(self.0);
+    }
+}
+
+fn ask<'a>(record: &ActivationRecord, file: &'a Path) -> Result<(SignedChallenge, SingleUseKey, Shown<'a>), Failure> {
     let (signing, key) = (SigningKey::from_seed(&keystead_crypto::random()), SingleUseKey::generate());
     let node = NodeIdentity { id: NodeId::from_bytes(keystead_crypto::random()), key: signing.public() };
     let (vault, domain, expires) = (record.vault, record.domain_public, moment(0).now.plus_millis(PATIENCE));
     let purpose = Purpose::Recover;
     let asked = Challenge { vault, domain, single_use: key.public(), node, expires, purpose }.sign(&signing);
     new_files::write(file, format!("{}\n", asked.to_text()).as_bytes())?;
+    let shown = Shown(file);
     output::note(&format!(
         "The challenge stands in {}. No record names this machine, so each custodian compares these words:\n    {}\n\
          and runs, where his key is: keystead custodian answer --challenge FILE --domain DIR --key KEY.pem --out ANSWER",
         file.display(),
         node.words()
     ));
-    Ok((asked, key))
+    Ok((asked, key, shown))
 }
 
 /// The next answer that opens, whenever it comes.
@@ -67,7 +83,7 @@ fn next(
     seen: &mut BTreeSet<(PathBuf, u64)>,
 ) -> Result<(Share, PathBuf), Failure> {
     loop {
-        asked.check_time(moment(0).now).map_err(|e| Failure::denied(e.to_string()))?;
+        asked.check_time(moment(0).now).map_err(|e| Failure::refused(e.to_string()))?;
         for file in listed(directory)? {
             // One that was still being copied is another when it is longer.
             if seen.insert(file.clone()) {

@@ -18,6 +18,14 @@ use crate::exit::Failure;
 use crate::output::OutputArgs;
 
 #[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  keystead domain new --custodian alice.pem --custodian bob.pem \\
+    --custodian carol.pem --quorum 2 --transfer-key payments.offer.json \\
+    --policy policy.toml --out payments-domain
+  keystead domain show payments-domain
+
+All of it runs on a machine of the customer's, without a network.")]
 pub(crate) struct Args {
     #[command(subcommand)]
     command: Command,

@@ -221,8 +221,7 @@ pub(super) fn print(
 /// Whether the node whose transfer key it is is the one that its operator sees: the words are compared before anything
 /// is made, as whoever has the private half of another key would have what the vault works with.
 pub(super) fn agreed(offer: &TransferOffer, node: Option<&str>) -> Result<(), Failure> {
-    let question = "Are these the words of the node, as `keystead vault offer` showed them to its operator?";
-    compare::agree(&offer.node.words(), node, "--node", question)
+    compare::agree(&offer.node.words(), node, compare::NODE)
 }
 
 /// The offer in a file, if the node that it names signed it.

@@ -56,7 +56,7 @@ impl QuorumArgs {
             let key_of = Key::read(key, passphrase_file.as_deref())?;
             let named = |failure: Failure| failure.about(key.display());
             let (_, share) = own_share(&record, &domain, &key_of).map_err(named)?;
-            shares.add(share).map_err(|e| named(Failure::denied(e.to_string())))?;
+            shares.add(share).map_err(|e| named(Failure::refused(e.to_string())))?;
         }
         if let (Some(challenge), Some(answers)) = (&self.challenge, &self.answers) {
             let missing = usize::from(record.quorum.required()).saturating_sub(self.key.len());
@@ -64,7 +64,7 @@ impl QuorumArgs {
         }
         let secrets = open_domain(&domain, &shares).map_err(|e| {
             let (id, name) = (record.domain_public.id(), &record.name);
-            Failure::denied(format!("the security domain {id} of '{name}' stays shut: {e}"))
+            Failure::refused(format!("the security domain {id} of '{name}' stays shut: {e}"))
         })?;
         if secrets.key.public() != record.domain_public || secrets.working.digest() != record.working_keys {
             return Err(Failure::check(

@@ -123,10 +123,19 @@ impl<'a> Shown<'a> {
 
     /// The whole of it, for people: the policy as the server will read it.
     pub(crate) fn text(&self) -> Result<String, Failure> {
+        self.text_of(self.fields())
+    }
+
+    /// The same without the words, for whoever has yet to compare them.
+    pub(crate) fn text_to_compare(&self) -> Result<String, Failure> {
+        self.text_of(self.fields().into_iter().filter(|(name, _)| !matches!(*name, "words" | "digest")).collect())
+    }
+
+    fn text_of(&self, fields: Vec<(&'static str, String)>) -> Result<String, Failure> {
         let policy = serde_json::to_string_pretty(self.policy)
             .map_err(|e| Failure::unavailable(format!("the policy cannot be shown: {e}")))?;
         let policy: Vec<String> = policy.lines().map(output::printable).collect();
-        Ok(format!("{}\npolicy\n{}", output::fields_text(self.fields()), policy.join("\n")))
+        Ok(format!("{}\npolicy\n{}", output::fields_text(fields), policy.join("\n")))
     }
 }
 

@@ -19,6 +19,9 @@ use std::path::PathBuf;
 pub(crate) const WORKER: &str = "hsm-worker";
 
 #[derive(clap::Args)]
+#[command(after_help = "\
+Example:
+  keystead hsm probe --config /etc/keystead/keystead.toml")]
 pub(crate) struct Args {
     #[command(subcommand)]
     command: Command,

@@ -113,7 +113,7 @@ pub(crate) fn failure(e: HsmError) -> Failure {
         | HsmError::Setting { .. }
         | HsmError::NotRsa => Failure::usage(text),
         HsmError::NotExported(NotExported::Lacks { .. } | NotExported::Step { .. }) => Failure::check(text),
-        HsmError::NotExported(_) | HsmError::PinRefused => Failure::denied(text),
+        HsmError::NotExported(_) | HsmError::PinRefused => Failure::refused(text),
         _ => Failure::unavailable(text),
     }
 }

@@ -171,20 +171,16 @@ impl Plan {
     }
 }
 
-/// Refusals that say that the vault is there and cannot be used now, as `--wait` waits for it.
-const NOT_NOW: &[&str] = &["VaultSealed", "VaultNotActivated"];
-
 /// The exit code of a call's failure.
 pub(crate) fn failure(e: &ClientError) -> Failure {
     use ClientError as E;
     let text = output::printable(&e.to_string());
     match e {
         E::Proposed { proposal, .. } => Failure::proposed(crate::approval::told(proposal)),
-        E::Refused { code, .. } if NOT_NOW.contains(&code.as_str()) => Failure::unavailable(text),
-        E::Refused { status: 401 | 403 | 404 | 409, .. } | E::LoginFailed { .. } => Failure::denied(text),
-        E::Refused { status: 400..=428 | 430..=499, .. } => Failure::usage(text),
+        E::Refused { status, code, inner, .. } => Failure::by_server(*status, code, inner.as_deref(), text),
+        E::LoginFailed { .. } => Failure::refused(text),
         E::BadUrl { .. } | E::BadArgument(_) | E::BadCa(_) | E::NoRoots => Failure::usage(text),
-        E::Connect { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => Failure::denied(text),
+        E::Connect { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => Failure::refused(text),
         _ => Failure::unavailable(text),
     }
 }
@@ -235,7 +231,7 @@ mod tests {
     #[test]
     fn a_vault_that_cannot_be_used_now_is_unavailable_and_no_denial() {
         for (word, expected) in
-            [("VaultSealed", exit::UNAVAILABLE), ("VaultNotActivated", exit::UNAVAILABLE), ("Forbidden", exit::DENIED)]
+            [("VaultSealed", exit::UNAVAILABLE), ("VaultNotActivated", exit::UNAVAILABLE), ("Forbidden", exit::REFUSED)]
         {
             let (code, message) = (word.to_owned(), String::new());
             let refused = ClientError::Refused { status: 403, code, inner: None, message, receipt: None };

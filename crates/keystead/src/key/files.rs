@@ -1,10 +1,10 @@
 //! Where values come from and go to: files, standard input and output.
 
 use crate::exit::Failure;
+use crate::new_files;
 use crate::output;
 use keystead_crypto::Hash;
 use std::io::{Read, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
@@ -65,17 +65,20 @@ impl OutArgs {
     pub(crate) fn write(&self, bytes: &[u8]) -> Result<(), Failure> {
         match &self.out {
             None => output::bytes(bytes),
-            Some(file) => {
-                write(file, bytes).map_err(|e| Failure::unavailable(format!("cannot write {}: {e}", file.display())))
-            }
+            Some(file) if is_special(file) => write_into(file, bytes)
+                .map_err(|e| Failure::unavailable(format!("cannot write {}: {e}", file.display()))),
+            Some(file) => new_files::replace(file, bytes),
         }
     }
 }
 
-/// In place, so that a device or a pipe can be named too.
-fn write(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true).mode(0o600).open(file)?.write_all(bytes)
+/// A device or a pipe.
+fn is_special(file: &Path) -> bool {
+    std::fs::metadata(file).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
+}
+
+fn write_into(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    std::fs::OpenOptions::new().write(true).open(file)?.write_all(bytes)
 }
 
 fn hash(with: Hash, mut from: impl Read, name: &str) -> Result<Vec<u8>, Failure> {

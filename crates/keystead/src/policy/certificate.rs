@@ -27,8 +27,10 @@ pub(crate) struct Args {
 #[derive(clap::Subcommand)]
 enum Command {
     /// List the certificates that vouch for clients
+    #[command(after_help = "Example:\n  keystead certificate list")]
     List,
     /// Believe the client certificates that a CA vouches for, or one that vouches for itself
+    #[command(after_help = "Example:\n  keystead certificate add ca.pem --subject dns")]
     Add {
         /// The certificate, PEM
         file: PathBuf,
@@ -40,6 +42,7 @@ enum Command {
         only: Vec<String>,
     },
     /// Believe them no more, from now on
+    #[command(after_help = "Example:\n  keystead certificate remove THUMBPRINT")]
     Remove {
         /// SHA-256 of the certificate, hex
         thumbprint: String,

@@ -30,8 +30,10 @@ pub(crate) struct Args {
 #[derive(clap::Subcommand)]
 enum Command {
     /// List the vault's own clients and their credentials
+    #[command(after_help = "Example:\n  keystead client list")]
     List,
     /// Create a client
+    #[command(after_help = "Example:\n  keystead client create payments --secret")]
     Create {
         /// Name people read
         name: String,
@@ -39,11 +41,13 @@ enum Command {
         proof: Proof,
     },
     /// Remove a client; its tokens are refused from now on
+    #[command(after_help = "Example:\n  keystead client remove 6f1c2f0e-5d0b-4f0e-9a53-0d7c3f9b2a11")]
     Remove {
         /// Its id
         id: String,
     },
     /// Give a client another credential
+    #[command(after_help = "Example:\n  keystead client add-credential 6f1c2f0e-5d0b-4f0e-9a53-0d7c3f9b2a11 --secret")]
     AddCredential {
         /// The client's id
         id: String,
@@ -51,6 +55,7 @@ enum Command {
         proof: Proof,
     },
     /// Take a credential away; the client's tokens are refused from now on
+    #[command(after_help = "Example:\n  keystead client remove-credential CLIENT CREDENTIAL")]
     RemoveCredential {
         /// The client's id
         id: String,

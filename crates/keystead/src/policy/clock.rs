@@ -25,8 +25,10 @@ pub(crate) struct Args {
 #[derive(clap::Subcommand)]
 enum Command {
     /// Show what the server's clock says, and whether it is doubted
+    #[command(after_help = "Example:\n  keystead clock show")]
     Show,
     /// Say that the server's clock is right, so that what waits for it goes on
+    #[command(after_help = "Example:\n  keystead clock confirm 2027-01-31T12:00:00Z")]
     Confirm {
         /// What time it is now; refused if the server's clock is more than an hour from it
         #[arg(value_name = "TIME", value_parser = millis)]

@@ -27,10 +27,12 @@ pub(crate) struct Args {
 #[derive(clap::Subcommand)]
 enum Command {
     /// List the issuers whose tokens are believed
+    #[command(after_help = "Example:\n  keystead issuer list --output json")]
     List,
     /// Believe an issuer's tokens
     Add(Add),
     /// Believe them no more, from now on
+    #[command(after_help = "Example:\n  keystead issuer remove https://ci.example")]
     Remove {
         /// `iss` of its tokens
         iss: String,
@@ -38,6 +40,11 @@ enum Command {
 }
 
 #[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  keystead issuer add https://login.example/tenant/v2.0 \\
+    --audience https://vault.example --subject-claim oid
+  keystead issuer add https://ci.example --audience keystead --jwks keys.json")]
 struct Add {
     /// `iss` of its tokens, compared exactly
     iss: String,

@@ -24,8 +24,12 @@ pub(crate) struct Args {
 #[derive(clap::Subcommand)]
 enum Command {
     /// Show who is believed and who may do what
+    #[command(after_help = "Example:\n  keystead policy show --output json")]
     Show,
     /// Refuse tokens that were issued before a time
+    #[command(
+        after_help = "Example:\n  keystead policy revoke https://login.example/tenant/v2.0 --before 2027-01-31T12:00:00Z"
+    )]
     Revoke {
         /// `iss` of the tokens; `built-in` means the vault's own
         issuer: String,

@@ -20,12 +20,13 @@ use keystead_crypto::sealed::{Sealer, Usage};
 use keystead_custody::BackupKey;
 use keystead_engine::{NotTold, Told};
 use keystead_formats::backup::{Header, MAX_START, Said};
-use keystead_model::VaultId;
+use keystead_model::{VaultId, VaultKind};
 use report::Report;
 use scratch::Scratch;
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
+use tokio::signal::unix::{SignalKind, signal};
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -82,11 +83,17 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         None => None,
     };
     let hsms = args.hsm.as_deref().map(config::read_hsm).transpose()?.unwrap_or_default();
+    if opened.record.kind == VaultKind::Hsm && hsms.is_empty() {
+        return Err(Failure::usage("the vault is of kind hsm: name empty tokens for its keys (--hsm FILE)"));
+    }
     let directory = scratch::Directory::new(&args.scratch, args.keep)?;
     let work = rehearsed(&args, opened, (said, told), inventory, hsms, &directory);
+    let mut stop =
+        signal(SignalKind::terminate()).map_err(|e| Failure::unavailable(format!("cannot be told to stop: {e}")))?;
     let report = tokio::select! {
         done = work => done?,
         _ = tokio::signal::ctrl_c() => return Err(Failure::unavailable("the rehearsal was broken off")),
+        _ = stop.recv() => return Err(Failure::unavailable("the rehearsal was broken off")),
     };
     drop(directory);
     report.print(args.output)?;

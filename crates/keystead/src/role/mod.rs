@@ -78,7 +78,7 @@ async fn find(session: &Session, role: &str) -> Result<RoleDefinition, Failure> 
     let named = |r: &RoleDefinition| r.name.eq_ignore_ascii_case(role) || r.properties.role_name == role;
     let found = all(session).await?.0.into_iter().find(named);
     found.ok_or_else(|| {
-        Failure::denied(format!("there is no role '{role}': `keystead role list` shows those there are"))
+        Failure::refused(format!("there is no role '{role}': `keystead role list` shows those there are"))
     })
 }
 

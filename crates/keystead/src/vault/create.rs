@@ -12,8 +12,9 @@ use serde::Serialize;
 use std::path::PathBuf;
 use zeroize::Zeroizing;
 
+// A policy is taken from the page as it stands: no line of it is broken.
 #[derive(clap::Args)]
-#[command(after_help = format!("\
+#[command(term_width = 0, after_help = format!("\
 Examples:
   keystead vault create payments --authority payments.vault.example \\
     --policy policy.toml

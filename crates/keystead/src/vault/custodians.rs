@@ -1,14 +1,15 @@
 //! What the custodians of an open vault agree on: others in their place, another administrator. The operator asks and
 //! brings their answers; alone he can do neither.
 
-use super::quorum::DomainFiles;
+use super::quorum::{DomainFiles, Replacement};
 use super::{name, rotate};
 use crate::exit::Failure;
 use crate::key::connection::failure;
 use crate::new_files;
 use crate::output::{self, OutputArgs};
-use crate::unseal::{answer, in_words, report};
+use crate::unseal::{all_taken, answer, in_words, report};
 use keystead_client::{AskedInfo, OperatorClient};
+use keystead_engine::BUILT_IN;
 use keystead_model::Name;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -41,6 +42,9 @@ pub(super) struct Replace {
     /// A new file for the challenge
     #[arg(long, value_name = "FILE", requires = "domain")]
     out: Option<PathBuf>,
+    /// Also if the custodians are asked about others: that challenge and its answers are discarded
+    #[arg(long, requires = "domain")]
+    again: bool,
     /// What `keystead custodian answer` printed; repeat for more
     #[arg(long, value_name = "FILE")]
     answer: Vec<PathBuf>,
@@ -80,6 +84,9 @@ pub(super) struct Appoint {
     /// A new file for the challenge
     #[arg(long, value_name = "FILE", requires = "who")]
     out: Option<PathBuf>,
+    /// Also if the custodians are asked about somebody else: that challenge and its answers are discarded
+    #[arg(long, conflicts_with = "answer")]
+    again: bool,
     /// What `keystead custodian answer` printed; repeat for more
     #[arg(long, value_name = "FILE", conflicts_with = "who")]
     answer: Vec<PathBuf>,
@@ -92,20 +99,21 @@ struct Appointment<'a> {
     subject: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     secret_sha256: Option<&'a str>,
+    again: bool,
 }
 
 impl Replace {
     pub(super) async fn run(self, client: &OperatorClient, shown: OutputArgs) -> Result<(), Failure> {
-        let Self { name, domain, out, answer: files, no_wait } = self;
+        let Self { name, domain, out, again, answer: files, no_wait } = self;
         if let Some(domain) = domain {
-            let body = DomainFiles::read(&domain)?;
+            let body = Replacement { domain: DomainFiles::read(&domain)?, again };
             let asked = client.ask_replacement(&name, &body).await.map_err(|e| failure(&e))?.value;
             return ask(&asked, &format!("keystead vault replace-custodians {name}"), out.as_deref(), shown);
         }
         let answers = files.iter().map(|file| answer(file)).collect::<Result<Vec<_>, _>>()?;
         let done = client.answer_replacement(&name, &answers).await.map_err(|e| failure(&e))?.value;
         if done.asked.is_some() {
-            return report(&name, &files, &done, shown);
+            return report(&name, &files, &done, "", shown);
         }
         let told = |text: &str| if shown.is_json() { Ok(()) } else { output::text(text) };
         told(
@@ -115,7 +123,10 @@ impl Replace {
             rotate::follow(client, &name, told).await?;
             told("done: everything is sealed under the new root, and nothing opens with the custodians of before")?;
         }
-        if shown.is_json() { output::json(&done) } else { Ok(()) }
+        if shown.is_json() {
+            output::json(&done)?;
+        }
+        all_taken(&files, &done)
     }
 }
 
@@ -127,19 +138,16 @@ impl Appoint {
         }
         let answers = self.answer.iter().map(|file| answer(file)).collect::<Result<Vec<_>, _>>()?;
         let done = client.answer_appointment(&self.name, &answers).await.map_err(|e| failure(&e))?.value;
-        report(&self.name, &self.answer, &done, shown)?;
-        if done.asked.is_none() && !shown.is_json() {
-            return output::text("the custodians have appointed an administrator");
-        }
-        Ok(())
+        report(&self.name, &self.answer, &done, "the custodians have appointed an administrator", shown)
     }
 
     fn body(&self) -> Option<Appointment<'_>> {
         if let Some([issuer, subject]) = self.principal.as_deref() {
-            return Some(Appointment { issuer, subject, secret_sha256: None });
+            return Some(Appointment { issuer, subject, secret_sha256: None, again: self.again });
         }
         let subject = self.client.as_deref()?;
-        Some(Appointment { issuer: "built-in", subject, secret_sha256: self.secret_sha256.as_deref() })
+        let secret_sha256 = self.secret_sha256.as_deref();
+        Some(Appointment { issuer: BUILT_IN, subject, secret_sha256, again: self.again })
     }
 }
 

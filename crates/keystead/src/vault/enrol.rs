@@ -4,7 +4,7 @@ use super::custodians::ask;
 use super::{name, show};
 use crate::exit::Failure;
 use crate::key::connection::failure;
-use crate::output::{self, OutputArgs};
+use crate::output::OutputArgs;
 use crate::unseal::{answer, report};
 use keystead_client::OperatorClient;
 use keystead_model::Name;
@@ -33,6 +33,9 @@ pub(super) struct Enrol {
     /// Of a vault of custodians: a new file for the challenge
     #[arg(long, value_name = "FILE", requires = "token")]
     out: Option<PathBuf>,
+    /// Also if the custodians are asked about another token: that challenge and its answers are discarded
+    #[arg(long, requires = "token")]
+    again: bool,
     /// What `keystead custodian answer` printed; repeat for more
     #[arg(long, value_name = "FILE")]
     answer: Vec<PathBuf>,
@@ -40,7 +43,7 @@ pub(super) struct Enrol {
 
 impl Enrol {
     pub(super) async fn run(self, client: &OperatorClient, shown: OutputArgs) -> Result<(), Failure> {
-        let Self { name, token, out, answer: files } = self;
+        let Self { name, token, out, again, answer: files } = self;
         let custody = client.vault(&name).await.map_err(|e| failure(&e))?.value.custody;
         if custody != "quorum" {
             let Some(token) = token else {
@@ -53,15 +56,11 @@ impl Enrol {
             return show(client, &name, shown).await;
         }
         if let Some(token) = token {
-            let asked = client.ask_enrolment(&name, &token).await.map_err(|e| failure(&e))?.value;
+            let asked = client.ask_enrolment(&name, &token, again).await.map_err(|e| failure(&e))?.value;
             return ask(&asked, &format!("keystead vault enrol {name}"), out.as_deref(), shown);
         }
         let answers = files.iter().map(|file| answer(file)).collect::<Result<Vec<_>, _>>()?;
         let done = client.answer_enrolment(&name, &answers).await.map_err(|e| failure(&e))?.value;
-        report(&name, &files, &done, shown)?;
-        if done.asked.is_none() && !shown.is_json() {
-            return output::text("the custodians have agreed, and the token has the vault's wrapping key");
-        }
-        Ok(())
+        report(&name, &files, &done, "the custodians have agreed, and the token has the vault's wrapping key", shown)
     }
 }

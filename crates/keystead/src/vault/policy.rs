@@ -13,8 +13,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// A file that is a policy; it stands in `--help` as it is.
-pub(crate) const EXAMPLE: &str = r#"# Whose subjects and groups the GUIDs of Azure's tools mean in role assignments: the vault's own issuer (the default), or
-# one below whose subjects and groups have GUIDs of one space that none of them chooses, as Entra ID's object ids are.
+pub(crate) const EXAMPLE: &str = r#"# Whose subjects and groups the GUIDs of Azure's tools mean in role
+# assignments: the vault's own issuer (the default), or one below whose
+# subjects and groups have GUIDs of one space that none of them chooses, as
+# Entra ID's object ids are.
 directory = "built-in"
 
 # Who may act on the vault itself and on its roles: at least one.
@@ -38,8 +40,9 @@ principal.issuer = "built-in"
 principal.subject = "6f1c2f0e-5d0b-4f0e-9a53-0d7c3f9b2a11"
 
 # Others whose tokens are believed, with their P-256 keys as in a JWK. With
-# metadata = "https://login.example/tenant/v2.0/.well-known/openid-configuration"
-# its keys are fetched, where the node's configuration allows it.
+# metadata =
+# "https://login.example/tenant/v2.0/.well-known/openid-configuration" its
+# keys are fetched, where the node's configuration allows it.
 [[issuers]]
 iss = "https://login.example/tenant/v2.0"
 audiences = ["https://vault.example"]
@@ -51,7 +54,8 @@ kid = "1"
 x = "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU"
 y = "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"
 
-# Whose signatures can be needed (docs/approvals.md): keys of Ed25519 or P-256.
+# Whose signatures can be needed (docs/approvals.md): keys of Ed25519 or
+# P-256.
 [[approvers]]
 name = "alice"
 key = """

@@ -83,6 +83,15 @@ pub(super) struct DomainFiles {
     transfer: String,
 }
 
+/// The domain of other custodians.
+#[derive(Serialize)]
+pub(super) struct Replacement {
+    #[serde(flatten)]
+    pub(super) domain: DomainFiles,
+    /// Also in place of a challenge about others.
+    pub(super) again: bool,
+}
+
 impl DomainFiles {
     /// From the directory that `domain new` made.
     pub(super) fn read(domain: &Path) -> Result<Self, Failure> {

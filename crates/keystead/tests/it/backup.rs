@@ -93,10 +93,23 @@ fn the_command_line_backs_up_verifies_lists_shows_and_restores() {
     let cut = place.cli(&["backup", "verify", &folder]);
     assert_eq!(cut.status.code(), Some(1), "{}", String::from_utf8_lossy(&cut.stderr));
     assert!(String::from_utf8_lossy(&cut.stderr).contains("cut short"));
+    // So is what is none from its first byte on, or has another header.
+    let altered: Vec<u8> = whole.iter().enumerate().map(|(at, byte)| byte ^ u8::from(at == 40)).collect();
+    for bytes in [b"".as_slice(), b"not a backup".as_slice(), &altered[..]] {
+        fs::write(&file, bytes).unwrap();
+        let bad = place.cli(&["backup", "verify", &folder, "--output", "json"]);
+        assert_eq!(bad.status.code(), Some(1), "{}", String::from_utf8_lossy(&bad.stderr));
+        let error: serde_json::Value = serde_json::from_slice(last_line(&bad.stderr)).unwrap();
+        assert_eq!(error["error"]["exit_code"], 1, "{error}");
+    }
     let audit = table(&place, &["audit", "tail", "-n", "50"]);
     for action in ["backup/start", "backup/continue", "restore/start", "keys/restore-from-backup"] {
         assert!(audit.contains(action), "{audit}");
     }
+}
+
+fn last_line(bytes: &[u8]) -> &[u8] {
+    bytes.trim_ascii_end().rsplit(|byte| *byte == b'\n').next().unwrap()
 }
 
 /// Keys enough for work that takes a while.

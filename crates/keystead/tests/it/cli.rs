@@ -84,6 +84,32 @@ fn a_key_is_listed_deleted_recovered_and_purged_and_exit_codes_tell_why_not() {
 }
 
 #[test]
+fn with_json_an_error_is_one_object_on_standard_error() {
+    let place = Place::new();
+    let server = place.dev();
+    let error = |words: &[&str], exit: i32| -> serde_json::Value {
+        let done = place.cli(&[words, &["--output", "json"]].concat());
+        assert!(code(&done) == Some(exit) && done.stdout.is_empty(), "{done:?}");
+        let said: serde_json::Value = serde_json::from_slice(&done.stderr).unwrap();
+        assert_eq!(said["error"]["exit_code"], exit, "{said}");
+        assert!(!said["error"]["message"].as_str().unwrap().is_empty(), "{said}");
+        said["error"].clone()
+    };
+    assert_eq!(error(&["key", "show", "nothing"], 3)["code"], "KeyNotFound");
+    assert_eq!(error(&["key", "show", "k", "--vault", "nonsense"], 2)["code"], "Usage");
+    assert_eq!(error(&["key", "sgin"], 2)["code"], "Usage");
+    // What is sealed is so to the operator and to clients.
+    let socket = place.data.join("operator.sock");
+    let socket = ["--socket", socket.to_str().unwrap()];
+    text(&place.cli(&[&["vault", "seal", "dev"][..], &socket].concat()));
+    assert_eq!(error(&["key", "list"], 4)["code"], "VaultSealed");
+    let operator = error(&[&["vault", "rotate-root", "dev"][..], &socket].concat(), 4);
+    assert_eq!(operator["innererror"]["code"], "VaultSealed");
+    assert!(server.stop().success());
+    assert_eq!(error(&[&["vault", "list"][..], &socket].concat(), 4)["code"], "Unavailable");
+}
+
+#[test]
 fn a_search_finds_the_records_that_fit_page_by_page() {
     let place = Place::new();
     let _server = place.dev();

@@ -83,8 +83,8 @@ struct ErasureDocument {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct TokenDocument {
-    pub(super) token: String,
+struct TokenDocument {
+    token: String,
 }
 
 #[derive(Deserialize)]

@@ -292,12 +292,14 @@ fn refused(why: &OperateError) -> Reply {
         | OperateError::NotReplaced(_)
         | OperateError::NotAppointed { .. }
         | OperateError::NotAClient
+        | OperateError::NoTokens
         | OperateError::Confirmation { .. } => Reply::error(StatusCode::BAD_REQUEST, "BadParameter", None, text),
         OperateError::AwaitsActivation => conflict("AwaitsActivation"),
         OperateError::AwaitsQuorum { .. } | OperateError::WithCustodians => conflict("AwaitsQuorum"),
         OperateError::NoCustodians { .. } => conflict("NoCustodians"),
         OperateError::JobsRunning => conflict("JobsRunning"),
-        OperateError::NotAsked => conflict("NotAsked"),
+        OperateError::NotAsked { .. } => conflict("NotAsked"),
+        OperateError::AskedElse { .. } => conflict("AskedElse"),
         OperateError::Domain(_) => conflict("UnsealFailed"),
         OperateError::Kept { .. } => {
             Reply::error(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", Some("SharesKept"), text)
@@ -305,7 +307,12 @@ fn refused(why: &OperateError) -> Reply {
         OperateError::UnknownToken { .. } => conflict("UnknownToken"),
         OperateError::OtherClass { .. } => conflict("OtherClass"),
         OperateError::NoHsm => conflict("NoHsm"),
-        OperateError::WrongState { .. } | OperateError::Closed { .. } => conflict("WrongState"),
+        // The words that its clients get, too.
+        OperateError::Closed { .. } | OperateError::WrongState { state: "sealed", needed: "open" } => {
+            conflict("VaultSealed")
+        }
+        OperateError::WrongState { state: "inactive", needed: "open" } => conflict("VaultNotActivated"),
+        OperateError::WrongState { .. } => conflict("WrongState"),
         OperateError::NoPath { .. } => conflict("NoUnsealPath"),
         OperateError::Path(_) | OperateError::NoPathOpens { .. } => conflict("UnsealFailed"),
         OperateError::UnknownPath { .. } => conflict("UnknownPath"),

@@ -18,9 +18,9 @@ pub(super) enum Ask {
     Activate(Box<DomainActivation>, Box<Ids>),
     Confirm(Vec<Vec<u8>>),
     Challenge,
-    Replace(Box<DomainFiles>),
-    Appoint(Appointee),
-    Enrol(String),
+    Replace(Box<DomainFiles>, bool),
+    Appoint(Appointee, bool),
+    Enrol(String, bool),
     Answer(ActKind, Vec<String>),
 }
 
@@ -38,6 +38,17 @@ struct ReplacementDocument {
     record: String,
     security_domain: String,
     transfer: String,
+    /// Also in place of a challenge about others.
+    #[serde(default)]
+    again: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EnrolmentDocument {
+    token: String,
+    #[serde(default)]
+    again: bool,
 }
 
 #[derive(Deserialize)]
@@ -48,6 +59,8 @@ struct AppointmentDocument {
     /// SHA-256 of the secret of a new client of the vault's own, in hexadecimal digits.
     #[serde(default)]
     secret_sha256: Option<String>,
+    #[serde(default)]
+    again: bool,
 }
 
 /// The files as `keystead domain new` wrote them: each is text.
@@ -106,12 +119,13 @@ pub(super) fn ask(parts: &Parts<'_>) -> Result<ask::Ask, BadParameter> {
 }
 
 pub(super) fn replace(parts: &Parts<'_>) -> Result<ask::Ask, BadParameter> {
-    let ReplacementDocument { record, security_domain, transfer } = body(parts)?;
-    Ok(ask::Ask::Quorum(name(parts)?, Ask::Replace(Box::new(domain_files(record, security_domain, transfer)))))
+    let ReplacementDocument { record, security_domain, transfer, again } = body(parts)?;
+    let new = Box::new(domain_files(record, security_domain, transfer));
+    Ok(ask::Ask::Quorum(name(parts)?, Ask::Replace(new, again)))
 }
 
 pub(super) fn appoint(parts: &Parts<'_>) -> Result<ask::Ask, BadParameter> {
-    let AppointmentDocument { issuer, subject, secret_sha256 } = body(parts)?;
+    let AppointmentDocument { issuer, subject, secret_sha256, again } = body(parts)?;
     if !is_name(&issuer) || !is_name(&subject) {
         return Err(BadParameter::Malformed { what: "issuer and subject", expected: A_NAME });
     }
@@ -119,15 +133,15 @@ pub(super) fn appoint(parts: &Parts<'_>) -> Result<ask::Ask, BadParameter> {
     let expected = "64 hexadecimal digits";
     let bad = BadParameter::Malformed { what: "secret_sha256", expected };
     let secret = secret_sha256.map(|text| digest(text).ok_or(bad)).transpose()?;
-    Ok(ask::Ask::Quorum(name(parts)?, Ask::Appoint(Appointee { issuer, subject, secret })))
+    Ok(ask::Ask::Quorum(name(parts)?, Ask::Appoint(Appointee { issuer, subject, secret }, again)))
 }
 
 pub(super) fn enrol(parts: &Parts<'_>) -> Result<ask::Ask, BadParameter> {
-    let ask::TokenDocument { token } = body(parts)?;
+    let EnrolmentDocument { token, again } = body(parts)?;
     if !is_name(&token) {
         return Err(BadParameter::Malformed { what: "token", expected: A_NAME });
     }
-    Ok(ask::Ask::Quorum(name(parts)?, Ask::Enrol(token)))
+    Ok(ask::Ask::Quorum(name(parts)?, Ask::Enrol(token, again)))
 }
 
 /// Answers to a challenge of this kind; none where what they agreed to is tried again.
@@ -161,9 +175,15 @@ pub(super) async fn perform(instance: &Instance, name: &str, ask: Ask, at: Momen
         }
         Ask::Confirm(files) => instance.confirm(name, &files, at).await.map(|v| view::one(&v)),
         Ask::Challenge => instance.ask_quorum(name, at).await.map(|asked| Body::json(&shown(&asked))),
-        Ask::Replace(new) => instance.ask_replacement(name, *new, at).await.map(|asked| Body::json(&shown(&asked))),
-        Ask::Appoint(who) => instance.ask_appointment(name, who, at).await.map(|asked| Body::json(&shown(&asked))),
-        Ask::Enrol(token) => instance.ask_enrolment(name, &token, at).await.map(|asked| Body::json(&shown(&asked))),
+        Ask::Replace(new, again) => {
+            instance.ask_replacement(name, *new, again, at).await.map(|asked| Body::json(&shown(&asked)))
+        }
+        Ask::Appoint(who, again) => {
+            instance.ask_appointment(name, who, again, at).await.map(|asked| Body::json(&shown(&asked)))
+        }
+        Ask::Enrol(token, again) => {
+            instance.ask_enrolment(name, &token, again, at).await.map(|asked| Body::json(&shown(&asked)))
+        }
         Ask::Answer(kind, answers) => {
             instance.answer_quorum(name, kind, &answers, at).await.map(|done| answered(&done))
         }

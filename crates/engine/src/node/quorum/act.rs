@@ -2,6 +2,7 @@
 
 use super::super::appoint::Appointment;
 use super::super::replace::Replacement;
+use crate::operate::OperateError;
 use keystead_custody::challenge::Purpose;
 use keystead_model::Action;
 
@@ -48,6 +49,17 @@ impl Act {
 }
 
 impl ActKind {
+    /// Nobody is asked for this.
+    pub(super) const fn not_asked(self) -> OperateError {
+        let ask = match self {
+            Self::Unseal => "keystead unseal NAME",
+            Self::Replace => "keystead vault replace-custodians NAME --domain DIR",
+            Self::Appoint => "keystead vault appoint NAME --principal ISSUER SUBJECT",
+            Self::Enrol => "keystead vault enrol NAME --token TOKEN",
+        };
+        OperateError::NotAsked { ask }
+    }
+
     /// What is written when custodians are asked.
     pub(super) const fn asked(self) -> Action {
         match self {

@@ -4,7 +4,7 @@ use super::act::{Act, ActKind};
 use crate::node::StoreSays;
 use crate::operate::OperateError;
 use keystead_custody::activation::ActivationRecord;
-use keystead_custody::challenge::{Answer, BadChallenge, SignedChallenge, SingleUseKey};
+use keystead_custody::challenge::{Answer, BadChallenge, Purpose, SignedChallenge, SingleUseKey};
 use keystead_custody::shares::{Gathering, ShareError};
 use keystead_custody::{DomainId, DomainSecrets, open_domain};
 use keystead_formats::security_domain::SecurityDomain;
@@ -69,13 +69,18 @@ impl Asking {
 pub(super) type Taken = Result<u8, BadChallenge>;
 
 impl Pending {
-    /// Who is there already and answers again, so that what failed is tried again, is not refused.
-    pub(super) fn take(&mut self, answer: &str, all_there: bool, now: Time) -> Taken {
+    /// Who is there already and may answer again, so that what failed is tried again.
+    pub(super) fn may_come_again(&self) -> Vec<u8> {
+        if self.missing() == 0 { self.shares.numbers().collect() } else { self.unrecorded.clone() }
+    }
+
+    /// Each of those once: who answers twice at a time is named.
+    pub(super) fn take(&mut self, answer: &str, again: &mut Vec<u8>, now: Time) -> Taken {
         let share = Answer::parse_text(answer)?.open(&self.challenge, &self.key, now)?;
         let number = share.number();
         match self.shares.add(share) {
             Ok(_) => self.unrecorded.push(number),
-            Err(ShareError::Duplicate { number }) if all_there || self.unrecorded.contains(&number) => {}
+            Err(ShareError::Duplicate { number }) if again.contains(&number) => again.retain(|one| *one != number),
             Err(why) => return Err(why.into()),
         }
         Ok(number)
@@ -97,6 +102,18 @@ impl Pending {
     pub(super) fn missing(&self) -> u8 {
         let given = u8::try_from(self.shares.numbers().count()).unwrap_or(u8::MAX);
         self.record.quorum.required().saturating_sub(given)
+    }
+
+    /// That it is out, to whoever asks for something else.
+    pub(super) fn stands(&self) -> OperateError {
+        let asked = self.challenge.challenge();
+        let what = match &asked.purpose {
+            Purpose::Unseal | Purpose::Recover => "to open the vault".to_owned(),
+            Purpose::Replace { .. } => "about other new custodians".to_owned(),
+            Purpose::Appoint(who) => format!("about subject {:?} of {:?}", who.subject, who.issuer),
+            Purpose::Enrol { token } => format!("about the token {token:?}"),
+        };
+        OperateError::AskedElse { what, given: self.shares.numbers().collect(), expires: asked.expires }
     }
 
     pub(super) fn view(&self) -> Asked {

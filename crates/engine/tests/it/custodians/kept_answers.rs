@@ -102,7 +102,7 @@ async fn shares_of_a_vault_that_is_damaged_are_forgotten_at_once() {
         let refused = answer(&node, ActKind::Unseal, &given).await.unwrap_err();
         assert!(matches!(refused, OperateError::Damaged), "{refused}");
         let refused = answer(&node, ActKind::Unseal, &given).await.unwrap_err();
-        assert!(matches!(refused, OperateError::NotAsked), "{refused}");
+        assert!(matches!(refused, OperateError::NotAsked { .. }), "{refused}");
     }
 }
 
@@ -114,7 +114,55 @@ async fn shares_are_kept_until_their_challenge_expires_and_no_longer() {
     kept(answer(&node, ActKind::Unseal, &given).await);
     let late = at(T0.plus_millis(3_600_000));
     let refused = node.instance.answer_quorum(HELD, ActKind::Unseal, &[], late).await.unwrap_err();
-    assert!(matches!(refused, OperateError::NotAsked), "{refused}");
+    assert!(matches!(refused, OperateError::NotAsked { .. }), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_custodian_who_answers_twice_at_once_is_named_as_if_one_by_one() {
+    let (node, made) = held().await;
+    let given = sealed(&node, &made).await;
+    let duplicate = |done: &Answered, nth: usize| {
+        let why = done.answers[nth].as_ref().unwrap_err().to_string();
+        assert!(why.contains("custodian 1 was given twice"), "{why}");
+    };
+    let done = answer(&node, ActKind::Unseal, &[given[0].clone(), given[0].clone()]).await.unwrap();
+    assert_eq!((done.answers[0].as_ref().ok(), done.asked.as_ref().map(|asked| asked.missing)), (Some(&1), Some(1)));
+    duplicate(&done, 1);
+    duplicate(&answer(&node, ActKind::Unseal, &given[..1]).await.unwrap(), 0);
+    assert_eq!((noted(&node, Action::ShareTaken), noted(&node, Action::ShareRefused)), (1, 2));
+    // What stood in the way is tried again by each once.
+    node.faults.fail_read(1, DISK);
+    kept(answer(&node, ActKind::Unseal, &given[1..]).await);
+    let again = [given[0].clone(), given[1].clone(), given[0].clone()];
+    let done = answer(&node, ActKind::Unseal, &again).await.unwrap();
+    assert_eq!(done.vault.state, "open");
+    duplicate(&done, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_custodians_are_asked_gives_way_to_something_else_only_by_a_word() {
+    let (node, made) = held().await;
+    let who =
+        |subject: &str| Appointee { issuer: "built-in".to_owned(), subject: subject.to_owned(), secret: Some([9; 32]) };
+    let (first, second) = (who("99999990-9999-4999-8999-999999999999"), who("99999991-9999-4999-8999-999999999999"));
+    let ask = |who: &Appointee, again| node.instance.ask_appointment(HELD, who.clone(), again, at(T0));
+    let asked = ask(&first, false).await.unwrap();
+    let given = answers(&made, &asked.challenge);
+    answer(&node, ActKind::Appoint, &given[..1]).await.unwrap();
+    // The same is shown on, whoever asks.
+    for again in [false, true] {
+        let shown = ask(&first, again).await.unwrap();
+        assert_eq!((shown.challenge, shown.given), (asked.challenge.clone(), vec![1]));
+    }
+    let refused = ask(&second, false).await.unwrap_err();
+    assert!(matches!(&refused, OperateError::AskedElse { given, .. } if *given == [1]), "{refused}");
+    for part in [first.subject.as_str(), "--again", "custodian 1 has answered"] {
+        assert!(refused.to_string().contains(part), "{refused}");
+    }
+    let other = ask(&second, true).await.unwrap();
+    assert_eq!((other.given, other.missing), (vec![], 2));
+    let done = answer(&node, ActKind::Appoint, &given).await.unwrap();
+    assert!(done.answers.iter().all(Result::is_err), "answers to what was discarded: {:?}", done.answers);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -133,7 +181,7 @@ async fn an_appointment_that_failed_is_made_once_by_the_same_answers() {
             subject: format!("9999999{n}-9999-4999-8999-999999999999"),
             secret: Some([9; 32]),
         };
-        let asked = node.instance.ask_appointment(HELD, who, at(T0)).await.unwrap();
+        let asked = node.instance.ask_appointment(HELD, who, false, at(T0)).await.unwrap();
         let given = answers(&made, &asked.challenge);
         node.faults.fail_commit(1, fault);
         kept(answer(&node, ActKind::Appoint, &given).await);
@@ -147,7 +195,7 @@ async fn an_appointment_that_failed_is_made_once_by_the_same_answers() {
 async fn custodians_are_replaced_by_the_same_answers_when_a_path_is_back() {
     let (node, made) = held_by(&["file"]).await;
     let (next, sent) = made_in_its_place(&node).await;
-    let asked = node.instance.ask_replacement(HELD, sent, at(T0)).await.unwrap();
+    let asked = node.instance.ask_replacement(HELD, sent, false, at(T0)).await.unwrap();
     let given = answers(&made, &asked.challenge);
     let (key, aside) = (node.dir.path().join("path.key"), node.dir.path().join("aside"));
     fs::rename(&key, &aside).unwrap();

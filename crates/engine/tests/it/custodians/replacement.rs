@@ -24,7 +24,7 @@ fn start() -> StartBackup {
 /// The custodians of `made` agree on others.
 async fn replaced(node: &Node, made: &Made) -> Made {
     let (next, sent) = made_in_its_place(node).await;
-    let asked = node.instance.ask_replacement(HELD, sent, at(T0)).await.unwrap();
+    let asked = node.instance.ask_replacement(HELD, sent, false, at(T0)).await.unwrap();
     let given = answers(made, &asked.challenge);
     node.instance.answer_quorum(HELD, ActKind::Replace, &given, at(T0)).await.unwrap();
     node.turned().await;
@@ -44,7 +44,7 @@ async fn a_domain_that_the_vault_had_is_not_taken_for_another() {
     let next = replaced(&node, &made).await;
     for used in [made.record.vault, next.secrets.working.domain] {
         let (_, sent) = made_in_its_place_as(&node, used).await;
-        let refused = node.instance.ask_replacement(HELD, sent, at(T0)).await.unwrap_err();
+        let refused = node.instance.ask_replacement(HELD, sent, false, at(T0)).await.unwrap_err();
         assert!(matches!(refused, OperateError::NotReplaced(NotActivated::UsedDomain)), "{refused}");
     }
 }
@@ -55,11 +55,11 @@ async fn custodians_are_not_replaced_while_a_backup_or_a_restore_runs() {
     let running = |came: &Result<Asked, OperateError>| matches!(came, Err(OperateError::JobsRunning));
     let begun = node.run_in(HELD, OFFICER, start(), T0).await.unwrap();
     let (_, sent) = made_in_its_place(&node).await;
-    assert!(running(&node.instance.ask_replacement(HELD, sent, at(T0)).await));
+    assert!(running(&node.instance.ask_replacement(HELD, sent, false, at(T0)).await));
     let folder = backed_up(&node, &begun).await;
     // It begins after the custodians were asked: their answers are kept until it has ended.
     let (_, sent) = made_in_its_place(&node).await;
-    let asked = node.instance.ask_replacement(HELD, sent, at(T0)).await.unwrap();
+    let asked = node.instance.ask_replacement(HELD, sent, false, at(T0)).await.unwrap();
     let restore = StartRestore { from: place(), folder, check: true, rollback: false };
     let begun = node.run_in(HELD, OFFICER, restore, T0).await.unwrap();
     let given = answers(&made, &asked.challenge);
@@ -107,7 +107,7 @@ async fn a_full_journal_is_met_before_custodians_are_replaced_and_never_after_it
     for free in 0..5 {
         let (node, made) = held().await;
         let (_, sent) = made_in_its_place(&node).await;
-        let asked = node.instance.ask_replacement(HELD, sent, at(T0)).await.unwrap();
+        let asked = node.instance.ask_replacement(HELD, sent, false, at(T0)).await.unwrap();
         let given = answers(&made, &asked.challenge);
         let mut taken: Vec<_> = std::iter::from_fn(|| node.journal.reserve().ok()).collect();
         taken.truncate(taken.len() - free);
@@ -130,7 +130,7 @@ async fn a_full_journal_is_met_before_custodians_are_replaced_and_never_after_it
 async fn a_replacement_that_stands_is_recorded_and_told_though_others_fill_the_journal_meanwhile() {
     let (node, made) = held().await;
     let (next, sent) = made_in_its_place(&node).await;
-    let asked = node.instance.ask_replacement(HELD, sent, at(T0)).await.unwrap();
+    let asked = node.instance.ask_replacement(HELD, sent, false, at(T0)).await.unwrap();
     let given = answers(&made, &asked.challenge);
     let (instance, journal) = (Arc::clone(&node.instance), node.journal.clone());
     let end = Arc::new(AtomicBool::new(false));

@@ -60,7 +60,7 @@ impl Case {
 
 /// From the question over both answers to the end of the resealing, as long as it goes on.
 async fn replaced(node: &Node, before: &Made, sent: DomainFiles, goes_on: impl Fn() -> bool) {
-    let Ok(asked) = node.instance.ask_replacement(HELD, sent, at(T0)).await else { return };
+    let Ok(asked) = node.instance.ask_replacement(HELD, sent, false, at(T0)).await else { return };
     for answer in answers(before, &asked.challenge) {
         if node.instance.answer_quorum(HELD, ActKind::Replace, &[answer], at(T0)).await.is_err() {
             return;

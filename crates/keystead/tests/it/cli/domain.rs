@@ -101,8 +101,12 @@ fn every_custodian_confirms_what_he_was_shown() {
     }
     let confirm = ["confirm", "--record", "domain", "--domain", "domain"];
     let wrong = agreed.replacen(agreed.split(' ').next().unwrap(), "abandon", 1);
-    assert_eq!(code(&bed.as_custodian("alice", &[&confirm[..], &["--words", &wrong]].concat())), Some(1));
-    assert_eq!(code(&bed.as_custodian("alice", &confirm)), Some(2), "nobody is there to be asked");
+    // Other words, and nobody there to be asked: neither shows what would be right.
+    for (more, exit) in [(&["--words", &*wrong][..], 1), (&[], 2)] {
+        let done = bed.as_custodian("alice", &[&confirm[..], more].concat());
+        assert_eq!(code(&done), Some(exit));
+        assert!(!String::from_utf8_lossy(&done.stderr).contains(&agreed), "{done:?}");
+    }
     assert_eq!(code(&bed.as_custodian("dave", &[&confirm[..], &["--words", &agreed]].concat())), Some(3));
 }
 
@@ -154,8 +158,14 @@ fn a_challenge_is_answered_only_in_time_to_a_node_that_is_believed() {
     let stranger = SigningKey::from_seed(&[NODE_SEED + 1; 32]);
     let node = NodeIdentity { id: NodeId::from_bytes([8; 16]), key: stranger.public() };
     let (unknown, _) = bed.ask_as(&stranger, node, &key, domain, 60);
-    assert_eq!(code(&answer(&unknown, &[])), Some(2), "nobody is there to compare words");
-    assert_eq!(code(&answer(&unknown, &["--node", &bed.node().words()])), Some(1), "other words");
+    let untold = |more: &[&str], exit: i32| {
+        let done = answer(&unknown, more);
+        let said = String::from_utf8_lossy(&done.stderr).into_owned();
+        assert!(code(&done) == Some(exit) && !said.contains(&node.words()) && said.contains("--node"), "{done:?}");
+    };
+    // Nobody is there to compare words, and other words.
+    untold(&[], 2);
+    untold(&["--node", &bed.node().words()], 1);
     let said = text(&answer(&unknown, &["--node", &node.words()]));
     assert!(said.starts_with("keystead-answer."));
     // Without the record every node is unknown, and the share is found by its key.
@@ -205,9 +215,11 @@ fn no_domain_is_made_for_a_node_whose_words_were_not_compared() {
         let done = bed.make_with("refused", node);
         let said = String::from_utf8_lossy(&done.stderr).into_owned();
         assert!(code(&done) == Some(exit) && said.contains(part), "{done:?}");
+        // What the file says of itself is no second way: nobody can paste it back.
+        assert!(!said.contains(&bed.node().words()) && said.contains("keystead vault offer"), "{said}");
         assert!(!bed.at("refused").exists());
     };
-    refused(&[], 2, &format!("give them with --node: \"{}\"", bed.node().words()));
+    refused(&[], 2, "say it with --node");
     let stranger = NodeIdentity { key: SigningKey::from_seed(&[NODE_SEED + 1; 32]).public(), ..bed.node() };
     refused(&["--node", &stranger.words()], 1, "the words differ");
     text(&bed.make_with("domain", &["--node", &bed.node().words().to_uppercase()]));

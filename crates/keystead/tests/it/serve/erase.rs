@@ -87,7 +87,7 @@ fn only_who_means_it_erases_an_open_vault_and_purge_protection_holds() {
     assert!(other.status.code() == Some(2) && said(&other).contains("nothing was done"), "{other:?}");
     good(site.vault(&["seal", "pay"]));
     let sealed = site.vault(&["erase", "pay", "--confirm", "pay"]);
-    assert!(sealed.status.code() == Some(3) && said(&sealed).contains("needs it to be open"), "{sealed:?}");
+    assert!(sealed.status.code() == Some(4) && said(&sealed).contains("needs it to be open"), "{sealed:?}");
     good(site.vault(&["unseal", "pay"]));
     site.call("pay", &token, "GET", "/keys", "").ok();
 

@@ -249,10 +249,14 @@ fn a_rehearsal_restores_compares_and_uses_every_key_and_leaves_nothing_behind() 
 fn custodians_at_other_machines_answer_a_rehearsal_as_they_do_a_server() {
     let before = Before::empty("", &[], "vault").backed_up();
     let (place, backup) = (&before.customer.site.place, before.backup());
-    fs::create_dir(place.beside("answers")).unwrap();
-    fs::write(place.beside("answers/junk"), "no answer").unwrap();
     let words = ["rehearse", "--domain", "domain", "--backup", &backup, "--scratch", "scratch"];
     let from = ["--key", "alice.key.pem", "--challenge", "asked.txt", "--answers", "answers"];
+    // What cannot be answered asks nobody, and leaves nothing that would be in the way.
+    let nowhere = place.cli(&[&words[..], &from].concat());
+    assert!(nowhere.status.code() == Some(2) && said(&nowhere).contains("answers is no directory"), "{nowhere:?}");
+    assert!(!place.beside("asked.txt").exists() && !place.beside("scratch").exists());
+    fs::create_dir(place.beside("answers")).unwrap();
+    fs::write(place.beside("answers/junk"), "no answer").unwrap();
     let log = fs::File::create(place.beside("rehearse.log")).unwrap();
     let mut waiting = place.command(&[&words[..], &from].concat()).stderr(log).stdout(Stdio::null()).spawn().unwrap();
     let told = || fs::read_to_string(place.beside("rehearse.log")).unwrap();
@@ -263,6 +267,7 @@ fn custodians_at_other_machines_answer_a_rehearsal_as_they_do_a_server() {
     good(place.cli(&[&words[..], &["--node", node, "--out", "answers/carol"]].concat()));
     assert!(waiting.wait().unwrap().success(), "{}", told());
     assert!(told().contains("junk: ") && told().contains("custodian 3 has answered"), "{}", told());
+    assert!(!place.beside("asked.txt").exists(), "nothing answers it any more");
 }
 
 #[test]

@@ -61,10 +61,12 @@ fn serves_alone(maker: Maker) {
     let unknown = hsm.enrol(&["--token", "three", "--out", "unknown"]);
     assert!(unknown.status.code() == Some(3) && said(&unknown).contains("no token 'three'"), "{unknown:?}");
     let unasked = hsm.enrol(&["--answer", "domain.offer.json"]);
-    assert!(said(&unasked).contains("nobody is asked"), "{unasked:?}");
+    assert!(said(&unasked).contains("nobody is asked: `keystead vault enrol"), "{unasked:?}");
     let asked = good(hsm.enrol(&["--token", "two", "--out", "asked"]));
     assert!(asked.contains("2 of 3 custodians") && asked.contains("vault enrol pay --answer"), "{asked}");
     assert_eq!(hsm.second(), (false, false));
+    let else_asked = hsm.enrol(&["--token", "one", "--out", "other"]);
+    assert!(else_asked.status.code() == Some(3) && said(&else_asked).contains("--again"), "{else_asked:?}");
     let unseen = customer.answers("alice", "domain", "asked", &[]);
     assert!(unseen.status.code() == Some(2) && said(&unseen).contains("it opens them all"), "{unseen:?}");
     let other = customer.answers("alice", "domain", "asked", &["--enrol", "three"]);
@@ -108,7 +110,7 @@ fn what_custodians_answered_to_an_unseal_or_for_another_token_enrols_none() {
     for name in ["alice", "bob"] {
         good(customer.answers(name, "domain", "first", &["--enrol", "one"]));
     }
-    good(hsm.enrol(&["--token", "two", "--out", "second"]));
+    good(hsm.enrol(&["--token", "two", "--again", "--out", "second"]));
     for challenge in ["start", "first"] {
         let answers = ["alice", "bob"].map(|name| format!("{name}.{challenge}.answer"));
         let refused = hsm.enrol(&["--answer", &answers[0], "--answer", &answers[1]]);
@@ -116,7 +118,7 @@ fn what_custodians_answered_to_an_unseal_or_for_another_token_enrols_none() {
         assert_eq!(hsm.second(), (false, false), "{challenge}");
     }
     // The token that has the key already may be asked for, too: one that was cleared is given it again.
-    good(hsm.enrol(&["--token", "one", "--out", "third"]));
+    good(hsm.enrol(&["--token", "one", "--again", "--out", "third"]));
     for name in ["bob", "carol"] {
         good(customer.answers(name, "domain", "third", &["--enrol", "one"]));
         good(hsm.enrol(&["--answer", &format!("{name}.third.answer")]));

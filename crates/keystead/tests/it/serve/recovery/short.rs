@@ -39,7 +39,7 @@ fn data_directory_backup_and_one_custodian_less_than_the_quorum_open_nothing_and
     let running = copy.start();
     assert_eq!(sign(&copy, &before), (403, "VaultSealed".to_owned()));
     refused(&copy.vault(&["unseal", "pay"]), 3, "its custodians open it");
-    refused(&copy.operator("path", &["add", "pay", "file"]), 3, "open");
+    refused(&copy.operator("path", &["add", "pay", "file"]), 4, "open");
     let doctor = copy.operator("doctor", &[]);
     let told = String::from_utf8_lossy(&doctor.stdout).into_owned() + &said(&doctor);
     assert!(told.contains("keystead unseal pay"), "{doctor:?}");

@@ -34,7 +34,7 @@ fn come_back(maker: Maker) {
     before.lose();
     // Without a token the rehearsal says what it needs.
     let without = before.rehearse(&["alice", "bob"], &["--inventory", "inventory.json"]);
-    assert!(without.status.code() == Some(1) && said(&without).contains("HSM"), "{without:?}");
+    assert!(without.status.code() == Some(2) && said(&without).contains("--hsm FILE"), "{without:?}");
     fs::write(before.customer.file("third.toml"), token("three")).unwrap();
     let more = ["--inventory", "inventory.json", "--hsm", "third.toml", "--output", "json"];
     let report: Value = serde_json::from_str(&good(before.rehearse(&["alice", "bob"], &more))).unwrap();
