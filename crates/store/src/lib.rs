@@ -227,7 +227,8 @@ impl Store {
         sqlite.forget(op);
     }
 
-    /// Has what was removed so far leave the write-ahead log too, as soon as no reader is in the way.
+    /// Has what rows held before leave the write-ahead log too, as soon as no reader is in the way. After a removal that
+    /// is done unasked.
     pub fn scrub(&self) {
         let (Inner::Sqlite(sqlite) | Inner::Faulty(sqlite, _)) = &self.inner;
         sqlite.scrub();

@@ -19,6 +19,20 @@ pub(super) enum Work {
     PutMeta(&'static str, Vec<u8>),
 }
 
+impl Work {
+    /// Whether rows go for good. What a row held before it was written anew is let go of when the store is asked to.
+    pub(super) fn removes(&self) -> bool {
+        match self {
+            Self::CreateVault(_, changes, _)
+            | Self::SetStatus(_, _, changes, _)
+            | Self::Activate(_, _, changes, _)
+            | Self::Commit(_, changes, _) => !changes.removes.is_empty(),
+            Self::Erase(..) => true,
+            Self::PutMeta(..) => false,
+        }
+    }
+}
+
 /// A write that holds, if its group does.
 pub(super) struct Done {
     answer: Committed,

@@ -6,7 +6,10 @@ use std::path::Path;
 use std::time::Duration;
 
 /// The schema this release writes; it stands in `user_version`. Earlier ones are brought up to it when they are opened.
-const KNOWN: i64 = 2;
+const KNOWN: i64 = 3;
+
+/// The same tables, but what was removed lies on in the file: see [`clear`].
+const UNCLEARED: i64 = 2;
 
 /// `application_id`: "KSTO".
 const APPLICATION: i64 = 0x4b53_544f;
@@ -54,12 +57,13 @@ DROP TABLE item_1;
 pub(super) fn open_writer(path: &Path) -> Result<Connection, OpenError> {
     let mut conn = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     check_or_create(&mut conn, path)?;
-    // FULL makes every COMMIT an fsync of the WAL; FAST overwrites deleted cells where that costs no extra write.
+    // FULL makes every COMMIT an fsync of the WAL; ON overwrites what is removed, also where whole pages become free.
     // A checkpoint copies pages inside a COMMIT: 16 MiB of WAL apart it is a small part of the work.
-    let set = "PRAGMA synchronous = FULL; PRAGMA secure_delete = FAST; PRAGMA journal_size_limit = 67108864; \
+    let set = "PRAGMA synchronous = FULL; PRAGMA secure_delete = ON; PRAGMA journal_size_limit = 67108864; \
                PRAGMA wal_autocheckpoint = 4096; PRAGMA cache_size = -4096;";
     let wal: Result<String, _> = conn.query_row("PRAGMA journal_mode = WAL", [], |r| r.get(0));
     wal.and_then(|_| conn.execute_batch(set)).map_err(Unavailable::from)?;
+    clear(&conn)?;
     Ok(conn)
 }
 
@@ -74,6 +78,8 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection, rusqlite::Error> {
 fn connect(path: &Path, access: OpenFlags) -> Result<Connection, rusqlite::Error> {
     let conn = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     conn.busy_timeout(PATIENCE)?;
+    // Sorting and savepoints leave no pages in files elsewhere.
+    conn.execute_batch("PRAGMA temp_store = MEMORY")?;
     conn.set_prepared_statement_cache_capacity(32);
     Ok(conn)
 }
@@ -86,27 +92,43 @@ impl From<rusqlite::Error> for OpenError {
 
 fn check_or_create(conn: &mut Connection, path: &Path) -> Result<(), OpenError> {
     let not_a_store = || OpenError::NotAStore { path: path.to_owned() };
-    let number = |conn: &Connection, sql| conn.query_row(sql, [], |r| r.get::<_, i64>(0));
     let application = match number(conn, "PRAGMA application_id") {
         Err(e) if e.sqlite_error_code() == Some(rusqlite::ErrorCode::NotADatabase) => return Err(not_a_store()),
         other => other?,
     };
     let empty = number(conn, "SELECT count(*) FROM sqlite_schema")? == 0;
     match number(conn, "PRAGMA user_version")? {
-        0 if application == 0 && empty => become_known(conn, &[TABLES, ITEMS]),
+        0 if application == 0 && empty => become_known(conn, &[TABLES, ITEMS], KNOWN),
         _ if application != APPLICATION => Err(not_a_store()),
-        KNOWN => Ok(()),
-        1 => become_known(conn, &[ASIDE, ITEMS, OVER]),
+        KNOWN | UNCLEARED => Ok(()),
+        1 => become_known(conn, &[ASIDE, ITEMS, OVER], UNCLEARED),
         found if found > KNOWN => Err(OpenError::NewerSchema { found, known: KNOWN }),
         _ => Err(not_a_store()),
     }
 }
 
 /// All of it or nothing.
-fn become_known(conn: &mut Connection, steps: &[&str]) -> Result<(), OpenError> {
+fn become_known(conn: &mut Connection, steps: &[&str], schema: i64) -> Result<(), OpenError> {
     let tx = conn.transaction()?;
     steps.iter().try_for_each(|step| tx.execute_batch(step))?;
     tx.pragma_update(None, "application_id", APPLICATION)?;
-    tx.pragma_update(None, "user_version", KNOWN)?;
+    tx.pragma_update(None, "user_version", schema)?;
     Ok(tx.commit()?)
+}
+
+/// What earlier releases removed lies on in free pages and in the gaps of others: the file is written anew. Killed
+/// meanwhile, it is as it was, and the next opening begins again.
+fn clear(conn: &Connection) -> Result<(), OpenError> {
+    if number(conn, "PRAGMA user_version")? != UNCLEARED {
+        return Ok(());
+    }
+    let pages = number(conn, "PRAGMA page_count")?;
+    tracing::info!(pages, "the store of an earlier release is written anew, without what was removed");
+    conn.execute_batch("VACUUM")?;
+    conn.pragma_update(None, "user_version", KNOWN)?;
+    Ok(conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?)
+}
+
+fn number(conn: &Connection, sql: &str) -> rusqlite::Result<i64> {
+    conn.query_row(sql, [], |r| r.get(0))
 }

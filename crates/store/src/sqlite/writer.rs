@@ -180,6 +180,7 @@ impl Writer {
         self.leaving.append(&mut self.control.take_forgotten());
         self.flush_at = None;
         let mut answers = Vec::with_capacity(jobs.len());
+        let removes = jobs.iter().any(|job| job.work.removes());
         let outcome = match self.broken {
             None => self.transact(jobs, &mut answers),
             Some(why) => {
@@ -190,6 +191,8 @@ impl Writer {
         if let Err(why) = outcome {
             self.give_up(why);
             self.health.wrote(Err(why));
+        } else if removes {
+            self.control.scrub.store(true, Ordering::SeqCst);
         }
         for (answer, result) in answers {
             let result = outcome.and(result);

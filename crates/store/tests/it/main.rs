@@ -15,4 +15,5 @@ mod model;
 mod opening;
 mod outbox;
 mod reads;
+mod removed;
 mod support;

@@ -36,8 +36,8 @@ async fn new_directories_and_files_are_the_owners_alone() {
 async fn a_newer_schema_is_refused_by_name() {
     let b = Bench::new().await;
     b.store.close().await;
-    with_sqlite(&b.path(), "PRAGMA user_version = 3");
-    assert!(matches!(Store::open(&b.path()), Err(OpenError::NewerSchema { found: 3, known: 2 })));
+    with_sqlite(&b.path(), "PRAGMA user_version = 4");
+    assert!(matches!(Store::open(&b.path()), Err(OpenError::NewerSchema { found: 4, known: 3 })));
 }
 
 #[test]

@@ -49,26 +49,6 @@ async fn all_rows_of_a_kind_are_read_page_by_page_each_once_and_counted() {
 }
 
 #[tokio::test]
-async fn what_was_removed_leaves_the_write_ahead_log_when_that_is_asked_for() {
-    let b = Bench::new().await;
-    let marked = Row { sealed: b"a wrap that is to be destroyed".to_vec(), ..row(1, 1) };
-    b.put(marked.clone()).await;
-    let changes = Changes { removes: vec![(key(1), 1)], ..Changes::default() };
-    b.store.commit(V, changes, record().0).await.unwrap();
-    let found = |file: &str| {
-        let bytes = std::fs::read(b.path().with_file_name(file)).unwrap_or_default();
-        bytes.windows(marked.sealed.len()).any(|w| w == marked.sealed)
-    };
-    assert!(found("keystead.db-wal"), "the log still has it");
-    b.store.scrub();
-    let until = std::time::Instant::now() + std::time::Duration::from_secs(30);
-    while found("keystead.db-wal") || found("keystead.db") {
-        assert!(std::time::Instant::now() < until, "it stays");
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-    }
-}
-
-#[tokio::test]
 async fn versions_are_those_of_one_row_in_their_own_order() {
     let b = Bench::new().await;
     for v in [9, 0, 4] {
