@@ -2,14 +2,13 @@
 //! may open the socket is the operator.
 
 use super::Instance;
-use crate::approvals::{Gate, InForce, ProposalView, Proposed, Used, propose};
+use crate::approvals::{Gate, InForce, New, ProposalView, Proposed, Used, propose};
 use crate::error::Refusal;
 use crate::operate::OperateError;
 use crate::room::Room;
 use crate::vault::{Open, Vault};
 use keystead_access::{Operation, Proposal, Rule};
 use keystead_model::{Action, Moment, OperationId, Target};
-use keystead_store::Changes;
 use serde_json::json;
 use std::sync::Arc;
 
@@ -73,11 +72,11 @@ impl Instance {
         let room = Room::new(&vault, &open, at);
         let now = InForce::read(&room).await?;
         let (operation, proposer) = (what.operation(self)?, Proposal::OPERATOR.to_owned());
-        let new = Proposed { operation: &operation, proposer, reason: &reason.text, hours: reason.hours };
-        let (row, view) = propose(&room, &now, new).await?;
+        let (administers, reason, hours) = (false, reason.text.as_str(), reason.hours);
+        let new = Proposed { operation: &operation, proposer, administers, reason, hours };
+        let New { id, view, changes, .. } = propose(&room, &now, new).await?;
         let (action, about) = what.proposed();
-        let clear = minicbor::to_vec((about, row.id.to_string())).map_err(|_| Refusal::Fault)?;
-        let changes = Changes { puts: vec![row], checks: vec![now.check], ..Changes::default() };
+        let clear = minicbor::to_vec((about, id.to_string())).map_err(|_| Refusal::Fault)?;
         self.commit(&vault, changes, (action, clear.clone()), at, || ()).await?;
         self.write(action, vault.info.id, clear, at).await?;
         Ok(view)
