@@ -5,7 +5,7 @@ use keystead_audit::tlog::{Checkpoint, VerifierKey};
 use keystead_formats::backup::Said;
 use keystead_model::VaultId;
 
-/// What is wrong with how the two stand to each other; nothing if nothing is, or if they are of two vaults. That the
+/// What is wrong with how the two stand to each other; nothing if they are of two vaults, which is told apart. That the
 /// one is the beginning of the other is proven where their sizes are the same; for the rest `keystead audit` asks the
 /// live server.
 pub(super) fn wrong(said: &Said, about: &About) -> Option<&'static str> {
