@@ -12,9 +12,10 @@ pub(crate) fn approved(proposal: ObjectId, by: &[String]) -> Note {
     Note::facts(format!("proposal {proposal}, approved by {}", by.join(", ")))
 }
 
-/// An operation that was proposed.
-pub(crate) fn proposed(proposal: ObjectId, operation: &str) -> Note {
-    Note::facts(format!("proposal {proposal}: {operation}"))
+/// An operation that was proposed, and those that were forgotten for it.
+pub(crate) fn proposed(proposal: ObjectId, operation: &str, forgotten: &[ObjectId]) -> Note {
+    let forgotten: String = forgotten.iter().map(|id| format!("; forgets {id}")).collect();
+    Note::facts(format!("proposal {proposal}: {operation}{forgotten}"))
 }
 
 /// A vote on it, with what proves it to whoever has the text and the approver's key.
@@ -135,7 +136,7 @@ mod tests {
         };
         for (what, note, facts) in [
             ("vote", voted(&vote), vec![vote.to_text()]),
-            ("propose", proposed(id, longest_name), vec![hexed(&ID), longest_name.to_owned()]),
+            ("propose", proposed(id, longest_name, &[id; 8]), vec![hexed(&ID), longest_name.to_owned()]),
             ("restore", restore(&said(b), Some(how), &v, &folder), both),
             ("a backup of odd make", restore(&odd, Some(how), &v, &folder), vec![odd_digest, short(&v)]),
             ("download", shared(vault, 10, &thumbprints), all_ten),

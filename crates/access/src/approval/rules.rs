@@ -49,7 +49,7 @@ rules! {
     Approvers = 6, "approvers";
     /// Removing an unseal path.
     PathRemoval = 7, "path-removal";
-    /// A key that leaves the vault: its release, and its backup.
+    /// Keys that leave the vault: their release, and whatever backup they are in.
     Export = 8, "export";
     /// Erasing the vault.
     Erase = 9, "erase";

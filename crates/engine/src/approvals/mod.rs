@@ -5,9 +5,10 @@
 //! the policy in force. It is used up in the commit of the change itself, which also names the policy row that it was
 //! decided by: so it carries one execution, whatever comes at once, and none under another policy.
 
+mod bounds;
 mod rows;
 
-pub(crate) use rows::{Proposed, Stored, all, find, propose};
+pub(crate) use rows::{New, Proposed, Stored, all, find, propose};
 
 use crate::error::Refusal;
 use crate::notes;
@@ -60,7 +61,7 @@ pub enum ApprovalError {
         id: ObjectId,
     },
     /// Over the bound.
-    #[error("{what}: wait until some have ended")]
+    #[error("{what}: wait until some are carried out, rejected or expired")]
     TooMany {
         /// The bound, in words.
         what: &'static str,
@@ -203,7 +204,7 @@ impl Gate {
     ) -> Result<Self, Refusal> {
         let Some(needed) = now.approvals().needed(operation.rules) else { return Ok(Self::Unasked(now.check)) };
         let (mut pending, mut other) = (None, None);
-        for stored in all(room).await? {
+        for stored in all(room).await?.into_iter().filter(|one| one.record.end.is_none()) {
             if !stored.is_for(room, operation, proposer) {
                 other = other.or_else(|| stored.of_what_was(room, (now, operation), proposer));
                 continue;

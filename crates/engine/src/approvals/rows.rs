@@ -1,5 +1,6 @@
 //! The rows of proposals. Each stands at a tag of its id; there are never many, so they are looked through.
 
+use super::bounds::{Kept, Stands, room_for};
 use super::{ApprovalError, InForce, ProposalState, ProposalView};
 use crate::error::Refusal;
 use crate::records;
@@ -8,14 +9,11 @@ use crate::room::{Place, Room, row_binding};
 use keystead_access::approval::check_reason;
 use keystead_access::{Approvals, Operation, Proposal, Rule, Standing, Verdict, Vote};
 use keystead_model::{ObjectId, OperationId, Time, VaultId};
-use keystead_store::{Kind, Row, RowKey};
+use keystead_store::{Changes, Kind, Row, RowKey};
 
-/// Most that are kept, and of one proposer most that are open.
-const MOST: usize = 1_000;
-const MOST_OPEN: usize = 32;
 /// Longest parameters of an operation, in bytes: people read them.
 const MAX_PARAMETERS: usize = 16 << 10;
-/// How long one is kept that was carried out, and one that was not, ms.
+/// How long one is kept at most that was carried out, and one that was not, ms.
 const KEPT: i64 = 90 * 86_400_000;
 const KEPT_UNUSED: i64 = 7 * 86_400_000;
 const PAGE: u16 = 500;
@@ -30,8 +28,18 @@ pub(crate) struct Stored {
 pub(crate) struct Proposed<'a> {
     pub(crate) operation: &'a Operation,
     pub(crate) proposer: String,
+    /// Whether he is an administrator of the vault.
+    pub(crate) administers: bool,
     pub(crate) reason: &'a str,
     pub(crate) hours: Option<u16>,
+}
+
+/// A new one, as it is to be stored, and those that are forgotten so that it has room.
+pub(crate) struct New {
+    pub(crate) id: ObjectId,
+    pub(crate) view: ProposalView,
+    pub(crate) changes: Changes,
+    pub(crate) forgotten: Vec<ObjectId>,
 }
 
 fn place(room: &Room<'_>, id: ObjectId) -> RowKey {
@@ -72,9 +80,9 @@ pub(crate) async fn find(room: &Room<'_>, id: ObjectId) -> Result<Stored, Refusa
     opened(room, row)
 }
 
-/// A new one, as it is to be stored. One that is open and of exactly the same is not proposed again.
-pub(crate) async fn propose(room: &Room<'_>, now: &InForce, new: Proposed<'_>) -> Result<(Row, ProposalView), Refusal> {
-    let Proposed { operation, proposer, reason, hours } = new;
+/// A new one. One that is open and of exactly the same is not proposed again.
+pub(crate) async fn propose(room: &Room<'_>, now: &InForce, new: Proposed<'_>) -> Result<New, Refusal> {
+    let Proposed { operation, proposer, administers, reason, hours } = new;
     check_reason(reason).map_err(ApprovalError::from)?;
     let life = hours.map_or(Proposal::LIFE, |hours| i64::from(hours).saturating_mul(3_600_000));
     if !(1..=Proposal::MAX_LIFE).contains(&life) {
@@ -86,7 +94,7 @@ pub(crate) async fn propose(room: &Room<'_>, now: &InForce, new: Proposed<'_>) -
     if operation.parameters.len() > MAX_PARAMETERS {
         return Err(Refusal::OverBound { what: "what approvers are to read has at most 16 KiB" });
     }
-    room_for_one_more(room, now, operation, &proposer).await?;
+    let forgets = forgotten_for(room, now, operation, (&proposer, administers)).await?;
     let (id, vault, at) = (ObjectId::from_bytes(keystead_crypto::random()), room.vault().info(), room.at.now);
     let proposal = Proposal {
         id: id.to_string(),
@@ -108,33 +116,51 @@ pub(crate) async fn propose(room: &Room<'_>, now: &InForce, new: Proposed<'_>) -
     let row = room.row(Place { kind, tag, version, id, counter: 1, due: Some(record.due()) }, &record)?;
     let stored = Stored { row, record };
     let view = stored.view(now.approvals(), at);
-    Ok((stored.row, view))
+    let forgotten = forgets.iter().map(|row| row.id).collect();
+    let removes = forgets.iter().map(|row| (row.key(), row.counter)).collect();
+    let changes = Changes { puts: vec![stored.row], removes, checks: vec![now.check], ..Changes::default() };
+    Ok(New { id, view, changes, forgotten })
 }
 
-async fn room_for_one_more(
+/// What is forgotten for one more, if there is room for it. One that was carried out does not come back by that: an id
+/// is random and never given again, votes are on that id alone, and whoever read the row before it went is refused.
+async fn forgotten_for(
     room: &Room<'_>,
     now: &InForce,
     operation: &Operation,
-    proposer: &str,
-) -> Result<(), Refusal> {
-    let stored = all(room).await?;
+    (proposer, administers): (&str, bool),
+) -> Result<Vec<Row>, Refusal> {
+    let mut stored = all(room).await?;
+    // Votes are proven last, and of none that has ended: it takes its time.
     let is_open = |stored: &&Stored| {
         let state = stored.stands(now.approvals(), &stored.record.proposal.rules, room.at.now).0;
         matches!(state, ProposalState::Pending | ProposalState::Approved)
     };
-    if let Some(same) = stored.iter().filter(is_open).find(|s| s.is_for(room, operation, proposer)) {
+    let mut same = stored.iter().filter(|one| one.record.end.is_none() && one.is_for(room, operation, proposer));
+    if let Some(same) = same.find(is_open) {
         return Err(ApprovalError::Exists { id: same.row.id }.into());
     }
-    if stored.len() >= MOST {
-        return Err(ApprovalError::TooMany { what: "a vault keeps at most 1000 proposals" }.into());
-    }
-    if stored.iter().filter(is_open).filter(|s| s.record.proposal.proposer == proposer).count() >= MOST_OPEN {
-        return Err(ApprovalError::TooMany { what: "a caller has at most 32 open proposals" }.into());
-    }
-    Ok(())
+    let doubted = room.vault().doubt_of(room.open()).is_some();
+    let kept: Vec<_> = stored.iter().map(|one| one.record.kept((room.at.now, doubted))).collect();
+    let mut places = room_for(&kept, proposer, (operation.rules, administers))?;
+    drop(kept);
+    places.sort_unstable_by(|a, b| b.cmp(a));
+    Ok(places.into_iter().map(|at| stored.swap_remove(at).row).collect())
 }
 
 impl ProposalRecord {
+    /// As it counts. The policy does not matter: under another, what is rejected or needs nothing may be open again.
+    fn kept(&self, (now, doubted): (Time, bool)) -> Kept<'_> {
+        let stands = match &self.end {
+            Some(EndRecord { at, executed: Some(_) }) => Stands::Executed(*at),
+            Some(EndRecord { at, executed: None }) => Stands::Unused(*at),
+            None if now.0 < self.proposal.expires => Stands::Open,
+            None if doubted => Stands::Unknown,
+            None => Stands::Unused(self.proposal.expires),
+        };
+        Kept { proposer: &self.proposal.proposer, stands }
+    }
+
     /// When it is forgotten.
     pub(crate) fn due(&self) -> Time {
         match &self.end {
@@ -159,9 +185,11 @@ impl Stored {
         proposer: &str,
     ) -> Option<ObjectId> {
         let vault = room.vault().info().id;
-        let asked = self.record.proposal.is_asked_as(vault, operation, proposer);
+        if !self.record.proposal.is_asked_as(vault, operation, proposer) {
+            return None;
+        }
         let (state, _) = self.stands(now.approvals(), operation.rules, room.at.now);
-        (asked && state == ProposalState::Approved).then_some(self.row.id)
+        (state == ProposalState::Approved).then_some(self.row.id)
     }
 
     /// What it is under these approvals, for an operation to which these rules apply.

@@ -2,7 +2,7 @@
 //! may open the socket is the operator.
 
 use super::Instance;
-use crate::approvals::{Gate, InForce, ProposalView, Proposed, Used, propose};
+use crate::approvals::{Gate, InForce, New, ProposalView, Proposed, Used, propose};
 use crate::error::Refusal;
 use crate::operate::OperateError;
 use crate::room::Room;
@@ -11,7 +11,7 @@ use crate::wraps::{self, Stored};
 use keystead_access::{Operation, Proposal, Rule};
 use keystead_crypto::sha256;
 use keystead_model::{Action, Moment, OperationId, Target, Time};
-use keystead_store::{Changes, Kind};
+use keystead_store::Kind;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -111,11 +111,11 @@ impl Instance {
         let operation = what.operation(self, (&vault, &open)).await?;
         let operation = operation.with_told(what.told(&vault).await?.as_ref());
         let proposer = Proposal::OPERATOR.to_owned();
-        let new = Proposed { operation: &operation, proposer, reason: &reason.text, hours: reason.hours };
-        let (row, view) = propose(&room, &now, new).await?;
+        let (administers, reason, hours) = (false, reason.text.as_str(), reason.hours);
+        let new = Proposed { operation: &operation, proposer, administers, reason, hours };
+        let New { id, view, changes, .. } = propose(&room, &now, new).await?;
         let (action, about) = what.proposed();
-        let clear = minicbor::to_vec((about, row.id.to_string())).map_err(|_| Refusal::Fault)?;
-        let changes = Changes { puts: vec![row], checks: vec![now.check], ..Changes::default() };
+        let clear = minicbor::to_vec((about, id.to_string())).map_err(|_| Refusal::Fault)?;
         self.commit(&vault, changes, (action, clear.clone()), at, || ()).await?;
         self.write(action, vault.info.id, clear, at).await?;
         Ok(view)

@@ -2,6 +2,7 @@
 
 mod content;
 mod kinds;
+mod many;
 mod operator;
 
 use crate::support::*;

@@ -41,7 +41,8 @@ backup, the backup is restored in the scratch directory by the same code that a
 server restores with, and each key is used once. Then all of it is held against
 the inventory: keys, policy, settings, and the head of the log. Exit code 0
 only if everything is there, the same, and works. A key that is resident in a
-token is in no backup: it is told, and no difference.
+token is in no backup: it is told, and no difference. A node that the activation
+record does not name needs its words compared; --node says so without asking.
 
 The directory is made for this and removed at the end. What is in it is sealed
 to the domain; nothing on the machine's disk opens it.")]
@@ -57,6 +58,10 @@ pub(crate) struct Args {
     /// What the live vault holds, as `keystead backup inventory` wrote it; without, nothing is compared
     #[arg(long, value_name = "FILE")]
     inventory: Option<PathBuf>,
+    /// The words of the node that signed the inventory, as its operator reads them to you, if the record does not name
+    /// it; without, you are asked
+    #[arg(long, value_name = "WORDS", requires = "inventory")]
+    node: Option<String>,
     /// A new directory, which is removed at the end
     #[arg(long, value_name = "DIR")]
     scratch: PathBuf,
@@ -82,6 +87,9 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         Some(file) => Some(Inventory::read(file, &opened.record, VaultId::from_bytes(*said.domain))?),
         None => None,
     };
+    if let Some(Inventory { about, .. }) = &inventory {
+        believe(about, args.node.as_deref())?;
+    }
     let hsms = args.hsm.as_deref().map(config::read_hsm).transpose()?.unwrap_or_default();
     if opened.record.kind == VaultKind::Hsm && hsms.is_empty() {
         return Err(Failure::usage("the vault is of kind hsm: name empty tokens for its keys (--hsm FILE)"));
@@ -134,6 +142,18 @@ async fn rehearsed(
     Ok(Report::new((quorum, domain), &said, about, comparison.end()))
 }
 
+/// Anybody can sign an inventory with a key of his own: the signer must be a node that the record names, or one whose
+/// words were compared.
+fn believe(about: &About, given: Option<&str>) -> Result<(), Failure> {
+    if about.node_known && given.is_none() {
+        return Ok(());
+    }
+    let question = "Are these the words of the node that signed the inventory, as its operator reads them to you?";
+    let agreed = crate::compare::agree(&about.node_words, given, "--node", question);
+    // Where nobody can be asked it is no matter of the command line: this inventory proves nothing.
+    agreed.map_err(|failure| Failure::check(failure.into_message()))
+}
+
 /// What a vault is besides its keys.
 fn compare_vault(comparison: &mut Comparison, about: &About, said: &Said, told: &Told) {
     if let Some(live) = &about.told {
@@ -143,6 +163,9 @@ fn compare_vault(comparison: &mut Comparison, about: &About, said: &Said, told: 
         if live.settings != told.settings {
             comparison.vault("(settings)", "kind, retention or purge protection are not those of the inventory");
         }
+    }
+    if VaultId::from_bytes(*said.vault).to_string() != about.vault {
+        comparison.vault("(vault)", "the inventory is of another vault of the domain: take one of the backup's own");
     }
     if let Some(why) = log::wrong(said, about) {
         comparison.vault("(log)", why);

@@ -157,8 +157,7 @@ impl Report {
             let changed = if inventory.changed_meanwhile { "; the vault was changed while it was taken" } else { "" };
             let text = format!("revision {}, {}{changed}", inventory.revision, time::millis(inventory.taken));
             lines.push(("inventory", text));
-            let known =
-                if inventory.node_known { "named by the record" } else { "compare these words with the server's" };
+            let known = if inventory.node_known { "named by the record" } else { "its words were compared" };
             lines.push(("signed by", format!("{} ({known})", inventory.node_words)));
         }
         lines.extend(self.age.clone().map(|age| ("age", age)));

@@ -1,6 +1,6 @@
 //! Propose a command instead of running it.
 
-use crate::approvals::{ApprovalError, InForce, ProposalView, Proposed, propose};
+use crate::approvals::{ApprovalError, InForce, New, ProposalView, Proposed, propose};
 use crate::commands::no_approval;
 use crate::error::Refusal;
 use crate::notes;
@@ -9,7 +9,6 @@ use crate::run::{Command, Effect, Execute};
 use futures_util::future::BoxFuture;
 use keystead_access::{Ask, Operation, Permit, Policy, Proposal, Who};
 use keystead_model::{Action, Target};
-use keystead_store::Changes;
 use serde_json::Value;
 
 /// Proposes a command to the approvers. Whoever may run it may propose it, and nobody else.
@@ -69,10 +68,10 @@ impl Execute for Propose {
         now.approvals().needed(operation.rules).ok_or(ApprovalError::NotNeeded)?;
         let operation = operation.with_found(ask.what.found(room).await?.as_ref());
         let proposer = Proposal::proposer(caller.principal());
-        let new = Proposed { operation: &operation, proposer, reason: &ask.reason, hours: ask.hours };
-        let (row, view) = propose(room, &now, new).await?;
-        let (id, note) = (row.id, notes::proposed(row.id, operation.name));
-        let changes = Changes { puts: vec![row], checks: vec![now.check], ..Changes::default() };
+        let administers = now.policy.is_administrator(caller);
+        let new = Proposed { operation: &operation, proposer, administers, reason: &ask.reason, hours: ask.hours };
+        let New { id, view, changes, forgotten } = propose(room, &now, new).await?;
+        let note = notes::proposed(id, operation.name, &forgotten);
         Ok(Effect::change(view, changes).about(id, None).note(note))
     }
 }

@@ -35,7 +35,9 @@ impl Execute for StartBackup {
         if self.check {
             return None;
         }
-        Some(Operation::new(&[Rule::Backup], Self::ACTION, &self.target(), &json!({ "container": self.to.shown() })))
+        // A vault of the same domain restores single keys of it: it lets each key out as a key's own backup does.
+        let (rules, parameters) = (&[Rule::Export, Rule::Backup], json!({ "container": self.to.shown() }));
+        Some(Operation::new(rules, Self::ACTION, &self.target(), &parameters))
     }
 
     async fn execute(permit: &Permit<Self>, room: &Room<'_>) -> Result<Effect<JobView>, Refusal> {

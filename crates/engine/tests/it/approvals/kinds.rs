@@ -55,6 +55,26 @@ async fn each_kind_of_operation_needs_its_approvals() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn no_backup_of_either_kind_lets_a_key_out_without_the_approvals_of_an_export() {
+    let people = People::new();
+    let node = node(&people, &[(Rule::Export, 2), (Rule::Backup, 1)]).await;
+    node.run(create("a", KeySpec::EcP256)).await.unwrap();
+    let key = || BackupKey { name: name("a") };
+    for refused in [node.run(key()).await.map(drop), node.run(backup::start()).await.map(drop)] {
+        let refused = refused.unwrap_err();
+        let two = matches!(refused, Refusal::Approval(ApprovalError::Required { needed: 2, pending: None }));
+        assert!(two, "{refused}");
+    }
+    let view = propose(&node, backup::start()).await;
+    assert_eq!(view.proposal.rules, [Rule::Export, Rule::Backup]);
+    approve(&node, &view, &[&people.alice]).await;
+    assert!(required(&node.run(backup::start()).await), "as many as a backup needs");
+    approve(&node, &view, &[&people.carol]).await;
+    let begun = node.run(backup::start()).await.unwrap();
+    backup::ended(&node, &begun).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn each_change_of_who_may_what_needs_its_approvals() {
     let people = People::new();
     let node = asking(&people, &[Rule::Roles, Rule::Policy]).await;

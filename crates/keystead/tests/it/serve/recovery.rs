@@ -3,6 +3,7 @@
 
 mod activation;
 mod every_command;
+mod inventory;
 mod release;
 mod short;
 mod tokens;
