@@ -24,6 +24,7 @@ use keystead_model::{Action, Moment, Time, VaultId};
 use keystead_store::Kind;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 /// What the custodians of a vault are asked, and who has answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,6 +65,8 @@ struct Open {
     unrecorded: Vec<u8>,
     record: Record,
     then: Arc<Then>,
+    /// It ends with the first moment whose deadline is not before this, whatever the wall clock says then.
+    until: Instant,
 }
 
 /// What is done when the shares are there.
@@ -99,15 +102,18 @@ impl Asking {
     }
 
     /// The same without those that have expired.
-    fn lock_at(&self, now: Time) -> MutexGuard<'_, Out> {
+    fn lock_at(&self, at: Moment) -> MutexGuard<'_, Out> {
         let mut all = self.lock();
-        all.retain(|_, open| open.challenge.check_time(now).is_ok());
+        all.retain(|_, open| open.challenge.check_time(at.now).is_ok() && at.deadline < open.until);
         all
     }
 }
 
 /// How long custodians have, in milliseconds.
 const PATIENCE: i64 = 3_600_000;
+
+/// From deadline to deadline, the same and half a minute, as the beat allows itself so much more than a request.
+const ENDS: Duration = Duration::from_secs(3630);
 
 impl Instance {
     /// The challenge of a sealed vault: the one that is out, or a new one.
@@ -122,16 +128,17 @@ impl Instance {
     pub(super) async fn ask(&self, vault: &Vault, then: Then, at: Moment) -> Result<Asked, OperateError> {
         let (id, sort, purpose) = (vault.info.id, then.sort(), then.purpose());
         let out = |open: &Open| (open.challenge.challenge().purpose == purpose).then(|| open.view());
-        if let Some(asked) = self.asking.lock_at(at.now).get(&(id, sort)).and_then(out) {
+        if let Some(asked) = self.asking.lock_at(at).get(&(id, sort)).and_then(out) {
             return Ok(asked);
         }
         let record = stored_record(vault).await?;
         let shares = record.gathering().map_err(|_| OperateError::Damaged)?;
         let (key, domain, node) = (SingleUseKey::generate(), record.domain_public, self.identity());
         let expires = at.now.plus_millis(PATIENCE);
+        let until = at.deadline.checked_add(ENDS).unwrap_or(at.deadline);
         let challenge = Challenge { vault: id, domain, single_use: key.public(), node, expires, purpose };
         let (challenge, then) = (challenge.sign(self.journal().node_key()), Arc::new(then));
-        let open = Open { challenge, key, shares, unrecorded: Vec::new(), record, then };
+        let open = Open { challenge, key, shares, unrecorded: Vec::new(), record, then, until };
         let asked = open.view();
         self.note(sort.asked(), id, at).await?;
         self.asking.lock().insert((id, sort), open);
@@ -151,18 +158,18 @@ impl Instance {
         let _one_at_a_time = self.operating.lock().await;
         let vault = self.answering(name, sort)?;
         let of = (vault.info.id, sort);
-        let answers = self.take(of, answers, at.now)?;
+        let answers = self.take(of, answers, at)?;
         self.follow_up(&vault, of, &answers, at).await.map_err(|why| self.kept(of, why))?;
         let asked = self.asking.lock().get(&of).map(Open::view);
         Ok(Answered { answers, asked, vault: summary(&self.known(name)?) })
     }
 
     /// Each answer's outcome.
-    fn take(&self, of: (VaultId, Sort), answers: &[String], now: Time) -> Result<Vec<Taken>, OperateError> {
-        let mut all = self.asking.lock_at(now);
+    fn take(&self, of: (VaultId, Sort), answers: &[String], at: Moment) -> Result<Vec<Taken>, OperateError> {
+        let mut all = self.asking.lock_at(at);
         let open = all.get_mut(&of).ok_or(OperateError::NotAsked)?;
         let all_there = open.missing() == 0;
-        Ok(answers.iter().map(|answer| open.take(answer, all_there, now)).collect())
+        Ok(answers.iter().map(|answer| open.take(answer, all_there, at.now)).collect())
     }
 
     /// What came is recorded before anything comes of it.
@@ -277,8 +284,8 @@ impl Instance {
     }
 
     /// Clears what is of challenges that have expired.
-    pub(crate) fn forget_expired(&self, now: Time) {
-        drop(self.asking.lock_at(now));
+    pub(crate) fn forget_expired(&self, at: Moment) {
+        drop(self.asking.lock_at(at));
     }
 }
 
