@@ -48,7 +48,7 @@ impl Instance {
     /// Carries out what is due. What cannot be undone waits in a vault whose administrators have not confirmed a clock
     /// that is doubted.
     pub async fn tick(&self, at: Moment) -> Result<Beat, Refusal> {
-        self.forget_expired(at.now);
+        self.forget_expired(at);
         let mut schedule = self.schedule.lock().await;
         let (mut beat, mut looked_at, mut tried) = (Beat::default(), 0_usize, 0_usize);
         while looked_at < LOOKED_AT && tried < TRIED {

@@ -28,6 +28,7 @@ use keystead_custody::challenge::{BadChallenge, Challenge, SingleUseKey};
 use keystead_model::{Action, Moment, Time, VaultId};
 use keystead_store::Kind;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What came of answers.
 #[derive(Debug, Clone)]
@@ -43,6 +44,9 @@ pub struct Answered {
 /// How long custodians have, in milliseconds.
 const PATIENCE: i64 = 3_600_000;
 
+/// From deadline to deadline, the same and half a minute, as the beat allows itself so much more than a request.
+const ENDS: Duration = Duration::from_secs(3630);
+
 impl Instance {
     /// The challenge of a sealed vault: the one that is out, or a new one.
     pub async fn ask_quorum(&self, name: &str, at: Moment) -> Result<Asked, OperateError> {
@@ -57,7 +61,7 @@ impl Instance {
     /// forgotten with its answers, but only by somebody who says so (`again`).
     pub(super) async fn ask(&self, vault: &Vault, act: Act, again: bool, at: Moment) -> Result<Asked, OperateError> {
         let (id, kind, purpose) = (vault.info.id, act.kind(), act.purpose());
-        match self.asking.lock_at(at.now).get(&(id, kind)) {
+        match self.asking.lock_at(at).get(&(id, kind)) {
             Some(pending) if pending.challenge.challenge().purpose == purpose => return Ok(pending.view()),
             Some(pending) if !again => return Err(pending.stands()),
             _ => {}
@@ -66,9 +70,10 @@ impl Instance {
         let shares = record.gathering().map_err(|_| OperateError::Damaged)?;
         let (key, domain, node) = (SingleUseKey::generate(), record.domain_public, self.identity());
         let expires = at.now.plus_millis(PATIENCE);
+        let until = at.deadline.checked_add(ENDS).unwrap_or(at.deadline);
         let challenge = Challenge { vault: id, domain, single_use: key.public(), node, expires, purpose };
         let (challenge, act) = (challenge.sign(self.journal().node_key()), Arc::new(act));
-        let pending = Pending { challenge, key, shares, unrecorded: Vec::new(), record, act };
+        let pending = Pending { challenge, key, shares, unrecorded: Vec::new(), record, act, until };
         let asked = pending.view();
         self.note(kind.asked(), id, at).await?;
         self.asking.lock().insert((id, kind), pending);
@@ -88,18 +93,18 @@ impl Instance {
         let _one_at_a_time = self.operating.lock().await;
         let vault = self.answering(name, kind)?;
         let of = (vault.info.id, kind);
-        let answers = self.take(of, answers, at.now)?;
+        let answers = self.take(of, answers, at)?;
         self.follow_up(&vault, of, &answers, at).await.map_err(|why| self.kept(of, why))?;
         let asked = self.asking.lock().get(&of).map(Pending::view);
         Ok(Answered { answers, asked, vault: summary(&self.known(name)?) })
     }
 
     /// Each answer's outcome.
-    fn take(&self, of: (VaultId, ActKind), answers: &[String], now: Time) -> Result<Vec<Taken>, OperateError> {
-        let mut all = self.asking.lock_at(now);
+    fn take(&self, of: (VaultId, ActKind), answers: &[String], at: Moment) -> Result<Vec<Taken>, OperateError> {
+        let mut all = self.asking.lock_at(at);
         let pending = all.get_mut(&of).ok_or(of.1.not_asked())?;
         let mut again = pending.may_come_again();
-        Ok(answers.iter().map(|answer| pending.take(answer, &mut again, now)).collect())
+        Ok(answers.iter().map(|answer| pending.take(answer, &mut again, at.now)).collect())
     }
 
     /// What came is recorded before anything comes of it.
@@ -220,7 +225,7 @@ impl Instance {
     }
 
     /// Clears what is of challenges that have expired.
-    pub(crate) fn forget_expired(&self, now: Time) {
-        drop(self.asking.lock_at(now));
+    pub(crate) fn forget_expired(&self, at: Moment) {
+        drop(self.asking.lock_at(at));
     }
 }

@@ -8,9 +8,10 @@ use keystead_custody::challenge::{Answer, BadChallenge, Purpose, SignedChallenge
 use keystead_custody::shares::{Gathering, ShareError};
 use keystead_custody::{DomainId, DomainSecrets, open_domain};
 use keystead_formats::security_domain::SecurityDomain;
-use keystead_model::{Time, VaultId};
+use keystead_model::{Moment, Time, VaultId};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 /// What the custodians of a vault are asked, and who has answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +45,8 @@ pub(super) struct Pending {
     pub(super) unrecorded: Vec<u8>,
     pub(super) record: ActivationRecord,
     pub(super) act: Arc<Act>,
+    /// It ends with the first moment whose deadline is not before this, whatever the wall clock says then.
+    pub(super) until: Instant,
 }
 
 pub(super) type Out = HashMap<(VaultId, ActKind), Pending>;
@@ -58,9 +61,9 @@ impl Asking {
     }
 
     /// The same without those that have expired.
-    pub(super) fn lock_at(&self, now: Time) -> MutexGuard<'_, Out> {
+    pub(super) fn lock_at(&self, at: Moment) -> MutexGuard<'_, Out> {
         let mut all = self.lock();
-        all.retain(|_, pending| pending.challenge.check_time(now).is_ok());
+        all.retain(|_, pending| pending.challenge.check_time(at.now).is_ok() && at.deadline < pending.until);
         all
     }
 }

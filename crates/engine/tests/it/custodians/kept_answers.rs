@@ -7,6 +7,7 @@ use keystead_model::Action;
 use keystead_store::fault::CommitFault;
 use keystead_store::{CommitError, Kind, Unavailable};
 use std::fs;
+use std::time::Duration;
 
 const DISK: Unavailable = Unavailable::Disk { code: 10 };
 
@@ -163,6 +164,30 @@ async fn what_custodians_are_asked_gives_way_to_something_else_only_by_a_word() 
     assert_eq!((other.given, other.missing), (vec![], 2));
     let done = answer(&node, ActKind::Appoint, &given).await.unwrap();
     assert!(done.answers.iter().all(Result::is_err), "answers to what was discarded: {:?}", done.answers);
+}
+
+/// Tried again so much later, whatever the clock says then.
+async fn at_another_clock(clock: i64, later: Duration) -> Result<Answered, OperateError> {
+    let (node, made) = held().await;
+    let given = sealed(&node, &made).await;
+    node.faults.fail_read(1, DISK);
+    kept(answer(&node, Sort::Unseal, &given).await);
+    let mut then = at(T0.plus_millis(clock));
+    then.deadline += later;
+    node.instance.answer_quorum(HELD, Sort::Unseal, &[], then).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_is_set_back_keeps_no_shares_longer_and_one_that_is_set_ahead_ends_them() {
+    let (hour, minute) = (Duration::from_secs(3600), Duration::from_secs(60));
+    for (clock, later) in
+        [(-7_200_000, hour + minute), (0, hour + minute), (3_600_000, Duration::ZERO), (7_200_000, minute)]
+    {
+        let refused = at_another_clock(clock, later).await.unwrap_err();
+        assert!(matches!(refused, OperateError::NotAsked), "{clock} {later:?}: {refused}");
+    }
+    let in_time = at_another_clock(-7_200_000, hour - minute).await.unwrap();
+    assert_eq!(in_time.vault.state, "open");
 }
 
 #[tokio::test(flavor = "multi_thread")]
