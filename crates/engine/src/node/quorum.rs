@@ -159,7 +159,14 @@ impl Instance {
         let vault = self.answering(name, sort)?;
         let of = (vault.info.id, sort);
         let answers = self.take(of, answers, at.now)?;
-        self.follow_up(&vault, of, &answers, at).await.map_err(|why| self.kept(of, why))?;
+        if let Err(why) = self.follow_up(&vault, of, &answers, at).await {
+            let why = self.kept(of, why);
+            if sort == Sort::Unseal {
+                // It waits for more than its custodians.
+                vault.not_opened.store(Arc::new(Some(why.to_string())));
+            }
+            return Err(why);
+        }
         let asked = self.asking.lock().get(&of).map(Open::view);
         Ok(Answered { answers, asked, vault: summary(&self.known(name)?) })
     }
