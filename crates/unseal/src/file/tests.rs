@@ -1,7 +1,6 @@
 //! Promises of the key file.
 
 use super::*;
-use keystead_custody::CustodyError;
 use keystead_model::Generation;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
