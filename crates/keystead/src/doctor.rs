@@ -13,7 +13,8 @@ Examples:
   keystead doctor --output json
 
 Exit code 0 if nothing is bad, 1 otherwise. A rotation that is under way is
-named with its step, and is nothing bad unless it waits for something.")]
+named with its step, and is nothing bad unless it waits for something. A vault
+that waits for its custodians is a warning.")]
 pub(crate) struct Args {
     #[command(flatten)]
     socket: SocketArgs,

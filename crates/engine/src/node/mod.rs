@@ -73,9 +73,9 @@ pub struct VaultSummary {
     pub rotation: Option<RotationView>,
     /// What people know its domain by; proven, so known while it is open.
     pub domain: Option<DomainId>,
-    /// What can be told of a sealed vault; only where one vault is shown.
+    /// What can be told of a sealed vault of custodians; only where one vault is shown.
     pub store_says: Option<StoreSays>,
-    /// Whose shares are there, of a sealed vault of custodians; likewise.
+    /// Whose shares of it are there; likewise.
     pub shares: Option<SharesView>,
     /// Its custodians, of a vault in their custody.
     pub quorum: Option<QuorumView>,
@@ -217,11 +217,11 @@ impl Instance {
         all
     }
 
-    /// One vault, with what can be told of it while it is sealed.
+    /// One vault; of a sealed one of custodians, what can be told of it.
     pub async fn show(&self, name: &str) -> Result<VaultSummary, OperateError> {
         let vault = self.known(name)?;
         let shown = summary(&vault);
-        if !matches!(vault.state(), State::Sealed) {
+        if vault.info.custody != QUORUM || !matches!(vault.state(), State::Sealed) {
             return Ok(shown);
         }
         // What is altered there the doctor names.

@@ -25,7 +25,7 @@ use asking::{Pending, Taken};
 use keystead_crypto::stack::cleared;
 use keystead_custody::DomainSecrets;
 use keystead_custody::challenge::{BadChallenge, Challenge, SingleUseKey};
-use keystead_model::{Action, Moment, Time, VaultId};
+use keystead_model::{Action, Moment, VaultId};
 use keystead_store::Kind;
 use std::sync::Arc;
 use std::time::Duration;
@@ -94,7 +94,14 @@ impl Instance {
         let vault = self.answering(name, kind)?;
         let of = (vault.info.id, kind);
         let answers = self.take(of, answers, at)?;
-        self.follow_up(&vault, of, &answers, at).await.map_err(|why| self.kept(of, why))?;
+        if let Err(why) = self.follow_up(&vault, of, &answers, at).await {
+            let why = self.kept(of, why);
+            if kind == ActKind::Unseal {
+                // It waits for more than its custodians.
+                vault.not_opened.store(Arc::new(Some(why.to_string())));
+            }
+            return Err(why);
+        }
         let asked = self.asking.lock().get(&of).map(Pending::view);
         Ok(Answered { answers, asked, vault: summary(&self.known(name)?) })
     }

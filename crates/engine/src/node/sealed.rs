@@ -1,12 +1,13 @@
-//! What can be told of a vault while it is sealed, so that the right custodians are called: rows that stand in the
-//! clear, and the record of its last replacement. It is what the store says, unproven until the vault opens.
+//! What can be told of a vault of custodians while it is sealed, so that the right ones are called: rows that stand in
+//! the clear, and the record of its last replacement. It is what the store says, unproven until the vault opens.
 
-use super::{Instance, NODE_LOG, QUORUM};
+use super::confirm::stored_record;
+use super::{Instance, NODE_LOG};
 use crate::birth::singleton;
 use crate::operate::OperateError;
 use crate::rotate;
 use crate::vault::{Open, State, Vault};
-use crate::{node::confirm::stored_record, wraps};
+use crate::wraps;
 use keystead_audit::{Journal, Record};
 use keystead_custody::DomainId;
 use keystead_model::{Action, Generation, Revision, Time, VaultId};
@@ -85,7 +86,7 @@ const PAGES: usize = 8;
 /// Read from rows that whoever owns the database can write.
 pub(super) async fn store_says(vault: &Vault) -> Result<StoreSays, OperateError> {
     let public = wraps::stands(vault).await?;
-    if vault.info.custody == QUORUM && stored_record(vault).await?.domain_public != public {
+    if stored_record(vault).await?.domain_public != public {
         return Err(OperateError::Altered { what: "domain key" });
     }
     let roots = wraps::sealed_root_rows(vault).await?;

@@ -237,10 +237,12 @@ async fn a_vault_without_the_row_of_its_unseal_paths_was_altered() {
         let refused = node.instance.rotate_root(name, false, at(T0)).await.unwrap_err();
         assert!(matches!(refused, OperateError::Refused(Refusal::Damaged)), "{refused}");
     }
-    node.instance.seal(HELD, at(T0)).await.unwrap();
+    let node = node.restart().await;
     let refused = answered(&node, &made).await.unwrap_err();
     assert!(matches!(refused, OperateError::Altered { what: "list of unseal paths" }), "{refused}");
-    let node = node.restart().await;
+    let found = node.instance.doctor(at(T0)).await;
+    let bad = found.iter().find(|f| f.what == "vault" && f.vault.as_deref() == Some(HELD)).unwrap();
+    assert!(bad.verdict == Verdict::Bad && bad.says.contains("list of unseal paths"), "{bad:?}");
     let refused = node.instance.unseal("dev", at(T0)).await.unwrap_err();
     assert!(matches!(refused, OperateError::Altered { what: "list of unseal paths" }), "{refused}");
 }
@@ -345,6 +347,21 @@ async fn the_doctor_names_what_was_altered_of_what_custodians_need() {
         let (verdict, says) = domain().await;
         assert!(verdict == Verdict::Bad && says.contains("security domain in the database is not"), "{says}");
     }
+    // Nobody is called by a name that the record does not have.
+    let root = async || {
+        let found = node.instance.doctor(at(T0)).await.into_iter();
+        let mut of = found.filter(|f| f.what == "root" && f.vault.as_deref() == Some(HELD));
+        of.next().map(|finding| (finding.verdict, finding.says)).unwrap()
+    };
+    let id = made.record.domain_public.id().to_string();
+    let (verdict, says) = root().await;
+    assert!(verdict == Verdict::Good && says.contains(&id) && says.contains("unproven until unsealed"), "{says}");
+    let shown = node.instance.show(HELD).await.unwrap();
+    assert_eq!(shown.store_says.map(|says| says.domain), Some(made.record.domain_public.id()));
+    replaced(&node, held, Kind::Domain, &[9; 32]).await;
+    let (verdict, says) = root().await;
+    assert!(verdict == Verdict::Bad && says.contains("domain key"), "{says}");
+    assert!(node.instance.show(HELD).await.unwrap().store_says.is_none());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -56,7 +56,7 @@ impl Inventory {
                 log_proof = Some(proof.map_err(|e| Failure::check(format!("{shown}: behind its last page: {e}")))?);
                 continue;
             }
-            let mut page = page(&line, domain).map_err(|failure| failure.about(shown.to_string()))?;
+            let mut page = page(&line, (domain, record)).map_err(|failure| failure.about(shown.to_string()))?;
             if !follows(&page, last.as_ref()) {
                 return Err(Failure::check(format!("{shown}: a page is missing, or is of another inventory")));
             }
@@ -85,7 +85,7 @@ impl Inventory {
 }
 
 /// A page that its node signed, of this domain.
-fn page(line: &[u8], domain: VaultId) -> Result<Page, Failure> {
+fn page(line: &[u8], (domain, record): (VaultId, &ActivationRecord)) -> Result<Page, Failure> {
     let (signed, page) = SignedPage::parse(line.trim_ascii_end()).map_err(|e| Failure::usage(e.to_string()))?;
     let signs =
         node(&page).is_some_and(|node| ed25519::verify(&node.key, &Page::message(&signed.text), &signed.signature));
@@ -94,8 +94,9 @@ fn page(line: &[u8], domain: VaultId) -> Result<Page, Failure> {
     }
     if page.domain != domain.to_string() {
         return Err(Failure::check(format!(
-            "the inventory is of a vault of the security domain {}, and the backup of {domain}",
-            page.domain
+            "the inventory is of a vault of another security domain than the backup, which is of {}: give the one that was \
+             taken of the same vault",
+            record.domain_public.id()
         )));
     }
     Ok(page)

@@ -10,6 +10,7 @@ mod log;
 mod report;
 mod scratch;
 
+use crate::compare::{NODE, agree};
 use crate::config;
 use crate::domain::opened::{Opened, QuorumArgs};
 use crate::exit::Failure;
@@ -148,8 +149,7 @@ fn believe(about: &About, given: Option<&str>) -> Result<(), Failure> {
     if about.node_known && given.is_none() {
         return Ok(());
     }
-    let question = "Are these the words of the node that signed the inventory, as its operator reads them to you?";
-    let agreed = crate::compare::agree(&about.node_words, given, "--node", question);
+    let agreed = agree(&about.node_words, given, NODE);
     // Where nobody can be asked it is no matter of the command line: this inventory proves nothing.
     agreed.map_err(|failure| Failure::check(failure.into_message()))
 }

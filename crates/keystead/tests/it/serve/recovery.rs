@@ -277,10 +277,14 @@ fn a_domain_that_is_not_the_backups_is_refused_by_name() {
     let (backup, own) = (before.backup(), &other.customer);
     let words = ["rehearse", "--domain", "domain", "--backup", &backup, "--scratch", "scratch"];
     let done = own.site.place.cli(&[&words[..], &["--key", "alice.key.pem", "--key", "bob.key.pem"]].concat());
-    let (ours, theirs) = (own.record("domain").vault.to_string(), before.customer.record("domain").vault.to_string());
+    let id = |customer: &Customer| customer.record("domain").domain_public.id().to_string();
+    let (ours, theirs) = (id(own), id(&before.customer));
     assert!(done.status.code() == Some(1) && said(&done).contains(&ours) && said(&done).contains(&theirs), "{done:?}");
+    assert!(good(own.site.place.cli(&["backup", "show", "--file", &backup])).contains(&theirs));
+    assert!(good(own.site.place.cli(&["domain", "show", "domain"])).contains(&ours));
     // A server refuses it, too.
     carry(&before, &own.site);
     let refused = as_client(&own.site, &own.client, &["restore", "start", &before.folder]);
-    assert!(!refused.status.success() && said(&refused).contains("security domain"), "{refused:?}");
+    let names = said(&refused).contains(&ours) && said(&refused).contains(&theirs);
+    assert!(!refused.status.success() && names, "{refused:?}");
 }
