@@ -171,10 +171,10 @@ async fn at_another_clock(clock: i64, later: Duration) -> Result<Answered, Opera
     let (node, made) = held().await;
     let given = sealed(&node, &made).await;
     node.faults.fail_read(1, DISK);
-    kept(answer(&node, Sort::Unseal, &given).await);
+    kept(answer(&node, ActKind::Unseal, &given).await);
     let mut then = at(T0.plus_millis(clock));
     then.deadline += later;
-    node.instance.answer_quorum(HELD, Sort::Unseal, &[], then).await
+    node.instance.answer_quorum(HELD, ActKind::Unseal, &[], then).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -184,7 +184,7 @@ async fn a_clock_that_is_set_back_keeps_no_shares_longer_and_one_that_is_set_ahe
         [(-7_200_000, hour + minute), (0, hour + minute), (3_600_000, Duration::ZERO), (7_200_000, minute)]
     {
         let refused = at_another_clock(clock, later).await.unwrap_err();
-        assert!(matches!(refused, OperateError::NotAsked), "{clock} {later:?}: {refused}");
+        assert!(matches!(refused, OperateError::NotAsked { .. }), "{clock} {later:?}: {refused}");
     }
     let in_time = at_another_clock(-7_200_000, hour - minute).await.unwrap();
     assert_eq!(in_time.vault.state, "open");
