@@ -20,8 +20,8 @@ impl Outcome {
     pub const FIRST_FAILURE: u16 = 2;
 }
 
-/// Who, from where and why: the part of a record that is sealed. A text over its bound is cut, and ends with `… cut` and
-/// the SHA-256 of all of it.
+/// Who, from where and why: the part of a record that is sealed. A text over its bound is cut, and ends with `… cut`
+/// and the SHA-256 of all of it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Encode, Decode)]
 #[cbor(map)]
 pub struct Detail {

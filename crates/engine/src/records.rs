@@ -1,7 +1,8 @@
 //! What stands inside the sealed rows: deterministic CBOR maps with integer keys. The owner of these layouts; each has
 //! a golden file under `tests/golden`.
 //!
-//! - `key`: keys and versions; `rotation`: their rotation policies; `secrets`: a vault's own keys; here: what else it is
+//! - `key`: keys and versions; `rotation`: their rotation policies; `secrets`: a vault's own keys; here: what else
+//!   it is
 //! - `custody`: generations of its root, and the ways to it; `proposal`: what approvers are asked
 //! - [`key_backup`]: a key that leaves the vault; `backup`: what a backup of the vault holds; `job`: how far one came
 

@@ -200,8 +200,8 @@ impl Instance {
     }
 }
 
-/// What the record of an erasure says, in the clear: the key that seals names goes with the vault, and the proposal with
-/// its signatures, too.
+/// What the record of an erasure says, in the clear: the key that seals names goes with the vault, and the proposal
+/// with its signatures, too.
 fn said(keys: u64, approved: Option<&ProposalView>) -> Result<Vec<u8>, Refusal> {
     let clear = match approved {
         None => minicbor::to_vec(keys),

@@ -1,8 +1,8 @@
-//! Custodians act on a vault from wherever they are. The server shows one challenge for each kind of act, whose single-use
-//! key is in this memory alone; each answer is a share, encrypted to it. With the last share that is needed the domain
-//! is opened: that it opens to the vault's own public key is the custodians' authority. To unseal, its private key
-//! opens the generations of the root; then all of it but the root is forgotten again. Where what was asked for fails
-//! for a reason that passes, the shares stay until the challenge expires, and the operator tries again.
+//! Custodians act on a vault from wherever they are. The server shows one challenge for each kind of act, whose
+//! single-use key is in this memory alone; each answer is a share, encrypted to it. With the last share that is needed
+//! the domain is opened: that it opens to the vault's own public key is the custodians' authority. To unseal, its
+//! private key opens the generations of the root; then all of it but the root is forgotten again. Where what was asked
+//! for fails for a reason that passes, the shares stay until the challenge expires, and the operator tries again.
 
 mod act;
 mod asking;

@@ -79,7 +79,8 @@ impl Instance {
         done
     }
 
-    /// What the next generation is, with the rows that keep it. With another domain, both generations are sealed to that one: nothing is left which the one before opens.
+    /// What the next generation is, with the rows that keep it. With another domain, both generations are sealed to
+    /// that one: nothing is left which the one before opens.
     pub(super) async fn next(
         &self,
         vault: &Vault,

@@ -24,8 +24,8 @@ fn holds(about: &About, backup: &Checkpoint, last: &Checkpoint) -> Option<bool> 
     Some(verify_consistency(from, to, &backup.root, &last.root, &proof.proof).is_ok())
 }
 
-/// What is wrong with how the two stand to each other; nothing if nothing is, or if they are of two vaults, which is told
-/// apart. Only signed heads are compared: whether the one goes on from the other is [`proven`].
+/// What is wrong with how the two stand to each other; nothing if nothing is, or if they are of two vaults, which is
+/// told apart. Only signed heads are compared: whether the one goes on from the other is [`proven`].
 pub(super) fn wrong(said: &Said, about: &About) -> Option<&'static str> {
     if VaultId::from_bytes(*said.vault).to_string() != about.vault {
         return None;

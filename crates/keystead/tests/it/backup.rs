@@ -132,8 +132,8 @@ fn made(server: &Server, keys: Range<usize>, parameters: &Value) {
     });
 }
 
-/// Healthy, and what is under way is named. Whether it was under way when the server was killed: a job that had ended is
-/// not at work at the next start.
+/// Healthy, and what is under way is named. Whether it was under way when the server was killed: a job that had ended
+/// is not at work at the next start.
 fn is_healthy(place: &Place, vault: &mut Vault, kind: &str, job: &str) -> bool {
     let before = vault.call("GET", &format!("/{kind}/{job}/pending"), None).unwrap().ok();
     let socket = place.data.join("operator.sock");
