@@ -55,18 +55,7 @@ pub(crate) struct Token {
 impl Token {
     /// A new one in this directory, under a label that is also its name for servers.
     pub(crate) fn new(maker: Maker, beside: &Path, label: &str) -> Self {
-        let token = Self { maker, label: label.to_owned(), dir: beside.join(label) };
-        fs::create_dir_all(token.objects()).unwrap();
-        let text = match maker {
-            Maker::SoftHsm2 => format!("directories.tokendir = {}\nlog.level = ERROR\n", token.objects().display()),
-            Maker::Kryoptic => {
-                let file = token.objects().join("0.sql");
-                format!("[[slots]]\nslot = 0\ndbtype = \"sqlite\"\ndbargs = \"{}\"\n", file.display())
-            }
-        };
-        fs::write(token.configuration(), text).unwrap();
-        fs::write(token.pin(), PIN).unwrap();
-        fs::set_permissions(token.pin(), std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        let token = Self::configured(maker, beside, label);
         let slot = ["--slot", "0"];
         let made = match maker {
             Maker::SoftHsm2 => vec![token.run(Process::new("softhsm2-util").args([
@@ -92,6 +81,31 @@ impl Token {
             ],
         };
         made.iter().for_each(|(good, text)| assert!(good, "{text}"));
+        token
+    }
+
+    /// One of SoftHSM2 whose objects are kept in this archive.
+    pub(crate) fn kept(beside: &Path, label: &str, archive: &Path) -> Self {
+        let token = Self::configured(Maker::SoftHsm2, beside, label);
+        let unpacked = Process::new("tar").arg("-xzf").arg(archive).arg("-C").arg(&token.dir).status();
+        assert!(unpacked.unwrap().success());
+        token
+    }
+
+    /// Where there is nothing in it yet.
+    fn configured(maker: Maker, beside: &Path, label: &str) -> Self {
+        let token = Self { maker, label: label.to_owned(), dir: beside.join(label) };
+        fs::create_dir_all(token.objects()).unwrap();
+        let text = match maker {
+            Maker::SoftHsm2 => format!("directories.tokendir = {}\nlog.level = ERROR\n", token.objects().display()),
+            Maker::Kryoptic => {
+                let file = token.objects().join("0.sql");
+                format!("[[slots]]\nslot = 0\ndbtype = \"sqlite\"\ndbargs = \"{}\"\n", file.display())
+            }
+        };
+        fs::write(token.configuration(), text).unwrap();
+        fs::write(token.pin(), PIN).unwrap();
+        fs::set_permissions(token.pin(), std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
         token
     }
 
