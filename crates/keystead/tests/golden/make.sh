@@ -102,8 +102,8 @@ at() { export KEYSTEAD_VAULT_URL="https://$1" AZURE_AUTHORITY_HOST="https://$1";
 # What its customer keeps of a vault besides.
 kept() {
   "$keystead" backup start
-  "$keystead" backup inventory --out "$1/inventory.json"
   mv backups/backups/*/vault.ksbackup "$1/vault.ksbackup"
+  "$keystead" backup inventory --backup "$1/vault.ksbackup" --out "$1/inventory.json"
   rm -r backups/backups
 }
 

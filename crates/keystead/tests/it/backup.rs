@@ -102,7 +102,7 @@ fn the_command_line_backs_up_verifies_lists_shows_and_restores() {
         let error: serde_json::Value = serde_json::from_slice(last_line(&bad.stderr)).unwrap();
         assert_eq!(error["error"]["exit_code"], 1, "{error}");
     }
-    let audit = table(&place, &["audit", "tail", "-n", "50"]);
+    let audit = table(&place, &["audit", "tail", "-n", "200"]);
     for action in ["backup/start", "backup/continue", "restore/start", "keys/restore-from-backup"] {
         assert!(audit.contains(action), "{audit}");
     }

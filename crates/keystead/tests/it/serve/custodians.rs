@@ -56,7 +56,7 @@ impl Customer {
 
     /// Two custodians of `domain` agree on those of `other`; what the command brings last is left to the caller.
     fn agreed(&self, custodians: [&str; 2], domain: &str, other: &str, challenge: &str) -> [String; 2] {
-        good(self.replace(&["--domain", other, "--out", challenge]));
+        good(self.replace(&["--domain", other, "--again", "--out", challenge]));
         let words = words(&self.record(other).digest());
         custodians.map(|name| {
             good(self.answers(name, domain, challenge, &["--words", &words]));
@@ -209,7 +209,7 @@ fn what_does_not_replace_custodians_is_refused_and_changes_nothing() {
     assert!(said(&sealed).contains("needs it to be open"), "{sealed:?}");
     customer.opens_by(["alice", "bob"], "domain", "again");
     customer.signs(&token);
-    // Another record takes the place of the one that was asked for before, with its answers.
+    // Another record takes the place of the one that was asked for before, with its answers, where that is said.
     let [first, _] = customer.agreed(["alice", "bob"], "domain", "others", "one");
     good(customer.replace(&["--answer", &first]));
     customer.make_other(&["alice", "dave", "erin"], "third");

@@ -14,6 +14,8 @@ use serde_json::Value;
 use std::fs;
 use std::path::Path;
 use std::process::{Output, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 /// A site whose server keeps backups in a directory of its own.
 pub(super) fn site(more: &str) -> Site {
@@ -31,6 +33,21 @@ pub(super) fn as_client(site: &Site, client: &Value, words: &[&str]) -> Output {
     command.env("KEYSTEAD_VAULT_URL", &url).env("AZURE_AUTHORITY_HOST", &url).env("AZURE_TENANT_ID", "adfs");
     command.env("KEYSTEAD_CA_FILE", site.place.beside("chain.pem"));
     command.env("AZURE_CLIENT_ID", text("id")).env("AZURE_CLIENT_SECRET", text("secret")).output().unwrap()
+}
+
+/// Waits until what was done so far stands under a checkpoint of the vault's log.
+fn checkpointed(site: &Site, client: &Value) {
+    let size = || -> Option<u64> {
+        let note = as_client(site, client, &["audit", "checkpoint"]);
+        String::from_utf8_lossy(&note.stdout).lines().nth(1)?.parse().ok()
+    };
+    let before = size();
+    good(as_client(site, client, &["key", "list"]));
+    let end = Instant::now() + Duration::from_secs(60);
+    while size() <= before {
+        assert!(Instant::now() < end, "no checkpoint was signed");
+        sleep(Duration::from_millis(100));
+    }
 }
 
 /// A vault of custodians with keys of each kind, live and deleted; its backup and its inventory.
@@ -72,6 +89,7 @@ impl Before {
 
     fn backed_up(mut self) -> Self {
         let (site, client) = (&self.customer.site, &self.customer.client);
+        checkpointed(site, client);
         let made = good(as_client(site, client, &["backup", "start", "--output", "json"]));
         let made: Value = serde_json::from_str(&made).unwrap();
         let uri = made["azureStorageBlobContainerUri"].as_str().unwrap().to_owned();
@@ -203,6 +221,7 @@ fn a_rehearsal_restores_compares_and_uses_every_key_and_leaves_nothing_behind() 
     let (site, client) = (&before.customer.site, &before.customer.client);
     site.call("pay", &before.token, "POST", "/keys/newer/create", r#"{"kty":"EC"}"#).ok();
     site.call("pay", &before.token, "PATCH", "/keys/rsa", r#"{"attributes":{"enabled":false}}"#).ok();
+    checkpointed(site, client);
     good(as_client(site, client, &["backup", "inventory", "--out", "later.json"]));
     let later = before.rehearse(&["alice", "bob"], &["--inventory", "later.json", "--output", "json"]);
     assert!(later.status.code() == Some(1) && said(&later).contains("older than the inventory"), "{later:?}");

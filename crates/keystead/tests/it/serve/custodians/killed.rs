@@ -184,7 +184,7 @@ fn a_sealed_vault_says_how_many_shares_it_has_and_who_is_not_asked_any_more_is_t
     assert!(show().contains("2 are needed; there: of custodian 2; missing: 1"), "{}", show());
     let refused = held.customer.site.vault(&["rotate-root", "pay"]);
     let told = said(&refused);
-    assert!(refused.status.code() == Some(3) && told.contains("needs it to be open"), "{told}");
+    assert!(refused.status.code() == Some(4) && told.contains("needs it to be open"), "{told}");
     assert!(told.contains("keystead unseal pay") && told.contains("missing: 1"), "{told}");
     // The same name wherever people see the domain.
     let id = held.customer.id(&held.domain);
