@@ -160,7 +160,9 @@ async fn assignments_and_custom_roles_survive_a_restart() {
     assert_eq!(record.object(), Some(ObjectId::from_bytes(*id(5).as_bytes())));
     let log = node.run(ReadAudit { log: None, from: None, limit: 500 }).await.unwrap();
     let entry = log.iter().find(|e| e.operation == record.operation()).unwrap();
-    assert_eq!(entry.detail.reason, Some(format!("with 1 role assignments: {} at /keys/k", id(6))));
+    let reason = entry.detail.reason.as_deref().unwrap();
+    assert!(reason.starts_with("with 1 role assignments, SHA-256 "), "{reason}");
+    assert!(reason.ends_with(&format!("; {} at /keys/k", id(6))), "{reason}");
     node.stop_and_verify().await;
 }
 

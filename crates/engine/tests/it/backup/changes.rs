@@ -201,6 +201,8 @@ async fn an_immutable_release_policy_stays_after_a_rollback() {
 async fn whatever_place_a_rollback_is_from_its_record_names_both_checkpoints() {
     let node = Node::new().await;
     node.run(create("k", KeySpec::EcP256)).await.unwrap();
+    let checkpoint = node.dir.path().join(format!("audit/logs/{}/checkpoint", node.vault().info().id));
+    until("a checkpoint", async || checkpoint.exists()).await;
     let long = || BackupPlace { container: format!("{CONTAINER}/{}", vec!["c".repeat(100); 9].join("/")), token: None };
     let begun = node.run(StartBackup { to: long(), check: false }).await.unwrap();
     let folder = ended(&node, &begun).await.folder.unwrap().rsplit('/').next().unwrap().to_owned();
