@@ -117,6 +117,11 @@ impl<'a> Room<'a> {
         String::from_utf8(file).unwrap_or_default()
     }
 
+    /// Whether another generation of the root seals since: what it sealed, this room does not open.
+    pub(crate) fn is_overtaken(&self) -> bool {
+        self.open.seals().generation() != self.seals.generation()
+    }
+
     /// A row as it stands in the store.
     pub(crate) async fn row_at(&self, at: RowKey) -> Result<Option<Row>, Refusal> {
         Ok(self.vault.store.get(self.vault.info.id, at).await?)

@@ -239,8 +239,10 @@ impl<W> Job<W> {
     }
 
     /// What a step that failed makes of it: tried again for a while where that may help.
-    pub(crate) fn given_up(&self, now: Time, why: Refusal) -> Result<BackupError, Refusal> {
+    pub(crate) fn given_up(&self, room: &Room<'_>, why: Refusal) -> Result<BackupError, Refusal> {
+        let now = room.at.now;
         match why {
+            Refusal::Damaged if room.is_overtaken() => Err(why),
             Refusal::Damaged => Ok(BackupError::RowDamaged),
             Refusal::Backup(why @ BackupError::NoProgress { .. }) if is_stuck(self.record.progressed, now) => Ok(why),
             Refusal::Backup(BackupError::NoProgress { .. }) => Err(Refusal::Conflict),

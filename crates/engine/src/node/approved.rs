@@ -2,8 +2,10 @@
 //! may open the socket is the operator.
 
 use super::Instance;
+use super::records::Said;
 use crate::approvals::{Gate, InForce, New, ProposalView, Proposed, Used, propose};
 use crate::error::Refusal;
+use crate::notes;
 use crate::operate::OperateError;
 use crate::room::Room;
 use crate::vault::{Open, Vault};
@@ -113,10 +115,13 @@ impl Instance {
         let proposer = Proposal::OPERATOR.to_owned();
         let (administers, reason, hours) = (false, reason.text.as_str(), reason.hours);
         let new = Proposed { operation: &operation, proposer, administers, reason, hours };
-        let New { id, view, changes, .. } = propose(&room, &now, new).await?;
+        let New { id, view, changes, forgotten } = propose(&room, &now, new).await?;
         let (action, about) = what.proposed();
         let clear = minicbor::to_vec((about, id.to_string())).map_err(|_| Refusal::Fault)?;
-        self.commit(&vault, changes, (action, clear.clone()), at, || ()).await?;
+        let operation_id = OperationId::from_bytes(keystead_crypto::random());
+        let note = notes::proposed(id, operation.name, &forgotten);
+        let said = Said::from((action, clear.clone())).noting(Some(note), &open);
+        self.commit_as(operation_id, &vault, changes, said, at, || ()).await?;
         self.write(action, vault.info.id, clear, at).await?;
         Ok(view)
     }

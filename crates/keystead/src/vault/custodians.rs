@@ -85,7 +85,7 @@ pub(super) struct Appoint {
     #[arg(long, value_name = "FILE", requires = "who")]
     out: Option<PathBuf>,
     /// Also if the custodians are asked about somebody else: that challenge and its answers are discarded
-    #[arg(long, conflicts_with = "answer")]
+    #[arg(long, requires = "who")]
     again: bool,
     /// What `keystead custodian answer` printed; repeat for more
     #[arg(long, value_name = "FILE", conflicts_with = "who")]

@@ -53,6 +53,9 @@ INSERT INTO item (vault, kind, lookup, version, id, counter, revision, due, seal
 DROP TABLE item_1;
 ";
 
+/// A store of more bytes is written anew beside a file of temporary pages.
+const IN_MEMORY: i64 = 64 << 20;
+
 /// The connection that writes. Makes the tables in an empty file.
 pub(super) fn open_writer(path: &Path) -> Result<Connection, OpenError> {
     let mut conn = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
@@ -122,11 +125,22 @@ fn clear(conn: &Connection) -> Result<(), OpenError> {
     if number(conn, "PRAGMA user_version")? != UNCLEARED {
         return Ok(());
     }
-    let pages = number(conn, "PRAGMA page_count")?;
-    tracing::info!(pages, "the store of an earlier release is written anew, without what was removed");
-    conn.execute_batch("VACUUM")?;
+    let bytes = number(conn, "PRAGMA page_count")?.saturating_mul(number(conn, "PRAGMA page_size")?);
+    tracing::info!(bytes, "the store of an earlier release is written anew, without what was removed");
+    // A large one is not held in memory meanwhile: its rows are sealed.
+    let temporary = if bytes > IN_MEMORY { "FILE" } else { "MEMORY" };
+    conn.execute_batch(&format!("PRAGMA temp_store = {temporary}; VACUUM; PRAGMA temp_store = MEMORY"))?;
+    empty_log(conn)?;
     conn.pragma_update(None, "user_version", KNOWN)?;
-    Ok(conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?)
+    empty_log(conn)
+}
+
+/// What the write-ahead log has goes into the file, and out of the log.
+fn empty_log(conn: &Connection) -> Result<(), OpenError> {
+    match conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |r| r.get::<_, i64>(0))? {
+        0 => Ok(()),
+        _ => Err(OpenError::Storage(Unavailable::Locked { code: rusqlite::ffi::SQLITE_BUSY })),
+    }
 }
 
 fn number(conn: &Connection, sql: &str) -> rusqlite::Result<i64> {

@@ -36,7 +36,7 @@ impl Execute for ContinueBackup {
             None => step(room, &mut job).await,
         };
         if let Err(why) = done {
-            let why = job.given_up(now, why)?;
+            let why = job.given_up(room, why)?;
             if let Ok(target) = job.target(room) {
                 room.vault().storage.abandon(&target).await;
             }

@@ -51,7 +51,7 @@ impl Execute for ContinueRestore {
                 (*effect, None)
             }
             Err(why) => {
-                let why = job.given_up(now, why)?;
+                let why = job.given_up(room, why)?;
                 job.end(now, Some(&why));
                 (Effect::read(false), Some(format!("failed: {why}")))
             }
